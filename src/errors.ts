@@ -1,0 +1,165 @@
+/** Every error that millrace throws on purpose. `code` is stable, the message is for a person. */
+export class MillraceError extends Error {
+  readonly code: string;
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    this.name = new.target.name;
+  }
+}
+
+export class InvalidTaskId extends MillraceError {
+  constructor(message: string) {
+    super('INVALID_TASK_ID', message);
+  }
+}
+
+export class UnknownTask extends MillraceError {
+  readonly id: string;
+
+  constructor(id: string, neededBy?: string) {
+    super(
+      'UNKNOWN_TASK',
+      neededBy === undefined
+        ? `No task is named ${quote(id)}.`
+        : `Task ${quote(neededBy)} depends on ${quote(id)}, which is not defined.`,
+    );
+    this.id = id;
+  }
+}
+
+export class DuplicateTask extends MillraceError {
+  readonly id: string;
+
+  constructor(id: string) {
+    super('DUPLICATE_TASK', `Task ${quote(id)} is already defined; remove it before you define it anew.`);
+    this.id = id;
+  }
+}
+
+export class SelfDependency extends MillraceError {
+  readonly id: string;
+
+  constructor(id: string) {
+    super('SELF_DEPENDENCY', `Task ${quote(id)} depends on itself.`);
+    this.id = id;
+  }
+}
+
+export class DependencyCycle extends MillraceError {
+  /** The ids in order, the first one repeated at the end. */
+  readonly cycle: readonly string[];
+
+  constructor(cycle: readonly string[]) {
+    super('DEPENDENCY_CYCLE', `Dependency cycle: ${cycle.join(' → ')}.`);
+    this.cycle = cycle;
+  }
+}
+
+export class TaskNeeded extends MillraceError {
+  readonly id: string;
+  readonly neededBy: string;
+
+  constructor(id: string, neededBy: string) {
+    super('TASK_NEEDED', `Task ${quote(id)} cannot be removed: ${quote(neededBy)} depends on it.`);
+    this.id = id;
+    this.neededBy = neededBy;
+  }
+}
+
+export class IllegalTransition extends MillraceError {
+  readonly id: string;
+  readonly from: string;
+  readonly to: string;
+
+  constructor(id: string, from: string, to: string, why?: string) {
+    super('ILLEGAL_TRANSITION', `Task ${quote(id)} cannot go from ${from} to ${to}${why ? `: ${why}` : ''}.`);
+    this.id = id;
+    this.from = from;
+    this.to = to;
+  }
+}
+
+export class InvalidArgument extends MillraceError {
+  constructor(message: string) {
+    super('INVALID_ARGUMENT', message);
+  }
+}
+
+/** A shared buffer cannot grow any further. */
+export class CapacityExceeded extends MillraceError {
+  constructor(what: string, limit: number) {
+    super('CAPACITY_EXCEEDED', `${what} cannot hold more than ${limit}.`);
+  }
+}
+
+/** A manifest cannot be read. `line` and `column` count from 1. */
+export class ManifestError extends MillraceError {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly hint: string | undefined;
+
+  constructor(message: string, file: string, line: number, column: number, hint?: string) {
+    super('MANIFEST_ERROR', `${file}:${line}:${column}: ${message}${hint ? ` (${hint})` : ''}`);
+    this.file = file;
+    this.line = line;
+    this.column = column;
+    this.hint = hint;
+  }
+}
+
+/** Another process writes this state. */
+export class StateLocked extends MillraceError {
+  readonly directory: string;
+  readonly pid: number;
+  /** When the holder started. */
+  readonly since: Date;
+
+  constructor(directory: string, pid: number, since: Date) {
+    super(
+      'STATE_LOCKED',
+      `The state in ${directory} is in use by process ${pid}, started ${since.toISOString()}; ` +
+        'wait for it to end, or open the state for reading only.',
+    );
+    this.directory = directory;
+    this.pid = pid;
+    this.since = since;
+  }
+}
+
+/** The state on disk is damaged or not ours. */
+export class StateCorrupt extends MillraceError {
+  readonly directory: string;
+
+  constructor(directory: string, what: string) {
+    super(
+      'STATE_CORRUPT',
+      `The state in ${directory} cannot be used: ${what}. Move the folder away to start with an empty state.`,
+    );
+    this.directory = directory;
+  }
+}
+
+/** The state was written by a newer millrace. */
+export class StateTooNew extends MillraceError {
+  constructor(directory: string, found: number, known: number) {
+    super(
+      'STATE_TOO_NEW',
+      `The state in ${directory} has schema version ${found}, this millrace knows ${known}; use a newer millrace.`,
+    );
+  }
+}
+
+/** The state is closed, or was opened for reading only. */
+export class StateUnavailable extends MillraceError {
+  constructor(message: string) {
+    super('STATE_UNAVAILABLE', message);
+  }
+}
+
+/** A text for messages: control characters are shown, not sent to the terminal. */
+export function quote(text: string): string {
+  return JSON.stringify(text);
+}
