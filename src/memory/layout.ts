@@ -1,0 +1,77 @@
+/**
+ * The memory layout: every constant that says where something lies in shared memory.
+ *
+ * A state is a set of growable `SharedArrayBuffer`s ("regions"), one per column, list pool or blob, and one
+ * fixed control block of int32 words. Rows never move. Hot control words stand 128 bytes (two cache lines, because
+ * of the adjacent-line prefetcher) apart.
+ *
+ * Status word (int32), one per row, changed only by compare-and-swap:
+ *
+ *   bits 0-1    TaskStatus
+ *   bit  2      vacant: the row holds no task
+ *   bits 3-6    outcome (index into OUTCOMES)
+ *   bits 7-13   attempt, saturating at 127
+ *   bits 14-31  version: every change adds one (modulo 2^18), so a reader can tell "same as before" from
+ *               "changed and changed back"
+ */
+
+export const LAYOUT_MAGIC = 0x4d4c5243;
+export const LAYOUT_VERSION = 1;
+
+/** Bytes of a page: the unit of dirtiness and of what is written to disk. */
+export const PAGE_SHIFT = 14;
+export const PAGE_BYTES = 1 << PAGE_SHIFT;
+
+export const STATUS_MASK = 0b11;
+export const VACANT_BIT = 1 << 2;
+export const OUTCOME_SHIFT = 3;
+export const OUTCOME_MASK = 0b1111;
+export const ATTEMPT_SHIFT = 7;
+export const ATTEMPT_MAX = 127;
+export const VERSION_SHIFT = 14;
+
+const LINE = 32;
+
+/** Indices into the control block. "owner" is the thread that opened the state; "any" is every attached thread. */
+export const Control = {
+  /** Written once by the owner. */
+  Magic: 0,
+  Version: 1,
+  /** Rows ever used, vacant ones included. Stored by the owner after the row's columns are filled in. */
+  RowCount: 2,
+  /** Rows that hold a task. Owner. */
+  LiveCount: 3,
+  /** Bumped by the owner after each change of tasks or edges. */
+  Structure: 4,
+  /** The next topological position to give out. Owner. */
+  NextPosition: 5,
+  /** Set by the owner to ask every attached thread to leave. */
+  Stop: 6,
+  /** Exact numbers of rows by status (Pending follows from LiveCount). Any: added to after the winning compare-and-swap. */
+  InProgress: LINE,
+  Completed: 2 * LINE,
+  Failed: 3 * LINE,
+  /** Bumped, then notified, by any thread that made work ready while threads are parked. */
+  WakeSequence: 4 * LINE,
+  /** Threads that are parked or about to be. Any: added before the last look for work, subtracted after waking. */
+  Parked: 5 * LINE,
+} as const;
+
+export const CONTROL_WORDS = 6 * LINE;
+
+/** A ref column's value for "nothing there". Offset 0 of pools and blobs is never handed out. */
+export const NO_REF = 0;
+
+export function packStatus(status: number, outcome: number, attempt: number, version: number): number {
+  return status | (outcome << OUTCOME_SHIFT) | (attempt << ATTEMPT_SHIFT) | (version << VERSION_SHIFT);
+}
+
+export const statusOf = (word: number): 0 | 1 | 2 | 3 => (word & STATUS_MASK) as 0 | 1 | 2 | 3;
+export const outcomeOf = (word: number): number => (word >>> OUTCOME_SHIFT) & OUTCOME_MASK;
+export const attemptOf = (word: number): number => (word >>> ATTEMPT_SHIFT) & ATTEMPT_MAX;
+export const versionOf = (word: number): number => word >>> VERSION_SHIFT;
+export const isVacant = (word: number): boolean => (word & VACANT_BIT) !== 0;
+
+if (OUTCOME_SHIFT + 4 !== ATTEMPT_SHIFT || ATTEMPT_SHIFT + 7 !== VERSION_SHIFT) {
+  throw new Error('layout: the fields of the status word overlap');
+}

@@ -1,0 +1,258 @@
+import { InvalidArgument, quote } from '../errors.js';
+import { Region, type RegionHandle } from './region.js';
+
+/** Words at the head of the slots region. */
+const USED_BYTES = 0;
+const SLOT_COUNT = 1;
+const FILLED = 2;
+/** Odd while the slots are being rebuilt; a lookup that missed under a changed generation is repeated. */
+const GENERATION = 3;
+const HEAD_WORDS = 16;
+
+const EMPTY = 0;
+const TOMBSTONE = -1;
+const FIRST_SLOTS = 1024;
+const LENGTH_BYTES = 2;
+/** The longest name, in UTF-8 bytes: what a path may have. */
+const MAX_NAME_BYTES = 4096;
+
+export interface NamesHandle {
+  readonly blob: RegionHandle;
+  readonly slots: RegionHandle;
+  readonly refs: RegionHandle;
+}
+
+/** The string being looked up, as bytes, with its hash; one per thread, overwritten by the next `encode`. */
+const scratch = Buffer.alloc(4 * MAX_NAME_BYTES);
+let scratchLength = 0;
+let scratchHash = 0;
+
+/**
+ * Names to rows and back: open addressing with linear probing over one UTF-8 blob.
+ *
+ * One writer (the owner); any number of readers at the same time, without a lock: a slot's row is stored after
+ * its hash, and after the name's bytes and ref. Lookups are O(1) expected, O(length) to compare.
+ *
+ * - blob: names one after the other, each behind its length (uint16); names are never moved.
+ * - refs: row → offset in the blob, 0 = no name.
+ * - slots: a head of 16 words, then pairs (hash, row + 1); load factor at most 1/2.
+ */
+export class NameTable {
+  private readonly blob: Region;
+  private readonly slots: Region;
+  private readonly refs: Region;
+
+  private constructor(blob: Region, slots: Region, refs: Region) {
+    this.blob = blob;
+    this.slots = slots;
+    this.refs = refs;
+  }
+
+  static create(prefix: string, maxRows: number): NameTable {
+    const blob = Region.create(`${prefix}.blob`, Math.min(maxRows * 128, 2 ** 31 - 2 ** 16));
+    const slotBytes = HEAD_WORDS * 4 + 8 * Math.max(FIRST_SLOTS, 2 ** Math.ceil(Math.log2(maxRows * 2)));
+    const slots = Region.create(`${prefix}.slots`, slotBytes);
+    const table = new NameTable(blob, slots, Region.create(`${prefix}.refs`, maxRows * 4));
+    slots.set(USED_BYTES, LENGTH_BYTES);
+    table.resetSlots(FIRST_SLOTS);
+    return table;
+  }
+
+  static from(handle: NamesHandle): NameTable {
+    return new NameTable(Region.from(handle.blob), Region.from(handle.slots), Region.from(handle.refs));
+  }
+
+  handle(): NamesHandle {
+    return { blob: this.blob.handle(), slots: this.slots.handle(), refs: this.refs.handle() };
+  }
+
+  /** The regions and how many of their bytes are in use. */
+  regions(rowCount: number): [Region, number][] {
+    const slotCount = this.slots.get(SLOT_COUNT);
+    return [
+      [this.blob, this.slots.get(USED_BYTES)],
+      [this.slots, HEAD_WORDS * 4 + slotCount * 8],
+      [this.refs, rowCount * 4],
+    ];
+  }
+
+  /** The row of a name, or -1. */
+  find(name: string): number {
+    if (!encode(name)) return -1;
+    for (;;) {
+      const generation = this.slots.get(GENERATION);
+      const row = this.probe();
+      if (row >= 0 || ((generation & 1) === 0 && this.slots.get(GENERATION) === generation)) return row;
+      this.renew();
+    }
+  }
+
+  /**
+   * Gives `row` the name. Owner only.
+   * @returns -1, or the row that already has this name (then nothing is changed)
+   * @throws InvalidArgument if empty, longer than 4,096 bytes, with a NUL or a lone surrogate
+   */
+  insert(name: string, row: number): number {
+    if (!encode(name)) {
+      const shown = quote(name.slice(0, 80));
+      throw new InvalidArgument(
+        `${shown} cannot be a name: 1 to ${MAX_NAME_BYTES} bytes of UTF-8 without NUL.`,
+      );
+    }
+    if ((this.slots.get(FILLED) + 1) * 2 > this.slots.get(SLOT_COUNT)) this.rebuild();
+    const present = this.probe();
+    if (present >= 0) return present;
+    this.appendName(row);
+    this.fillSlot(scratchHash, row);
+    return -1;
+  }
+
+  /** Takes the row's name away; the slot becomes a tombstone. Owner only. */
+  remove(row: number): void {
+    const name = this.nameOf(row);
+    encode(name);
+    const mask = this.slots.get(SLOT_COUNT) - 1;
+    for (let slot = scratchHash & mask; ; slot = (slot + 1) & mask) {
+      const at = HEAD_WORDS + slot * 2;
+      if (this.slots.get(at + 1) !== row + 1) continue;
+      this.slots.set(at + 1, TOMBSTONE);
+      this.refs.set(row, 0);
+      return;
+    }
+  }
+
+  nameOf(row: number): string {
+    if (row >= this.refs.ints.length) this.renew();
+    const ref = this.refs.get(row);
+    if (ref + LENGTH_BYTES > this.blob.bytes.length) this.renew();
+    const start = ref + LENGTH_BYTES;
+    return this.blob.bytes.toString('utf8', start, start + this.blob.bytes.readUInt16LE(ref));
+  }
+
+  /** Makes room for `names` more rows up to `rowCount` at once. */
+  reserve(rowCount: number): void {
+    this.refs.ensure(rowCount * 4);
+    if (rowCount * 2 > this.slots.get(SLOT_COUNT)) this.rebuild(rowCount);
+  }
+
+  renew(): void {
+    this.blob.renew();
+    this.slots.renew();
+    this.refs.renew();
+  }
+
+  private probe(): number {
+    const slots = this.slots.ints;
+    const mask = Atomics.load(slots, SLOT_COUNT) - 1;
+    for (let slot = scratchHash & mask; ; slot = (slot + 1) & mask) {
+      const at = HEAD_WORDS + slot * 2;
+      // A view older than the table: what is missing here is found after renew().
+      if (at + 1 >= slots.length) return -1;
+      const stored = Atomics.load(slots, at + 1);
+      if (stored === EMPTY) return -1;
+      if (stored !== TOMBSTONE && Atomics.load(slots, at) === scratchHash && this.equals(stored - 1))
+        return stored - 1;
+    }
+  }
+
+  private equals(row: number): boolean {
+    if (row >= this.refs.ints.length) this.renew();
+    const ref = this.refs.get(row);
+    if (ref + LENGTH_BYTES + scratchLength > this.blob.bytes.length) this.renew();
+    const bytes = this.blob.bytes;
+    if ((bytes[ref]! | (bytes[ref + 1]! << 8)) !== scratchLength) return false;
+    for (let i = 0, at = ref + LENGTH_BYTES; i < scratchLength; i++, at++) {
+      if (bytes[at] !== scratch[i]) return false;
+    }
+    return true;
+  }
+
+  private appendName(row: number): void {
+    const ref = this.slots.get(USED_BYTES);
+    const end = ref + LENGTH_BYTES + scratchLength;
+    this.blob.ensure(end);
+    this.refs.ensure((row + 1) * 4);
+    const bytes = this.blob.bytes;
+    bytes[ref] = scratchLength & 0xff;
+    bytes[ref + 1] = scratchLength >> 8;
+    for (let i = 0, at = ref + LENGTH_BYTES; i < scratchLength; i++, at++) bytes[at] = scratch[i]!;
+    this.blob.markBytes(ref, end);
+    this.refs.set(row, ref);
+    this.slots.set(USED_BYTES, end);
+  }
+
+  private fillSlot(hash: number, row: number): void {
+    const mask = this.slots.get(SLOT_COUNT) - 1;
+    let slot = hash & mask;
+    while (this.slots.get(HEAD_WORDS + slot * 2 + 1) !== EMPTY) slot = (slot + 1) & mask;
+    const at = HEAD_WORDS + slot * 2;
+    // Hash before row: a reader that sees the row sees the hash, too.
+    this.slots.set(at, hash);
+    this.slots.set(at + 1, row + 1);
+    this.slots.set(FILLED, this.slots.get(FILLED) + 1);
+  }
+
+  /** Doubles the slots when they are half full of names, or only sweeps tombstones out. */
+  private rebuild(expected = 0): void {
+    const live = this.livePairs();
+    let count = FIRST_SLOTS;
+    while (count < Math.max(expected, live.length / 2 + 1) * 2.5) count *= 2;
+    Atomics.add(this.slots.ints, GENERATION, 1);
+    this.resetSlots(count);
+    for (let i = 0; i < live.length; i += 2) this.fillSlot(live[i]!, live[i + 1]! - 1);
+    Atomics.add(this.slots.ints, GENERATION, 1);
+  }
+
+  private livePairs(): Int32Array {
+    const count = this.slots.get(SLOT_COUNT);
+    const live = new Int32Array(this.slots.get(FILLED) * 2);
+    let used = 0;
+    for (let slot = 0; slot < count; slot++) {
+      const at = HEAD_WORDS + slot * 2;
+      const stored = this.slots.get(at + 1);
+      if (stored <= EMPTY) continue;
+      live[used++] = this.slots.get(at);
+      live[used++] = stored;
+    }
+    return live.subarray(0, used);
+  }
+
+  private resetSlots(count: number): void {
+    this.slots.ensure((HEAD_WORDS + count * 2) * 4);
+    this.slots.ints.fill(0, HEAD_WORDS, HEAD_WORDS + count * 2);
+    this.slots.set(SLOT_COUNT, count);
+    this.slots.set(FILLED, 0);
+    this.slots.markBytes(0, (HEAD_WORDS + count * 2) * 4);
+  }
+}
+
+/** Writes the name's UTF-8 bytes and hash (FNV-1a with a final mix) to the scratch; false if it can be no name. */
+function encode(name: string): boolean {
+  const length = name.length;
+  if (length === 0 || length > MAX_NAME_BYTES) return false;
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < length; i++) {
+    const code = name.charCodeAt(i);
+    if (code === 0) return false;
+    if (code > 0x7f) return encodeUtf8(name);
+    scratch[i] = code;
+    hash = Math.imul(hash ^ code, 0x01000193);
+  }
+  return finish(hash, length);
+}
+
+function encodeUtf8(name: string): boolean {
+  const length = scratch.write(name, 'utf8');
+  if (length > MAX_NAME_BYTES || name.includes('\0') || !name.isWellFormed()) return false;
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < length; i++) hash = Math.imul(hash ^ scratch[i]!, 0x01000193);
+  return finish(hash, length);
+}
+
+function finish(hash: number, length: number): boolean {
+  let mixed = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
+  mixed ^= mixed >>> 12;
+  scratchHash = mixed;
+  scratchLength = length;
+  return true;
+}

@@ -1,0 +1,90 @@
+import { CapacityExceeded } from '../errors.js';
+import { PAGE_BYTES, PAGE_SHIFT } from './layout.js';
+
+/** What another thread needs to see the same region; structured-cloneable. */
+export interface RegionHandle {
+  readonly name: string;
+  readonly buffer: SharedArrayBuffer;
+  readonly dirty: SharedArrayBuffer;
+}
+
+/**
+ * A growable run of shared memory with one dirty mark per page.
+ *
+ * Any thread may read and mark; only the owner grows. Views have an explicit length (a length-tracking view is
+ * 2-4x slower), so an attached thread calls `renew()` to see what was added; what it saw before stays valid,
+ * because growth happens in place.
+ *
+ * Marks: a writer stores the data first and the mark second; the committer clears the mark first and copies
+ * second. So a change is either in the copy or still marked.
+ */
+export class Region {
+  readonly name: string;
+  readonly buffer: SharedArrayBuffer;
+  readonly dirty: Int32Array<SharedArrayBuffer>;
+  ints: Int32Array<SharedArrayBuffer>;
+  bytes: Buffer<SharedArrayBuffer>;
+
+  private constructor(handle: RegionHandle) {
+    this.name = handle.name;
+    this.buffer = handle.buffer;
+    this.dirty = new Int32Array(handle.dirty);
+    this.ints = new Int32Array(this.buffer, 0, this.buffer.byteLength >> 2);
+    this.bytes = Buffer.from(this.buffer, 0, this.buffer.byteLength);
+  }
+
+  /** @param maxBytes what is reserved as address space; memory is used only as the region grows */
+  static create(name: string, maxBytes: number): Region {
+    const pages = Math.ceil(maxBytes / PAGE_BYTES);
+    const buffer = new SharedArrayBuffer(PAGE_BYTES, { maxByteLength: pages * PAGE_BYTES });
+    return new Region({ name, buffer, dirty: new SharedArrayBuffer(pages * 4) });
+  }
+
+  static from(handle: RegionHandle): Region {
+    return new Region(handle);
+  }
+
+  handle(): RegionHandle {
+    return { name: this.name, buffer: this.buffer, dirty: this.dirty.buffer };
+  }
+
+  /** Makes room for `bytes` in all, growing by half at least. @throws CapacityExceeded */
+  ensure(bytes: number): void {
+    const have = this.buffer.byteLength;
+    if (bytes <= have) return;
+    const max = this.buffer.maxByteLength;
+    if (bytes > max) throw new CapacityExceeded(`Region "${this.name}"`, max);
+    const want = Math.max(bytes, have + (have >> 1));
+    this.buffer.grow(Math.min(max, Math.ceil(want / PAGE_BYTES) * PAGE_BYTES));
+    this.renew();
+  }
+
+  /** Sees what the owner has added since. */
+  renew(): void {
+    if (this.bytes.length === this.buffer.byteLength) return;
+    this.ints = new Int32Array(this.buffer, 0, this.buffer.byteLength >> 2);
+    this.bytes = Buffer.from(this.buffer, 0, this.buffer.byteLength);
+  }
+
+  /** Marks the page of int32 `index` after it was written. */
+  mark(index: number): void {
+    const page = index >> (PAGE_SHIFT - 2);
+    if (Atomics.load(this.dirty, page) === 0) Atomics.store(this.dirty, page, 1);
+  }
+
+  /** Marks every page that bytes [from, to) touch. */
+  markBytes(from: number, to: number): void {
+    for (let page = from >> PAGE_SHIFT; page <= (to - 1) >> PAGE_SHIFT; page++)
+      Atomics.store(this.dirty, page, 1);
+  }
+
+  /** Stores an int32 for other threads to see, and marks its page. */
+  set(index: number, value: number): void {
+    Atomics.store(this.ints, index, value);
+    this.mark(index);
+  }
+
+  get(index: number): number {
+    return Atomics.load(this.ints, index);
+  }
+}
