@@ -47,6 +47,8 @@ export const Control = {
   NextPosition: 5,
   /** Set by the owner to ask every attached thread to leave. */
   Stop: 6,
+  /** Which half of the ready set is in use (0 or 1). Owner. */
+  Generation: 7,
   /** Exact numbers of rows by status (Pending follows from LiveCount). Any: added to after the winning compare-and-swap. */
   InProgress: LINE,
   Completed: 2 * LINE,

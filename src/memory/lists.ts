@@ -92,7 +92,10 @@ export class RowLists {
   /** Makes room for `more` further items; amortised O(more). */
   reserve(row: number, more: number): void {
     const ref = this.refs.get(row);
-    if (ref === NO_REF) return this.allocate(row, more);
+    if (ref === NO_REF) {
+      this.allocate(row, more);
+      return;
+    }
     const count = this.pool.get(ref + COUNT);
     const capacity = this.pool.get(ref + CAPACITY);
     if (count + more <= capacity) return;

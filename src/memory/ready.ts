@@ -1,0 +1,200 @@
+import { Control } from './layout.js';
+import { Region, type RegionHandle } from './region.js';
+
+/** Bits of a word, as a shift: every level summarises 32 words of the level below. */
+const SHIFT = 5;
+const LEVELS = 5;
+/** First word of each level, the single top word first; level 0, which grows, last. */
+const FIRST = [1 + 32 + 32 ** 2 + 32 ** 3, 1 + 32 + 32 ** 2, 1 + 32, 1, 0] as const;
+
+/** The most rows that five levels of 32 can hold: far above what one state is made for. */
+export const MAX_READY = 32 ** LEVELS;
+
+interface HalfHandle {
+  readonly bits: RegionHandle;
+  readonly rankOf: RegionHandle;
+  readonly rowAt: RegionHandle;
+}
+export interface ReadyHandle {
+  readonly halves: readonly [HalfHandle, HalfHandle];
+}
+
+/** One generation of the ready set: an order of all rows, and a bit for each rank that is ready. */
+interface Half {
+  readonly bits: Region;
+  /** Row → rank; rank 0 is claimed first. */
+  readonly rankOf: Region;
+  /** Rank → row. */
+  readonly rowAt: Region;
+}
+
+/**
+ * The ready tasks, best rank first: a hierarchical bitmap over ranks (a van-Emde-Boas-like summary tree of
+ * fan-out 32; insert, remove and take-first touch at most five words).
+ *
+ * Any thread inserts, removes and takes, lock-free; only the owner orders anew. A bit is a hint, not the truth: who
+ * takes one must still win the row's status word. So a superfluous bit costs one failed claim; what must never
+ * happen is a ready row without a bit, and two rules see to that:
+ *
+ * 1. Insert sets the row's bit first and the summaries above it after, going on upwards whenever the word was 0.
+ *    Who empties a word clears its summary bit and *then* looks at the word again; if it was filled meanwhile it
+ *    sets the summary bit back. (Dekker's pattern: of an inserter and a clearer at least one sees the other.)
+ * 2. A new order is written to the half that is not in use, then `Generation` is switched, then every ready row is
+ *    inserted by its truth (status and count). An inserter that read the old generation changed the row's count
+ *    before the switch, so the scan sees it.
+ */
+export class ReadySet {
+  private readonly control: Int32Array<SharedArrayBuffer>;
+  private readonly halves: readonly [Half, Half];
+
+  private constructor(control: Int32Array<SharedArrayBuffer>, halves: readonly [Half, Half]) {
+    this.control = control;
+    this.halves = halves;
+  }
+
+  static create(control: Int32Array<SharedArrayBuffer>, maxRows: number): ReadySet {
+    const half = (): Half => ({
+      bits: Region.create('ready.bits', (FIRST[0] + Math.ceil(maxRows / 32)) * 4),
+      rankOf: Region.create('ready.rankOf', maxRows * 4),
+      rowAt: Region.create('ready.rowAt', maxRows * 4),
+    });
+    const set = new ReadySet(control, [half(), half()]);
+    for (const { bits } of set.halves) bits.ensure(FIRST[0] * 4);
+    return set;
+  }
+
+  static from(control: Int32Array<SharedArrayBuffer>, handle: ReadyHandle): ReadySet {
+    const half = (from: HalfHandle): Half => ({
+      bits: Region.from(from.bits),
+      rankOf: Region.from(from.rankOf),
+      rowAt: Region.from(from.rowAt),
+    });
+    return new ReadySet(control, [half(handle.halves[0]), half(handle.halves[1])]);
+  }
+
+  handle(): ReadyHandle {
+    const half = (of: Half): HalfHandle => ({
+      bits: of.bits.handle(),
+      rankOf: of.rankOf.handle(),
+      rowAt: of.rowAt.handle(),
+    });
+    return { halves: [half(this.halves[0]), half(this.halves[1])] };
+  }
+
+  renew(): void {
+    for (const { bits, rankOf, rowAt } of this.halves) {
+      bits.renew();
+      rankOf.renew();
+      rowAt.renew();
+    }
+  }
+
+  /** Owner: makes room for rows [from, to); a new row's rank is its number, behind all others. */
+  extend(from: number, to: number): void {
+    for (const { bits, rankOf, rowAt } of this.halves) {
+      bits.ensure((FIRST[0] + ((to + 31) >>> SHIFT)) * 4);
+      rankOf.ensure(to * 4);
+      rowAt.ensure(to * 4);
+      for (let row = from; row < to; row++) {
+        rankOf.ints[row] = row;
+        rowAt.ints[row] = row;
+      }
+    }
+  }
+
+  insert(row: number): void {
+    const { bits, rankOf } = this.current();
+    setBit(bits.ints, 0, Atomics.load(rankOf.ints, row));
+  }
+
+  /** True if the row's bit was set. A caller looks at the row again after it: it may have become ready meanwhile. */
+  remove(row: number): boolean {
+    const { bits, rankOf } = this.current();
+    return clearBit(bits.ints, 0, Atomics.load(rankOf.ints, row));
+  }
+
+  /** Takes the best ready row out, or -1. The caller must still win its status word. */
+  take(): number {
+    const { bits, rowAt } = this.current();
+    const rank = takeFirst(bits.ints);
+    if (rank < 0) return -1;
+    if (rank >= rowAt.ints.length) rowAt.renew();
+    return Atomics.load(rowAt.ints, rank);
+  }
+
+  /** True if no bit is set. */
+  get isEmpty(): boolean {
+    return Atomics.load(this.current().bits.ints, FIRST[LEVELS - 1]!) === 0;
+  }
+
+  /**
+   * Owner: orders all rows anew. O(rows).
+   * @param rowAt rank → row, a permutation of all rows
+   * @param isReady the truth about a row, asked after the switch
+   */
+  reorder(rowAt: Int32Array, isReady: (row: number) => boolean): void {
+    const next = Atomics.load(this.control, Control.Generation) ^ 1;
+    const half = this.halves[next as 0 | 1];
+    half.bits.ints.fill(0);
+    half.rowAt.ints.set(rowAt);
+    for (let rank = 0; rank < rowAt.length; rank++) half.rankOf.ints[rowAt[rank]!] = rank;
+    Atomics.store(this.control, Control.Generation, next);
+    for (let rank = 0; rank < rowAt.length; rank++) {
+      if (isReady(rowAt[rank]!)) setBit(half.bits.ints, 0, rank);
+    }
+  }
+
+  private current(): Half {
+    return this.halves[Atomics.load(this.control, Control.Generation) as 0 | 1];
+  }
+}
+
+/** Sets a bit at `level`, and the summary bits above as far as they may be missing. */
+function setBit(words: Int32Array, level: number, index: number): void {
+  for (let at = index; level < LEVELS; level++, at >>>= SHIFT) {
+    const before = Atomics.or(words, FIRST[level]! + (at >>> SHIFT), 1 << (at & 31));
+    if (before !== 0) return;
+  }
+}
+
+/** Clears a bit at `level`, and the summary bits above that became wrong; true if the bit was set. */
+function clearBit(words: Int32Array, level: number, index: number): boolean {
+  const bit = 1 << (index & 31);
+  const before = Atomics.and(words, FIRST[level]! + (index >>> SHIFT), ~bit);
+  if ((before & bit) === 0) return false;
+  if (before === bit) clearSummary(words, level + 1, index >>> SHIFT);
+  return true;
+}
+
+/** Clears the summary of the emptied word `index` of the level below `level`. */
+function clearSummary(words: Int32Array, level: number, index: number): void {
+  for (let at = index; level < LEVELS; level++, at >>>= SHIFT) {
+    const bit = 1 << (at & 31);
+    const before = Atomics.and(words, FIRST[level]! + (at >>> SHIFT), ~bit);
+    // Only now, after the summary is gone: was the word filled meanwhile?
+    if (Atomics.load(words, FIRST[level - 1]! + at) !== 0) {
+      setBit(words, level, at);
+      return;
+    }
+    if ((before & ~bit) !== 0) return;
+  }
+}
+
+function takeFirst(words: Int32Array): number {
+  for (;;) {
+    let index = 0;
+    let level: number = LEVELS - 1;
+    for (; level >= 0; level--) {
+      const word = Atomics.load(words, FIRST[level]! + index);
+      if (word === 0) break;
+      index = (index << SHIFT) | (31 - Math.clz32(word & -word));
+    }
+    if (level === LEVELS - 1) return -1;
+    if (level < 0) {
+      if (clearBit(words, 0, index)) return index;
+    } else {
+      // A summary without its word: an insert or a clear is under way, or was cut short. Put it right.
+      clearSummary(words, level + 1, index);
+    }
+  }
+}

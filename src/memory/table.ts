@@ -1,0 +1,315 @@
+import { StateUnavailable } from '../errors.js';
+import { OUTCOMES, type Outcome, type Row, TaskStatus } from '../task.js';
+import {
+  ATTEMPT_MAX,
+  attemptOf,
+  CONTROL_WORDS,
+  Control,
+  LAYOUT_MAGIC,
+  LAYOUT_VERSION,
+  outcomeOf,
+  packStatus,
+  STATUS_MASK,
+  statusOf,
+  VACANT_BIT,
+  versionOf,
+} from './layout.js';
+import { type ListsHandle, RowLists } from './lists.js';
+import { type NamesHandle, NameTable } from './names.js';
+import { type ReadyHandle, ReadySet } from './ready.js';
+import { Region, type RegionHandle } from './region.js';
+
+/** Rows reserved as address space; memory is used only as the table grows. */
+const MAX_ROWS = 2 ** 23;
+const MAX_LIST_WORDS = 2 ** 29;
+
+const COLUMNS = ['status', 'pending', 'duration', 'priority', 'position'] as const;
+type ColumnName = (typeof COLUMNS)[number];
+
+/** Counter word by status; Pending is what is left of the live rows. */
+const COUNTER = [0, Control.InProgress, Control.Completed, Control.Failed] as const;
+
+export interface TableHandle {
+  readonly control: SharedArrayBuffer;
+  readonly columns: Readonly<Record<ColumnName, RegionHandle>>;
+  readonly names: NamesHandle;
+  readonly dependencies: ListsHandle;
+  readonly dependents: ListsHandle;
+  readonly details: ListsHandle;
+  readonly ready: ReadyHandle;
+}
+
+/** The statuses, counted. */
+export interface StatusCounts {
+  readonly total: number;
+  readonly pending: number;
+  readonly inProgress: number;
+  readonly completed: number;
+  readonly failed: number;
+}
+
+/** What one row's status word says. */
+export interface StatusWord {
+  readonly status: TaskStatus;
+  readonly outcome: Outcome;
+  readonly attempt: number;
+}
+
+/**
+ * The task table: columns in shared memory, one int32 per row and column.
+ *
+ * Any thread reads, and changes statuses through `transition`, lock-free. Only the owner adds and removes rows and
+ * edges, and only while no other thread changes statuses.
+ *
+ * | column   | holds                                            | written by                         | on disk |
+ * |----------|--------------------------------------------------|------------------------------------|---------|
+ * | status   | the status word                                  | any, compare-and-swap              | yes     |
+ * | pending  | dependencies that are not Completed              | any, add and sub after that swap   | derived |
+ * | duration | last attempt, in ticks of 0.1 ms; 0 = never ran  | any, before the swap that ends it  | yes     |
+ * | priority | the user's, in milliseconds                      | owner                              | yes     |
+ * | position | topological position: grows along every edge     | owner                              | yes     |
+ */
+export class TaskTable {
+  readonly control: Int32Array<SharedArrayBuffer>;
+  readonly columns: Readonly<Record<ColumnName, Region>>;
+  readonly names: NameTable;
+  readonly dependencies: RowLists;
+  readonly dependents: RowLists;
+  /** Row → the rest of its definition, packed (see tasks/details). */
+  readonly details: RowLists;
+  readonly ready: ReadySet;
+  private seenStructure: number;
+
+  private constructor(handle: TableHandle) {
+    this.control = new Int32Array(handle.control);
+    this.columns = makeColumns((name) => Region.from(handle.columns[name]));
+    this.names = NameTable.from(handle.names);
+    this.dependencies = RowLists.from(handle.dependencies);
+    this.dependents = RowLists.from(handle.dependents);
+    this.details = RowLists.from(handle.details);
+    this.ready = ReadySet.from(this.control, handle.ready);
+    this.seenStructure = Atomics.load(this.control, Control.Structure);
+  }
+
+  static create(): TaskTable {
+    const control = new Int32Array(new SharedArrayBuffer(CONTROL_WORDS * 4));
+    control[Control.Magic] = LAYOUT_MAGIC;
+    control[Control.Version] = LAYOUT_VERSION;
+    return new TaskTable({
+      control: control.buffer,
+      columns: makeColumns((name) => Region.create(`tasks.${name}`, MAX_ROWS * 4).handle()),
+      names: NameTable.create('tasks.names', MAX_ROWS).handle(),
+      dependencies: RowLists.create('tasks.dependencies', MAX_ROWS, MAX_LIST_WORDS).handle(),
+      dependents: RowLists.create('tasks.dependents', MAX_ROWS, MAX_LIST_WORDS).handle(),
+      details: RowLists.create('tasks.details', MAX_ROWS, MAX_LIST_WORDS).handle(),
+      ready: ReadySet.create(control, MAX_ROWS).handle(),
+    });
+  }
+
+  /** The same table in another thread. O(1). @throws StateUnavailable if the handle is of another version */
+  static from(handle: TableHandle): TaskTable {
+    const control = new Int32Array(handle.control);
+    if (control[Control.Magic] !== LAYOUT_MAGIC || control[Control.Version] !== LAYOUT_VERSION) {
+      throw new StateUnavailable(
+        'This handle was not made by the same version of millrace; share the state again.',
+      );
+    }
+    return new TaskTable(handle);
+  }
+
+  handle(): TableHandle {
+    return {
+      control: this.control.buffer,
+      columns: makeColumns((name) => this.columns[name].handle()),
+      names: this.names.handle(),
+      dependencies: this.dependencies.handle(),
+      dependents: this.dependents.handle(),
+      details: this.details.handle(),
+      ready: this.ready.handle(),
+    };
+  }
+
+  /** Rows ever used, vacant ones included. */
+  get rowCount(): number {
+    return Atomics.load(this.control, Control.RowCount);
+  }
+
+  /** Makes the views of an attached thread cover what the owner has added. */
+  renew(): void {
+    const structure = Atomics.load(this.control, Control.Structure);
+    if (structure === this.seenStructure) return;
+    for (const name of COLUMNS) this.columns[name].renew();
+    this.names.renew();
+    this.dependencies.renew();
+    this.dependents.renew();
+    this.details.renew();
+    this.ready.renew();
+    this.seenStructure = structure;
+  }
+
+  /** The row's status word, or undefined for a vacant row. */
+  read(row: Row): StatusWord | undefined {
+    const word = this.columns.status.get(row);
+    if ((word & VACANT_BIT) !== 0) return undefined;
+    return { status: statusOf(word), outcome: OUTCOMES[outcomeOf(word)] ?? 'none', attempt: attemptOf(word) };
+  }
+
+  status(row: Row): TaskStatus {
+    return statusOf(Atomics.load(this.columns.status.ints, row));
+  }
+
+  isLive(row: number): row is Row {
+    return row >= 0 && row < this.rowCount && (this.columns.status.get(row) & VACANT_BIT) === 0;
+  }
+
+  /** Number of dependencies that are not Completed. */
+  pending(row: Row): number {
+    return Atomics.load(this.columns.pending.ints, row);
+  }
+
+  isReady(row: number): boolean {
+    return (
+      (Atomics.load(this.columns.status.ints, row) & (STATUS_MASK | VACANT_BIT)) === TaskStatus.Pending &&
+      Atomics.load(this.columns.pending.ints, row) === 0
+    );
+  }
+
+  /** O(1); exact as soon as the transitions under way in other threads have returned. */
+  counts(): StatusCounts {
+    const inProgress = Atomics.load(this.control, Control.InProgress);
+    const completed = Atomics.load(this.control, Control.Completed);
+    const failed = Atomics.load(this.control, Control.Failed);
+    const total = Atomics.load(this.control, Control.LiveCount);
+    return {
+      total,
+      pending: Math.max(0, total - inProgress - completed - failed),
+      inProgress,
+      completed,
+      failed,
+    };
+  }
+
+  /**
+   * The one function that changes a status. Everything that depends on a status hangs on it: the attempt, the
+   * counters, the dependents' counts, readiness, the dirty mark and the waking of parked threads. It doesn't judge
+   * whether the transition is legal: that is `tasks/lifecycle`.
+   *
+   * Lock-free: one compare-and-swap decides, all else follows it. O(1), and O(out-degree) into and out of Completed.
+   * @param outcome index into OUTCOMES
+   * @param attempt what the attempt becomes; without it a start adds one, a reset to outcome 'none' clears it
+   * @returns false if the row's status was not `from`: then nothing has changed
+   */
+  transition(row: Row, from: TaskStatus, to: TaskStatus, outcome: number, attempt?: number): boolean {
+    const words = this.columns.status.ints;
+    for (;;) {
+      const word = Atomics.load(words, row);
+      if ((word & (STATUS_MASK | VACANT_BIT)) !== from) return false;
+      const tries = attempt ?? nextAttempt(attemptOf(word), to, outcome);
+      const next = packStatus(to, outcome, tries, versionOf(word) + 1);
+      if (Atomics.compareExchange(words, row, word, next) === word) break;
+    }
+    this.columns.status.mark(row);
+    if (from === to) return true;
+    if (to !== TaskStatus.Pending) Atomics.add(this.control, COUNTER[to], 1);
+    if (from !== TaskStatus.Pending) Atomics.sub(this.control, COUNTER[from], 1);
+    if (to === TaskStatus.Completed) this.releaseDependents(row);
+    else if (from === TaskStatus.Completed) this.holdDependents(row);
+    if (to === TaskStatus.Pending) this.offer(row);
+    else if (from === TaskStatus.Pending) this.withdraw(row);
+    return true;
+  }
+
+  /** Takes the best ready task: the row, now InProgress, or -1 if none is ready. */
+  claim(): Row | -1 {
+    for (;;) {
+      const row = this.ready.take();
+      if (row < 0) return -1;
+      if (row >= this.columns.status.ints.length) this.renew();
+      if (this.isReady(row) && this.transition(row as Row, TaskStatus.Pending, TaskStatus.InProgress, 0)) {
+        return row as Row;
+      }
+    }
+  }
+
+  /** Writes the duration of the attempt that is about to end, in ticks of 0.1 ms. */
+  setDuration(row: Row, milliseconds: number): void {
+    const ticks = Math.min(0x7fffffff, Math.max(1, Math.round(milliseconds * 10)));
+    this.columns.duration.set(row, ticks);
+  }
+
+  /** Milliseconds; 0 if no attempt has ended. */
+  duration(row: Row): number {
+    return this.columns.duration.get(row) / 10;
+  }
+
+  /** Wakes threads that wait for work. */
+  wake(): void {
+    if (Atomics.load(this.control, Control.Parked) === 0) return;
+    Atomics.add(this.control, Control.WakeSequence, 1);
+    Atomics.notify(this.control, Control.WakeSequence);
+  }
+
+  /**
+   * Parks the thread until work may be there, the table is complete or stopped, or the time is over.
+   * Not for a thread that also serves promises.
+   */
+  park(timeout: number): void {
+    Atomics.add(this.control, Control.Parked, 1);
+    const seen = Atomics.load(this.control, Control.WakeSequence);
+    // The last look comes after `Parked` was raised: who makes a task ready after it sees us and notifies.
+    if (this.ready.isEmpty) Atomics.wait(this.control, Control.WakeSequence, seen, timeout);
+    Atomics.sub(this.control, Control.Parked, 1);
+  }
+
+  /** Puts a row into the ready set if it is ready. */
+  offer(row: number): void {
+    if (!this.isReady(row)) return;
+    this.ready.insert(row);
+    this.wake();
+  }
+
+  /** Takes a row that is not ready any more out of the ready set. */
+  private withdraw(row: number): void {
+    // Another thread may have made it ready again before the bit was cleared: then its bit was the one cleared.
+    if (this.ready.remove(row)) this.offer(row);
+  }
+
+  private releaseDependents(row: Row): void {
+    const pending = this.columns.pending;
+    const list = this.dependents;
+    const start = list.start(row);
+    const end = start + list.count(row);
+    for (let at = start; at < end; at++) {
+      const dependent = list.pool.ints[at]!;
+      if (dependent >= pending.ints.length) this.renew();
+      if (Atomics.sub(pending.ints, dependent, 1) === 1) this.offer(dependent);
+    }
+  }
+
+  private holdDependents(row: Row): void {
+    const pending = this.columns.pending;
+    const list = this.dependents;
+    const start = list.start(row);
+    const end = start + list.count(row);
+    for (let at = start; at < end; at++) {
+      const dependent = list.pool.ints[at]!;
+      if (dependent >= pending.ints.length) this.renew();
+      if (Atomics.add(pending.ints, dependent, 1) === 0) this.withdraw(dependent);
+    }
+  }
+}
+
+function nextAttempt(attempt: number, to: TaskStatus, outcome: number): number {
+  if (to === TaskStatus.InProgress) return Math.min(ATTEMPT_MAX, attempt + 1);
+  return to === TaskStatus.Pending && outcome === 0 ? 0 : attempt;
+}
+
+function makeColumns<T>(make: (name: ColumnName) => T): Record<ColumnName, T> {
+  return {
+    status: make('status'),
+    pending: make('pending'),
+    duration: make('duration'),
+    priority: make('priority'),
+    position: make('position'),
+  };
+}
