@@ -15,7 +15,8 @@ export function rowsByPosition(table: TaskTable): Int32Array {
 
 /**
  * For each row the length, in milliseconds, of the longest path from its start to the end of the build: its own cost
- * (the recorded duration, else 1), the longest of its dependents' paths, and the user's priority. O(rows + edges).
+ * (the recorded duration, else 1), the longest of its dependents' paths, and the user's priority; never negative.
+ * O(rows + edges).
  */
 export function remainingPaths(table: TaskTable, order: Int32Array): Float64Array {
   const paths = new Float64Array(table.rowCount);
@@ -27,7 +28,7 @@ export function remainingPaths(table: TaskTable, order: Int32Array): Float64Arra
     const end = start + dependents.count(row);
     let longest = 0;
     for (let at = start; at < end; at++) longest = Math.max(longest, paths[dependents.pool.ints[at]!]!);
-    paths[row] = longest + (duration.get(row) / 10 || UNKNOWN_MS) + priority.get(row);
+    paths[row] = Math.max(0, longest + (duration.get(row) / 10 || UNKNOWN_MS) + priority.get(row));
   }
   return paths;
 }

@@ -40,6 +40,11 @@ export class RowLists {
     return lists;
   }
 
+  /** Makes room for rows up to `rowCount`. */
+  ensureRows(rowCount: number): void {
+    this.refs.ensure(rowCount * 4);
+  }
+
   static from(handle: ListsHandle): RowLists {
     return new RowLists(Region.from(handle.refs), Region.from(handle.pool));
   }
@@ -124,6 +129,17 @@ export class RowLists {
     Atomics.store(ints, ref + COUNT, count + 1);
     this.pool.mark(ref + COUNT);
     this.pool.mark(ref + ITEMS + count);
+  }
+
+  /** Replaces the row's list. Readers see the old one or the new one. */
+  replace(row: number, items: Int32Array): void {
+    this.clear(row);
+    if (items.length === 0) return;
+    const ref = this.claimWords(ITEMS + items.length);
+    this.pool.ints[ref + CAPACITY] = items.length;
+    this.pool.ints[ref + COUNT] = items.length;
+    this.pool.ints.set(items, ref + ITEMS);
+    this.refs.set(row, ref);
   }
 
   /** Removes one item, keeping the order of the rest; false if it isn't there. O(length). */

@@ -20,7 +20,7 @@ import { type ReadyHandle, ReadySet } from './ready.js';
 import { Region, type RegionHandle } from './region.js';
 
 /** Rows reserved as address space; memory is used only as the table grows. */
-const MAX_ROWS = 2 ** 23;
+export const MAX_ROWS = 2 ** 23;
 const MAX_LIST_WORDS = 2 ** 29;
 
 const COLUMNS = ['status', 'pending', 'duration', 'priority', 'position'] as const;
@@ -274,28 +274,30 @@ export class TaskTable {
     if (this.ready.remove(row)) this.offer(row);
   }
 
+  /** One dependency more that is not Completed. */
+  hold(row: number): void {
+    if (row >= this.columns.pending.ints.length) this.renew();
+    if (Atomics.add(this.columns.pending.ints, row, 1) === 0) this.withdraw(row);
+  }
+
+  /** One such dependency less: who takes the last one away makes the row ready. */
+  letGo(row: number): void {
+    if (row >= this.columns.pending.ints.length) this.renew();
+    if (Atomics.sub(this.columns.pending.ints, row, 1) === 1) this.offer(row);
+  }
+
   private releaseDependents(row: Row): void {
-    const pending = this.columns.pending;
-    const list = this.dependents;
-    const start = list.start(row);
-    const end = start + list.count(row);
-    for (let at = start; at < end; at++) {
-      const dependent = list.pool.ints[at]!;
-      if (dependent >= pending.ints.length) this.renew();
-      if (Atomics.sub(pending.ints, dependent, 1) === 1) this.offer(dependent);
-    }
+    const { pool } = this.dependents;
+    const start = this.dependents.start(row);
+    const end = start + this.dependents.count(row);
+    for (let at = start; at < end; at++) this.letGo(pool.ints[at]!);
   }
 
   private holdDependents(row: Row): void {
-    const pending = this.columns.pending;
-    const list = this.dependents;
-    const start = list.start(row);
-    const end = start + list.count(row);
-    for (let at = start; at < end; at++) {
-      const dependent = list.pool.ints[at]!;
-      if (dependent >= pending.ints.length) this.renew();
-      if (Atomics.add(pending.ints, dependent, 1) === 0) this.withdraw(dependent);
-    }
+    const { pool } = this.dependents;
+    const start = this.dependents.start(row);
+    const end = start + this.dependents.count(row);
+    for (let at = start; at < end; at++) this.hold(pool.ints[at]!);
   }
 }
 

@@ -1,0 +1,162 @@
+import { DependencyCycle, SelfDependency, StateUnavailable, UnknownTask } from '../errors.js';
+import { Control } from '../memory/layout.js';
+import type { RowLists } from '../memory/lists.js';
+import type { TaskTable } from '../memory/table.js';
+import { type Row, type TaskId, TaskStatus } from '../task.js';
+import { packLists } from './csr.js';
+import { shortestPath } from './cycle.js';
+import { orderEdge } from './incremental.js';
+import { criticalPath } from './longest-path.js';
+import { type Topology, topology } from './topology.js';
+
+/** How far to follow edges. */
+export interface Reach {
+  /** Also what is reached through others (default false). */
+  readonly transitive?: boolean;
+}
+
+export interface CriticalPath {
+  /** First to run first. */
+  readonly tasks: TaskId[];
+  /** The sum of their durations, a task without one counted as 1. */
+  readonly milliseconds: number;
+}
+
+/**
+ * Who depends on whom.
+ *
+ * Questions may be asked from any thread; `add` and `remove` are the owner's, and only while no other thread changes
+ * statuses. The graph has no cycle at any moment.
+ */
+export class DependencyGraph {
+  private readonly table: TaskTable;
+  private readonly isOwner: boolean;
+
+  /** @param role the owner may change edges */
+  constructor(table: TaskTable, role: 'owner' | 'attached') {
+    this.table = table;
+    this.isOwner = role === 'owner';
+  }
+
+  /**
+   * Makes `task` depend on `dependency`; nothing happens if it does already. Checks for a cycle by a search between
+   * the two topological positions only (Pearce and Kelly 2006).
+   * @throws UnknownTask, SelfDependency, DependencyCycle (then nothing has changed)
+   */
+  add(task: TaskId, dependency: TaskId): void {
+    this.requireOwner();
+    const { table } = this;
+    const [row, on] = [this.rowOf(task), this.rowOf(dependency)];
+    if (row === on) throw new SelfDependency(task);
+    if (table.dependencies.has(row, on)) return;
+    if (!orderEdge(table, row, on)) throw new DependencyCycle(this.cycle(task, dependency)!);
+    table.dependencies.push(row, on);
+    table.dependents.push(on, row);
+    if (table.status(on) !== TaskStatus.Completed) table.hold(row);
+    Atomics.add(table.control, Control.Structure, 1);
+  }
+
+  /** Removes an edge; false if there was none. O(edges of both). @throws UnknownTask */
+  remove(task: TaskId, dependency: TaskId): boolean {
+    this.requireOwner();
+    const { table } = this;
+    const [row, on] = [this.rowOf(task), this.rowOf(dependency)];
+    if (!table.dependencies.remove(row, on)) return false;
+    table.dependents.remove(on, row);
+    if (table.status(on) !== TaskStatus.Completed) table.letGo(row);
+    Atomics.add(table.control, Control.Structure, 1);
+    return true;
+  }
+
+  /** What a task needs, in the order of definition; if transitive, nearest first. @throws UnknownTask */
+  dependenciesOf(task: TaskId, reach?: Reach): TaskId[] {
+    return this.follow(this.table.dependencies, task, reach);
+  }
+
+  /** Who needs a task; if transitive, nearest first. @throws UnknownTask */
+  dependentsOf(task: TaskId, reach?: Reach): TaskId[] {
+    return this.follow(this.table.dependents, task, reach);
+  }
+
+  /** All tasks, dependencies first; depends on the graph and the order of definition alone. O(tasks + edges). */
+  order(): TaskId[] {
+    return Array.from(this.orderRows(), (row) => this.table.names.nameOf(row));
+  }
+
+  /** As `order`, as rows. */
+  orderRows(): Int32Array {
+    return this.sorted().order.filter((row) => this.table.isLive(row));
+  }
+
+  /** Tasks by the length of their longest chain of dependencies: those of one level can run together. O(tasks + edges). */
+  levels(): TaskId[][] {
+    const { order, levelEnds } = this.sorted();
+    return levelEnds
+      .map((end, level) => order.subarray(levelEnds[level - 1] ?? 0, end))
+      .map((rows) =>
+        Array.from(
+          rows.filter((row) => this.table.isLive(row)),
+          (row) => this.table.names.nameOf(row),
+        ),
+      )
+      .filter((level) => level.length > 0);
+  }
+
+  /**
+   * The shortest cycle that a dependency would close, in order, its first id repeated at the end: `a → b → a`;
+   * undefined if it would close none. O(edges reached). @throws UnknownTask
+   */
+  cycle(task: TaskId, dependency: TaskId): TaskId[] | undefined {
+    const [row, on] = [this.rowOf(task), this.rowOf(dependency)];
+    if (row === on) return [task, task];
+    const path = shortestPath((at) => this.table.dependencies.items(at), on, row);
+    return path && [task, ...path.map((at) => this.table.names.nameOf(at))];
+  }
+
+  /** The chain of tasks that bounds the build's duration from below. O(tasks + edges). */
+  criticalPath(): CriticalPath {
+    const { rows, milliseconds } = criticalPath(this.table);
+    return { tasks: rows.map((row) => this.table.names.nameOf(row)), milliseconds };
+  }
+
+  /** The tasks and all that need one of them, nearest first. @throws UnknownTask */
+  affected(tasks: Iterable<TaskId>): TaskId[] {
+    const from = Array.from(tasks, (task) => this.rowOf(task));
+    return Array.from(reach(this.table.dependents, from), (row) => this.table.names.nameOf(row));
+  }
+
+  private sorted(): Topology {
+    this.table.renew();
+    const rows = this.table.rowCount;
+    return topology(packLists(this.table.dependencies, rows), packLists(this.table.dependents, rows));
+  }
+
+  private follow(lists: RowLists, task: TaskId, options?: Reach): TaskId[] {
+    const row = this.rowOf(task);
+    const found = options?.transitive ? [...reach(lists, [row])].slice(1) : [...lists.items(row)];
+    return found.map((at) => this.table.names.nameOf(at));
+  }
+
+  private rowOf(task: TaskId): Row {
+    this.table.renew();
+    const row = this.table.names.find(task);
+    if (row < 0) throw new UnknownTask(task);
+    return row as Row;
+  }
+
+  private requireOwner(): void {
+    if (this.isOwner) return;
+    throw new StateUnavailable('Only the thread that opened the state can change its tasks and edges.');
+  }
+}
+
+/** The rows and all that their lists lead to, breadth first. O(rows and edges reached). */
+export function reach(lists: RowLists, from: Iterable<number>): Set<number> {
+  const found = new Set(from);
+  for (const row of found) {
+    const start = lists.start(row);
+    const end = start + lists.count(row);
+    for (let at = start; at < end; at++) found.add(lists.pool.ints[at]!);
+  }
+  return found;
+}

@@ -1,0 +1,42 @@
+import { remainingPaths, rowsByPosition } from '../graph/longest-path.js';
+import { rankDescending } from '../graph/ranking.js';
+import { Control } from '../memory/layout.js';
+import type { TaskTable } from '../memory/table.js';
+import { TaskStatus } from '../task.js';
+
+/**
+ * Computes all that follows from the stored columns: counters, pending counts and the ready set. For a table whose
+ * columns were loaded or rewritten; no other thread may be attached. O(rows + edges).
+ */
+export function derive(table: TaskTable): void {
+  const counts = [0, 0, 0, 0];
+  const pending = table.columns.pending.ints;
+  pending.fill(0);
+  for (let row = 0; row < table.rowCount; row++) {
+    if (!table.isLive(row)) continue;
+    const status = table.status(row);
+    counts[status]!++;
+    if (status !== TaskStatus.Completed) addToDependents(table, row);
+  }
+  Atomics.store(table.control, Control.InProgress, counts[TaskStatus.InProgress]!);
+  Atomics.store(table.control, Control.Completed, counts[TaskStatus.Completed]!);
+  Atomics.store(table.control, Control.Failed, counts[TaskStatus.Failed]!);
+  const total = counts.reduce((sum, count) => sum + count);
+  Atomics.store(table.control, Control.LiveCount, total);
+  if (counts[TaskStatus.Pending]! > 0) prioritize(table);
+}
+
+/** Ranks all rows anew, longest remaining path first, then by row. O(rows + edges). */
+export function prioritize(table: TaskTable): void {
+  const paths = remainingPaths(table, rowsByPosition(table));
+  table.ready.reorder(rankDescending(paths), (row) => table.isReady(row));
+  table.wake();
+}
+
+function addToDependents(table: TaskTable, row: number): void {
+  const { pool } = table.dependents;
+  const start = table.dependents.start(row);
+  const end = start + table.dependents.count(row);
+  const pending = table.columns.pending.ints;
+  for (let at = start; at < end; at++) pending[pool.ints[at]!]!++;
+}

@@ -1,0 +1,67 @@
+import { InvalidArgument, quote } from '../errors.js';
+import type { RowLists } from '../memory/lists.js';
+import type { TaskDefinition } from '../task.js';
+
+/** What a definition says beyond the id, the dependencies and the priority, which have columns of their own. */
+export type TaskDetails = Omit<TaskDefinition, 'id' | 'dependencies' | 'priority'>;
+
+/** In the order in which they are written, so that equal details have equal bytes. */
+const KEYS = [
+  'command',
+  'inputs',
+  'outputs',
+  'literal',
+  'env',
+  'inheritEnv',
+  'cwd',
+  'timeout',
+  'retries',
+  'pool',
+  'description',
+  'depfile',
+  'depfileConsumed',
+  'ignoreCommandChange',
+  'responseFile',
+  'data',
+] as const satisfies readonly (keyof TaskDetails)[];
+
+const NOTHING: TaskDetails = Object.freeze({});
+
+/**
+ * The details of a definition as the words of a list: the number of bytes, then JSON in UTF-8. Empty if there are none.
+ * @throws InvalidArgument if something in `data` is not JSON
+ */
+export function packDetails(definition: TaskDefinition): Int32Array {
+  const details: Record<string, unknown> = {};
+  let some = false;
+  for (const key of KEYS) {
+    const value = definition[key];
+    if (value === undefined) continue;
+    details[key] = value;
+    some = true;
+  }
+  if (!some) return new Int32Array(0);
+  const text = toJson(definition.id, details);
+  const bytes = Buffer.byteLength(text);
+  const words = new Int32Array(1 + ((bytes + 3) >> 2));
+  words[0] = bytes;
+  Buffer.from(words.buffer).write(text, 4, 'utf8');
+  return words;
+}
+
+export function unpackDetails(lists: RowLists, row: number): TaskDetails {
+  if (lists.count(row) === 0) return NOTHING;
+  const start = lists.start(row);
+  const bytes = lists.pool.ints[start]!;
+  const from = (start + 1) * 4;
+  return JSON.parse(lists.pool.bytes.toString('utf8', from, from + bytes)) as TaskDetails;
+}
+
+function toJson(id: string, details: object): string {
+  try {
+    return JSON.stringify(details);
+  } catch (error) {
+    const why = error instanceof Error ? error.message.split('\n')[0] : String(error);
+    throw new InvalidArgument(`The data of task ${quote(id)} cannot be kept as JSON: ${why}.`);
+  }
+}

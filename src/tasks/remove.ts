@@ -1,0 +1,52 @@
+import { IllegalTransition, TaskNeeded } from '../errors.js';
+import { Control, packStatus, VACANT_BIT, versionOf } from '../memory/layout.js';
+import type { TaskTable } from '../memory/table.js';
+import { type Row, TaskStatus } from '../task.js';
+import type { Rows } from './rows.js';
+
+/**
+ * Removes tasks, all or none. O(their edges, and the dependents of what they depend on).
+ * @throws TaskNeeded if a task that stays depends on one of them, IllegalTransition if one is InProgress
+ */
+export function removeTasks(table: TaskTable, rows: Rows, removed: ReadonlySet<Row>): void {
+  const affected = new Set<number>();
+  for (const row of removed) {
+    const id = table.names.nameOf(row);
+    refuseInProgress(table, row);
+    for (const dependent of table.dependents.items(row)) {
+      if (!removed.has(dependent as Row)) throw new TaskNeeded(id, table.names.nameOf(dependent));
+    }
+    for (const dependency of table.dependencies.items(row)) {
+      if (!removed.has(dependency as Row)) affected.add(dependency);
+    }
+  }
+  // One pass over each list, however many of its rows go.
+  for (const row of affected) {
+    const kept = table.dependents.items(row).filter((dependent) => !removed.has(dependent as Row));
+    table.dependents.replace(row, kept);
+  }
+  for (const row of removed) vacate(table, row);
+  rows.giveBack(Int32Array.from(removed));
+  Atomics.add(table.control, Control.Structure, 1);
+}
+
+/** @throws IllegalTransition */
+export function refuseInProgress(table: TaskTable, row: Row): void {
+  if (table.status(row) !== TaskStatus.InProgress) return;
+  throw new IllegalTransition(table.names.nameOf(row), 'InProgress', 'removed');
+}
+
+/** Empties the row; edges from other rows to it are the caller's to remove. */
+export function vacate(table: TaskTable, row: Row): void {
+  const status = table.status(row);
+  // By way of Pending, so that counters and the ready set are left by the one function that keeps them.
+  if (status !== TaskStatus.Pending) table.transition(row, status, TaskStatus.Pending, 0);
+  const word = table.columns.status.get(row);
+  table.columns.status.set(row, packStatus(0, 0, 0, versionOf(word) + 1) | VACANT_BIT);
+  table.ready.remove(row);
+  Atomics.sub(table.control, Control.LiveCount, 1);
+  table.names.remove(row);
+  table.dependencies.clear(row);
+  table.dependents.clear(row);
+  table.details.clear(row);
+}

@@ -1,0 +1,102 @@
+import { packLists, reverse } from '../graph/csr.js';
+import { Control } from '../memory/layout.js';
+import type { RowLists } from '../memory/lists.js';
+import { TaskTable } from '../memory/table.js';
+import { type Row, type TaskDefinition, TaskStatus } from '../task.js';
+import { defineTasks } from './define.js';
+import { derive } from './derive.js';
+import { refuseInProgress, vacate } from './remove.js';
+import { Rows } from './rows.js';
+
+/** What `replaceAll` did, in tasks. */
+export interface SyncSummary {
+  readonly added: number;
+  readonly changed: number;
+  readonly removed: number;
+}
+
+/**
+ * Makes `definitions` the whole content of the table; see `TaskManager.replaceAll`.
+ *
+ * The definitions are first defined in an empty table of their own: that checks them by the same code as ever, and
+ * the real table is touched only after nothing can be refused any more. Then the two tables are compared task by
+ * task, the real one's columns are rewritten, and what follows from them is derived as after loading.
+ */
+export function replaceTasks(
+  table: TaskTable,
+  rows: Rows,
+  definitions: readonly TaskDefinition[],
+): SyncSummary {
+  const wanted = TaskTable.create();
+  const wantedRows = defineTasks(wanted, new Rows(wanted), definitions);
+  const target = new Int32Array(wantedRows.length);
+  const unknown: number[] = [];
+  definitions.forEach(({ id }, index) => {
+    target[index] = table.names.find(id);
+    if (target[index]! < 0) unknown.push(index);
+  });
+  const removed = removeOthers(table, rows, target);
+  const fresh = rows.take(unknown.length);
+  unknown.forEach((index, at) => {
+    target[index] = fresh[at]!;
+    table.names.insert(definitions[index]!.id, fresh[at]!);
+    table.columns.duration.set(fresh[at]!, 0);
+    rows.makeLive(fresh[at]!);
+  });
+  const isNew = new Set(fresh);
+  let changed = 0;
+  for (const row of wantedRows) {
+    const differs = copyDefinition(wanted, row, table, target);
+    const to = target[row]! as Row;
+    if (!differs || isNew.has(to)) continue;
+    changed++;
+    if (table.status(to) === TaskStatus.Completed)
+      table.transition(to, TaskStatus.Completed, TaskStatus.Pending, 0);
+  }
+  Atomics.store(table.control, Control.NextPosition, wanted.control[Control.NextPosition]!);
+  if (removed + changed + fresh.length > 0) rebuildDependents(table);
+  derive(table);
+  Atomics.add(table.control, Control.Structure, 1);
+  return { added: fresh.length, changed, removed };
+}
+
+/** Vacates every row that is not wanted any more. */
+function removeOthers(table: TaskTable, rows: Rows, wanted: Int32Array): number {
+  const keep = new Uint8Array(table.rowCount);
+  for (const row of wanted) if (row >= 0) keep[row] = 1;
+  const others: Row[] = [];
+  for (let row = 0; row < table.rowCount; row++) {
+    if (table.isLive(row) && keep[row] === 0) others.push(row);
+  }
+  for (const row of others) refuseInProgress(table, row);
+  for (const row of others) vacate(table, row);
+  rows.giveBack(Int32Array.from(others));
+  return others.length;
+}
+
+/** Makes the real row say what the wanted one says; true if it said something else. */
+function copyDefinition(wanted: TaskTable, row: Row, table: TaskTable, target: Int32Array): boolean {
+  const to = target[row]!;
+  table.columns.position.set(to, wanted.columns.position.get(row));
+  table.columns.priority.set(to, wanted.columns.priority.get(row));
+  const dependencies = wanted.dependencies.items(row).map((dependency) => target[dependency]!);
+  const differs = [
+    replaceIfOther(table.dependencies, to, dependencies),
+    replaceIfOther(table.details, to, wanted.details.items(row)),
+  ];
+  return differs.includes(true);
+}
+
+function replaceIfOther(lists: RowLists, row: number, items: Int32Array): boolean {
+  const now = lists.items(row);
+  if (now.length === items.length && now.every((item, index) => item === items[index])) return false;
+  lists.replace(row, items);
+  return true;
+}
+
+function rebuildDependents(table: TaskTable): void {
+  const { offsets, targets } = reverse(packLists(table.dependencies, table.rowCount));
+  for (let row = 0; row < table.rowCount; row++) {
+    replaceIfOther(table.dependents, row, targets.subarray(offsets[row]!, offsets[row + 1]!));
+  }
+}
