@@ -1,0 +1,114 @@
+import type { LaneCommand, LaneOutcome, LaneResult } from './command.js';
+import { CappedOutput } from './output.js';
+import { signalOf } from './processes.js';
+
+/** A longer timer would fire at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** What holds for all commands of a pool. */
+export interface Limits {
+  /** Bytes of output kept for a command. */
+  readonly outputLimit: number;
+  /** Milliseconds between SIGTERM and SIGKILL. */
+  readonly graceMs: number;
+}
+
+/** How an attempt's processes are signalled; depends on who runs it. */
+export type Signaller = (signal: 'SIGTERM' | 'SIGKILL') => void;
+
+/**
+ * One command on its way from `run` to its result: the part that is the same whoever runs it. Waiting, then begun, then
+ * settled; stopping it (by timeout or by the caller) settles a waiting one and signals a begun one, which settles when it has ended.
+ */
+export class Attempt {
+  readonly command: LaneCommand;
+  readonly result: Promise<LaneResult>;
+  readonly #limits: Limits;
+  readonly #output: CappedOutput;
+  readonly #cancelledBy: AbortSignal | undefined;
+  #resolve!: (result: LaneResult) => void;
+  #settled = false;
+  #signal: Signaller | undefined;
+  #stopped: 'timed-out' | 'cancelled' | undefined;
+  #start = Date.now();
+  #began = performance.now();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(command: LaneCommand, limits: Limits, cancelledBy: AbortSignal | undefined) {
+    this.command = command;
+    this.#limits = limits;
+    this.#output = new CappedOutput(limits.outputLimit);
+    this.#cancelledBy = cancelledBy;
+    this.result = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+    cancelledBy?.addEventListener('abort', this.cancel);
+    if (cancelledBy?.aborted) this.cancel();
+  }
+
+  get settled(): boolean {
+    return this.#settled;
+  }
+
+  /** True once it was told to stop. */
+  get stopped(): boolean {
+    return this.#stopped !== undefined;
+  }
+
+  /** The command starts now; the clock and the timeout run from here. */
+  begin(signal: Signaller): void {
+    this.#signal = signal;
+    this.#start = Date.now();
+    this.#began = performance.now();
+    const { timeout } = this.command;
+    if (timeout === undefined) return;
+    this.#timer = setTimeout(() => this.#stop('timed-out'), Math.min(timeout, LONGEST_TIMER_MS));
+  }
+
+  /** Takes output; copies it. */
+  readonly append = (chunk: Buffer): void => {
+    this.command.onOutput?.(Buffer.from(chunk));
+    this.#output.append(chunk);
+  };
+
+  readonly cancel = (): void => this.#stop('cancelled');
+
+  /** The command has ended. */
+  ended(exitCode: number, message?: string): void {
+    this.#settle(this.#stopped ?? 'exited', exitCode, message);
+  }
+
+  /** The command could not be started. */
+  failed(message: string): void {
+    this.#settle(this.#stopped ?? 'spawn-failed', undefined, message);
+  }
+
+  #stop(why: 'timed-out' | 'cancelled'): void {
+    if (this.#stopped !== undefined || this.#settled) return;
+    this.#stopped = why;
+    clearTimeout(this.#timer);
+    if (this.#signal === undefined) {
+      this.#settle(why, undefined, undefined);
+      return;
+    }
+    this.#signal('SIGTERM');
+    this.#timer = setTimeout(() => this.#signal?.('SIGKILL'), this.#limits.graceMs);
+  }
+
+  #settle(outcome: LaneOutcome, exitCode: number | undefined, message: string | undefined): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    clearTimeout(this.#timer);
+    this.#cancelledBy?.removeEventListener('abort', this.cancel);
+    this.#resolve({
+      outcome,
+      exitCode,
+      signal: exitCode === undefined ? undefined : signalOf(exitCode),
+      output: this.#output.finish(),
+      truncated: this.#output.truncated,
+      start: this.#start,
+      duration: performance.now() - this.#began,
+      ...(message === undefined ? {} : { message }),
+    });
+  }
+}

@@ -1,0 +1,2 @@
+export type { LaneCommand, LaneOutcome, LaneResult } from './command.js';
+export { LanePool, type LanePoolOptions } from './pool.js';
