@@ -1,0 +1,103 @@
+import { quote } from '../../errors.js';
+import { MAX_ID_BYTES, type TaskDefinition, type TaskId } from '../../task.js';
+import { didYouMean } from '../hint.js';
+import { toCommand } from './command.js';
+import { type Edge, isPhony } from './edge.js';
+import { Marks } from './marks.js';
+import { NO_EDGE, type Node } from './paths.js';
+import { RealInputs } from './real-inputs.js';
+import { errorAt } from './source.js';
+import type { DefaultTarget, Statements } from './statements.js';
+
+/** The edges of a manifest as tasks. An edge's task is named by its first output. */
+export class Tasks {
+  readonly definitions: TaskDefinition[] = [];
+  readonly #statements: Statements;
+  readonly #ids: readonly TaskId[];
+  readonly #realInputs: RealInputs;
+  /** By edge: whether another one depends on it. */
+  readonly #needed: Uint8Array;
+  /** The edges that the edge at hand depends on. */
+  readonly #dependencies: Marks;
+
+  /** @throws ManifestError if an edge has no valid id, or uses what is not supported */
+  constructor(statements: Statements) {
+    const { edges, paths } = statements;
+    this.#statements = statements;
+    this.#ids = edges.map((edge) => checkId(paths.path(edge.outputs[0]!), edge));
+    this.#realInputs = new RealInputs(statements);
+    this.#needed = new Uint8Array(edges.length);
+    this.#dependencies = new Marks(edges.length);
+    edges.forEach((edge, number) => {
+      if (isPhony(edge)) this.#addPhony(edge, number);
+      else this.#add(edge, number);
+    });
+  }
+
+  /** The targets of all `default` statements; without such a statement, the tasks that no other one depends on. */
+  defaults(): TaskId[] {
+    const { defaults } = this.#statements;
+    if (defaults.length === 0) return this.#ids.filter((_, number) => this.#needed[number] === 0);
+    return [...new Set(defaults.map((target) => this.#targetId(target)))];
+  }
+
+  /** The task that makes a file. */
+  makerOf(path: string): TaskId | undefined {
+    const edge = this.#statements.paths.producerOf(path);
+    return edge === NO_EDGE ? undefined : this.#ids[edge];
+  }
+
+  #add(edge: Edge, number: number): void {
+    const { paths } = this.#statements;
+    this.definitions.push({
+      id: this.#ids[number]!,
+      dependencies: this.#dependenciesOf(edge),
+      ...toCommand(edge, this.#statements),
+      inputs: this.#realInputs.of(edge),
+      outputs: edge.outputs.map((node) => paths.path(node)),
+      literal: true,
+      optionalOutputs: true,
+    });
+  }
+
+  /** Every output is a name that a user may ask for, so each further one becomes a task that depends on the first. */
+  #addPhony(edge: Edge, number: number): void {
+    const { paths } = this.#statements;
+    const id = this.#ids[number]!;
+    this.definitions.push({ id, dependencies: this.#dependenciesOf(edge) });
+    for (const node of edge.outputs.slice(1)) {
+      this.definitions.push({ id: checkId(paths.path(node), edge), dependencies: [id] });
+    }
+  }
+
+  #dependenciesOf(edge: Edge): TaskId[] {
+    const { paths } = this.#statements;
+    const ids: TaskId[] = [];
+    this.#dependencies.clear();
+    for (const node of edge.inputs) {
+      const producer = paths.producers[node]!;
+      if (producer === NO_EDGE || !this.#dependencies.add(producer)) continue;
+      ids.push(this.#ids[producer]!);
+      this.#needed[producer] = 1;
+    }
+    return ids;
+  }
+
+  #targetId(target: DefaultTarget): TaskId {
+    const { path } = target;
+    const id = this.makerOf(path);
+    if (id !== undefined) return id;
+    const { paths } = this.#statements;
+    const known: string[] = [];
+    for (let node: Node = 0; node < paths.size; node++) {
+      if (paths.producers[node] !== NO_EDGE) known.push(paths.path(node));
+    }
+    throw errorAt(target, `no build statement makes ${quote(path)}`, didYouMean(path, known));
+  }
+}
+
+function checkId(id: TaskId, edge: Edge): TaskId {
+  if (id.length * 3 <= MAX_ID_BYTES || Buffer.byteLength(id) <= MAX_ID_BYTES) return id;
+  const shown = quote(`${id.slice(0, 60)}…`);
+  throw errorAt(edge, `the path ${shown} is longer than ${MAX_ID_BYTES} bytes, too long to name a task`);
+}
