@@ -52,7 +52,7 @@ export class DependencyCycle extends MillraceError {
   readonly cycle: readonly string[];
 
   constructor(cycle: readonly string[]) {
-    super('DEPENDENCY_CYCLE', `Dependency cycle: ${cycle.join(' → ')}.`);
+    super('DEPENDENCY_CYCLE', `Dependency cycle: ${abbreviate(cycle).join(' → ')}.`);
     this.cycle = cycle;
   }
 }
@@ -87,6 +87,18 @@ export class InvalidArgument extends MillraceError {
   }
 }
 
+/** A name on a command line means no task. */
+export class UnknownTarget extends MillraceError {
+  readonly target: string;
+
+  /** @param hint `did you mean …?` */
+  constructor(target: string, hint?: string) {
+    const help = hint ? ` (${hint})` : '';
+    super('UNKNOWN_TARGET', `No task is named ${quote(target)}, and none makes a file of that name${help}.`);
+    this.target = target;
+  }
+}
+
 /** A shared buffer cannot grow any further. */
 export class CapacityExceeded extends MillraceError {
   constructor(what: string, limit: number) {
@@ -107,6 +119,19 @@ export class ManifestError extends MillraceError {
     this.line = line;
     this.column = column;
     this.hint = hint;
+  }
+}
+
+/** There is no manifest where one was looked for. */
+export class NoManifest extends MillraceError {
+  readonly directory: string;
+
+  constructor(directory: string, names: readonly string[]) {
+    super(
+      'NO_MANIFEST',
+      `${directory} has no ${names.join(', ')}; create a millrace.toml there, or name another folder or manifest.`,
+    );
+    this.directory = directory;
   }
 }
 
@@ -132,6 +157,8 @@ export class StateLocked extends MillraceError {
 /** The state on disk is damaged or not ours. */
 export class StateCorrupt extends MillraceError {
   readonly directory: string;
+  /** What is wrong, without the advice of the message. */
+  readonly problem: string;
 
   constructor(directory: string, what: string) {
     super(
@@ -139,6 +166,7 @@ export class StateCorrupt extends MillraceError {
       `The state in ${directory} cannot be used: ${what}. Move the folder away to start with an empty state.`,
     );
     this.directory = directory;
+    this.problem = what;
   }
 }
 
@@ -157,6 +185,49 @@ export class StateUnavailable extends MillraceError {
   constructor(message: string) {
     super('STATE_UNAVAILABLE', message);
   }
+}
+
+/** A file that a task reads or writes cannot be looked at; `cause` is the system's error. */
+export class FileUnreadable extends MillraceError {
+  readonly path: string;
+
+  constructor(path: string, why: string, options?: ErrorOptions) {
+    super('FILE_UNREADABLE', `${quote(path)} cannot be read: ${why}.`, options);
+    this.path = path;
+  }
+}
+
+/** Two tasks declare the same output. */
+export class DuplicateOutput extends MillraceError {
+  readonly path: string;
+  readonly tasks: readonly [string, string];
+
+  constructor(path: string, first: string, second: string) {
+    super(
+      'DUPLICATE_OUTPUT',
+      `${quote(path)} is an output of both ${quote(first)} and ${quote(second)}; only one task may write it.`,
+    );
+    this.path = path;
+    this.tasks = [first, second];
+  }
+}
+
+/** A commit could not be written; what was committed before is safe. The state has to be reopened to go on. */
+export class CommitFailed extends MillraceError {
+  constructor(directory: string, cause: unknown) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    super(
+      'COMMIT_FAILED',
+      `The state in ${directory} could not be written: ${why}. Changes since the last commit are not kept.`,
+      { cause },
+    );
+  }
+}
+
+/** A long list as its two ends. */
+function abbreviate(ids: readonly string[]): readonly string[] {
+  if (ids.length <= 20) return ids;
+  return [...ids.slice(0, 10), `… ${ids.length - 20} more …`, ...ids.slice(-10)];
 }
 
 /** A text for messages: control characters are shown, not sent to the terminal. */

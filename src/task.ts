@@ -60,8 +60,13 @@ export interface TaskDefinition {
   readonly inputs?: readonly string[];
   /** Files that the task writes: as `inputs`. */
   readonly outputs?: readonly string[];
-  /** If true, `inputs` and `outputs` are plain paths, never globs. */
+  /**
+   * If true, `inputs` and `outputs` are plain paths, never globs, and `inputs` is all that the task reads.
+   * If not, the outputs of its dependencies are inputs, too.
+   */
   readonly literal?: boolean;
+  /** If true, a declared output that is missing after success is no failure, but the task is never fresh then (ninja). */
+  readonly optionalOutputs?: boolean;
   /** Variables set for the command; part of the action key. */
   readonly env?: Readonly<Record<string, string>>;
   /** Names of inherited variables whose values are part of the action key. */

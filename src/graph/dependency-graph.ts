@@ -49,9 +49,11 @@ export class DependencyGraph {
     const [row, on] = [this.rowOf(task), this.rowOf(dependency)];
     if (row === on) throw new SelfDependency(task);
     if (table.dependencies.has(row, on)) return;
+    table.dependencies.reserve(row, 1);
+    table.dependents.reserve(on, 1);
     if (!orderEdge(table, row, on)) throw new DependencyCycle(this.cycle(task, dependency)!);
-    table.dependencies.push(row, on);
-    table.dependents.push(on, row);
+    table.dependencies.pushReserved(row, on);
+    table.dependents.pushReserved(on, row);
     if (table.status(on) !== TaskStatus.Completed) table.hold(row);
     Atomics.add(table.control, Control.Structure, 1);
   }
@@ -91,15 +93,15 @@ export class DependencyGraph {
   /** Tasks by the length of their longest chain of dependencies: those of one level can run together. O(tasks + edges). */
   levels(): TaskId[][] {
     const { order, levelEnds } = this.sorted();
-    return levelEnds
-      .map((end, level) => order.subarray(levelEnds[level - 1] ?? 0, end))
-      .map((rows) =>
-        Array.from(
-          rows.filter((row) => this.table.isLive(row)),
-          (row) => this.table.names.nameOf(row),
-        ),
-      )
-      .filter((level) => level.length > 0);
+    const levels: TaskId[][] = [];
+    let at = 0;
+    for (const end of levelEnds) {
+      const level: TaskId[] = [];
+      for (; at < end; at++)
+        if (this.table.isLive(order[at]!)) level.push(this.table.names.nameOf(order[at]!));
+      if (level.length > 0) levels.push(level);
+    }
+    return levels;
   }
 
   /**
@@ -109,12 +111,13 @@ export class DependencyGraph {
   cycle(task: TaskId, dependency: TaskId): TaskId[] | undefined {
     const [row, on] = [this.rowOf(task), this.rowOf(dependency)];
     if (row === on) return [task, task];
-    const path = shortestPath((at) => this.table.dependencies.items(at), on, row);
+    const path = shortestPath((at) => this.table.dependencies.view(at), on, row);
     return path && [task, ...path.map((at) => this.table.names.nameOf(at))];
   }
 
   /** The chain of tasks that bounds the build's duration from below. O(tasks + edges). */
   criticalPath(): CriticalPath {
+    this.table.renew();
     const { rows, milliseconds } = criticalPath(this.table);
     return { tasks: rows.map((row) => this.table.names.nameOf(row)), milliseconds };
   }

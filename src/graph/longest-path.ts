@@ -1,17 +1,8 @@
-import { Control } from '../memory/layout.js';
 import type { TaskTable } from '../memory/table.js';
+import { rowsByPosition } from './positions.js';
 
 /** What a task costs whose duration nobody has measured, in milliseconds. */
 const UNKNOWN_MS = 1;
-
-/** Rows by topological position, dependencies first; vacant rows left out. O(rows + positions given out). */
-export function rowsByPosition(table: TaskTable): Int32Array {
-  const rowAt = new Int32Array(table.control[Control.NextPosition]!).fill(-1);
-  for (let row = 0; row < table.rowCount; row++) {
-    if (table.isLive(row)) rowAt[table.columns.position.get(row)] = row;
-  }
-  return rowAt.filter((row) => row >= 0);
-}
 
 /**
  * For each row the length, in milliseconds, of the longest path from its start to the end of the build: its own cost

@@ -6,21 +6,26 @@ export interface ListsHandle {
   readonly pool: RegionHandle;
 }
 
-/** Pool words 0 and 1: words in use, and words lost to lists that moved. */
+/** Pool words 0 and 1: words in use, and words lost to lists that moved or went. */
 const USED = 0;
 const GARBAGE = 1;
+/** Pool word 2: how often `compact` has given lists other refs. */
+const MOVES = 2;
 const HEAD_WORDS = 4;
 /** A list in the pool: capacity, count, then the items. */
 const CAPACITY = 0;
 const COUNT = 1;
 const ITEMS = 2;
 
+const NO_ITEMS = new Int32Array(0);
+
 /**
  * One list of int32 per row: compressed sparse rows with slack, so that lists can grow.
  *
  * One writer (the owner), any number of readers. A list that outgrows its capacity is copied to the end of the
  * pool and the row's ref is switched with one store; a reader that still holds the old ref sees the old, complete
- * list. An item is stored before the count that makes it visible.
+ * list. An item is stored before the count that makes it visible. Only items are removed in place: who reads that
+ * list at that moment may see an item twice.
  */
 export class RowLists {
   readonly refs: Region;
@@ -65,25 +70,34 @@ export class RowLists {
     this.pool.renew();
   }
 
-  /** The index of the row's first item in `pool.ints`; its length is `count(row)`. */
+  /** The index of the row's first item in `pool.ints`; its length is `count(row)`. Both hold until the owner's next change. */
   start(row: number): number {
-    return this.refs.get(row) + ITEMS;
+    return this.refs.ints[row]! + ITEMS;
   }
 
   count(row: number): number {
-    const ref = this.refs.get(row);
-    return ref === NO_REF ? 0 : this.pool.get(ref + COUNT);
+    const ref = this.refs.ints[row]!;
+    return ref === NO_REF ? 0 : this.pool.ints[ref + COUNT]!;
   }
 
   /** A copy of the row's items. */
   items(row: number): Int32Array {
-    const start = this.start(row);
-    return this.pool.ints.slice(start, start + this.count(row));
+    return this.view(row).slice();
   }
 
   has(row: number, item: number): boolean {
-    const start = this.start(row);
-    return this.pool.ints.subarray(start, start + this.count(row)).includes(item);
+    return this.view(row).includes(item);
+  }
+
+  /** The row's items where they are, complete even if the owner moves the list meanwhile. */
+  view(row: number): Int32Array {
+    // One load of the ref: start and count must come from the same list.
+    const ref = this.refs.get(row);
+    if (ref === NO_REF) return NO_ITEMS;
+    if (ref + ITEMS > this.pool.ints.length) this.pool.renew();
+    const end = ref + ITEMS + this.pool.get(ref + COUNT);
+    if (end > this.pool.ints.length) this.pool.renew();
+    return this.pool.ints.subarray(ref + ITEMS, end);
   }
 
   /** Gives a row that has none a list with room for `capacity` items. */
@@ -110,7 +124,7 @@ export class RowLists {
     ints[to + CAPACITY] = grown;
     ints[to + COUNT] = count;
     ints.copyWithin(to + ITEMS, ref + ITEMS, ref + ITEMS + count);
-    this.pool.set(GARBAGE, this.pool.get(GARBAGE) + ITEMS + capacity);
+    this.discard(ref);
     // The ref last: a reader sees the old list or the new one, never a half.
     this.refs.set(row, to);
   }
@@ -125,48 +139,97 @@ export class RowLists {
     const ref = this.refs.ints[row]!;
     const ints = this.pool.ints;
     const count = ints[ref + COUNT]!;
-    ints[ref + ITEMS + count] = item;
-    Atomics.store(ints, ref + COUNT, count + 1);
-    this.pool.mark(ref + COUNT);
-    this.pool.mark(ref + ITEMS + count);
+    this.pool.put(ref + ITEMS + count, item);
+    this.pool.set(ref + COUNT, count + 1);
   }
 
-  /** Replaces the row's list. Readers see the old one or the new one. */
-  replace(row: number, items: Int32Array): void {
-    this.clear(row);
-    if (items.length === 0) return;
-    const ref = this.claimWords(ITEMS + items.length);
-    this.pool.ints[ref + CAPACITY] = items.length;
-    this.pool.ints[ref + COUNT] = items.length;
-    this.pool.ints.set(items, ref + ITEMS);
+  /** Replaces the row's list by items [from, to). Readers see the old one or the new one. */
+  replace(row: number, items: Int32Array, from = 0, to = items.length): void {
+    const length = to - from;
+    if (length === 0) {
+      this.clear(row);
+      return;
+    }
+    const ref = this.claimWords(ITEMS + length);
+    const ints = this.pool.ints;
+    ints[ref + CAPACITY] = length;
+    ints[ref + COUNT] = length;
+    for (let at = from, next = ref + ITEMS; at < to; at++) ints[next++] = items[at]!;
+    this.discard(this.refs.get(row));
     this.refs.set(row, ref);
   }
 
   /** Removes one item, keeping the order of the rest; false if it isn't there. O(length). */
   remove(row: number, item: number): boolean {
+    return this.removeWhere(row, (present) => present === item) > 0;
+  }
+
+  /** Removes the items that `isGone` says yes to, keeping the order of the rest; how many they were. O(length). */
+  removeWhere(row: number, isGone: (item: number) => boolean): number {
+    const list = this.view(row);
+    let kept = 0;
+    for (const item of list) if (!isGone(item)) list[kept++] = item;
+    if (kept === list.length) return 0;
     const start = this.start(row);
-    const count = this.count(row);
-    const ints = this.pool.ints;
-    const at = ints.subarray(start, start + count).indexOf(item);
-    if (at < 0) return false;
-    ints.copyWithin(start + at, start + at + 1, start + count);
-    this.pool.set(start - ITEMS + COUNT, count - 1);
-    this.pool.markBytes(start * 4, (start + count) * 4);
-    return true;
+    this.pool.set(start - ITEMS + COUNT, kept);
+    this.pool.markBytes(start * 4, (start + list.length) * 4);
+    return list.length - kept;
   }
 
   /** Forgets the row's list. */
   clear(row: number): void {
     const ref = this.refs.get(row);
     if (ref === NO_REF) return;
-    this.pool.set(GARBAGE, this.pool.get(GARBAGE) + ITEMS + this.pool.get(ref + CAPACITY));
+    this.discard(ref);
     this.refs.set(row, NO_REF);
   }
 
+  /** Changes whenever refs of lists that stayed the same have changed. */
+  get moves(): number {
+    return this.pool.get(MOVES);
+  }
+
+  /** The part of the pool that no list uses any more, from 0 to below 1. */
+  get wasted(): number {
+    return this.pool.get(GARBAGE) / this.pool.get(USED);
+  }
+
+  /**
+   * Rewrites the pool row by row, without slack and garbage. Owner only, and while no other thread is attached: lists
+   * move. O(rows + words).
+   */
+  compact(rowCount: number): void {
+    const before = this.pool.get(USED);
+    const old = this.pool.ints.slice(0, before);
+    let used = HEAD_WORDS;
+    for (let row = 0; row < rowCount; row++) {
+      const ref = this.refs.get(row);
+      if (ref === NO_REF) continue;
+      const count = old[ref + COUNT]!;
+      if (count === 0) {
+        this.refs.set(row, NO_REF);
+        continue;
+      }
+      this.pool.ints.set(old.subarray(ref, ref + ITEMS + count), used);
+      this.pool.ints[used + CAPACITY] = count;
+      this.refs.set(row, used);
+      used += ITEMS + count;
+    }
+    this.pool.set(USED, used);
+    this.pool.set(GARBAGE, 0);
+    this.pool.set(MOVES, this.pool.get(MOVES) + 1);
+    this.pool.markBytes(0, used * 4);
+  }
+
+  private discard(ref: number): void {
+    if (ref === NO_REF) return;
+    this.pool.set(GARBAGE, this.pool.get(GARBAGE) + ITEMS + this.pool.get(ref + CAPACITY));
+  }
+
   private claimWords(words: number): number {
-    const ref = this.pool.get(USED);
+    const ref = this.pool.ints[USED]!;
     this.pool.ensure((ref + words) * 4);
-    this.pool.set(USED, ref + words);
+    this.pool.put(USED, ref + words);
     this.pool.markBytes(ref * 4, (ref + words) * 4);
     return ref;
   }

@@ -50,8 +50,7 @@ export class NameTable {
 
   static create(prefix: string, maxRows: number): NameTable {
     const blob = Region.create(`${prefix}.blob`, Math.min(maxRows * 128, 2 ** 31 - 2 ** 16));
-    const slotBytes = HEAD_WORDS * 4 + 8 * Math.max(FIRST_SLOTS, 2 ** Math.ceil(Math.log2(maxRows * 2)));
-    const slots = Region.create(`${prefix}.slots`, slotBytes);
+    const slots = Region.create(`${prefix}.slots`, (HEAD_WORDS + 2 * slotsFor(maxRows)) * 4);
     const table = new NameTable(blob, slots, Region.create(`${prefix}.refs`, maxRows * 4));
     slots.set(USED_BYTES, LENGTH_BYTES);
     table.resetSlots(FIRST_SLOTS);
@@ -83,7 +82,6 @@ export class NameTable {
       const generation = this.slots.get(GENERATION);
       const row = this.probe();
       if (row >= 0 || ((generation & 1) === 0 && this.slots.get(GENERATION) === generation)) return row;
-      this.renew();
     }
   }
 
@@ -126,7 +124,14 @@ export class NameTable {
     const ref = this.refs.get(row);
     if (ref + LENGTH_BYTES > this.blob.bytes.length) this.renew();
     const start = ref + LENGTH_BYTES;
-    return this.blob.bytes.toString('utf8', start, start + this.blob.bytes.readUInt16LE(ref));
+    const end = start + this.blob.bytes.readUInt16LE(ref);
+    if (end > this.blob.bytes.length) this.renew();
+    return this.blob.bytes.toString('utf8', start, end);
+  }
+
+  /** A number that the row's name alone has: another name, or the same one given again, has another. 0 = no name. */
+  refOf(row: number): number {
+    return this.refs.get(row);
   }
 
   /** Makes room for `names` more rows up to `rowCount` at once. */
@@ -142,22 +147,22 @@ export class NameTable {
   }
 
   private probe(): number {
+    const count = this.slots.get(SLOT_COUNT);
+    // The owner grows the region before it stores the count, so a renewed view covers every slot.
+    if (HEAD_WORDS + count * 2 > this.slots.ints.length) this.slots.renew();
     const slots = this.slots.ints;
-    const mask = Atomics.load(slots, SLOT_COUNT) - 1;
+    const mask = count - 1;
     for (let slot = scratchHash & mask; ; slot = (slot + 1) & mask) {
       const at = HEAD_WORDS + slot * 2;
-      // A view older than the table: what is missing here is found after renew().
-      if (at + 1 >= slots.length) return -1;
       const stored = Atomics.load(slots, at + 1);
       if (stored === EMPTY) return -1;
-      if (stored !== TOMBSTONE && Atomics.load(slots, at) === scratchHash && this.equals(stored - 1))
-        return stored - 1;
+      if (stored !== TOMBSTONE && slots[at] === scratchHash && this.equals(stored - 1)) return stored - 1;
     }
   }
 
   private equals(row: number): boolean {
     if (row >= this.refs.ints.length) this.renew();
-    const ref = this.refs.get(row);
+    const ref = this.refs.ints[row]!;
     if (ref + LENGTH_BYTES + scratchLength > this.blob.bytes.length) this.renew();
     const bytes = this.blob.bytes;
     if ((bytes[ref]! | (bytes[ref + 1]! << 8)) !== scratchLength) return false;
@@ -178,25 +183,25 @@ export class NameTable {
     for (let i = 0, at = ref + LENGTH_BYTES; i < scratchLength; i++, at++) bytes[at] = scratch[i]!;
     this.blob.markBytes(ref, end);
     this.refs.set(row, ref);
-    this.slots.set(USED_BYTES, end);
+    this.slots.put(USED_BYTES, end);
   }
 
   private fillSlot(hash: number, row: number): void {
-    const mask = this.slots.get(SLOT_COUNT) - 1;
+    const { ints } = this.slots;
+    const mask = ints[SLOT_COUNT]! - 1;
     let slot = hash & mask;
-    while (this.slots.get(HEAD_WORDS + slot * 2 + 1) !== EMPTY) slot = (slot + 1) & mask;
+    while (ints[HEAD_WORDS + slot * 2 + 1] !== EMPTY) slot = (slot + 1) & mask;
     const at = HEAD_WORDS + slot * 2;
     // Hash before row: a reader that sees the row sees the hash, too.
-    this.slots.set(at, hash);
+    this.slots.put(at, hash);
     this.slots.set(at + 1, row + 1);
-    this.slots.set(FILLED, this.slots.get(FILLED) + 1);
+    this.slots.put(FILLED, ints[FILLED]! + 1);
   }
 
   /** Doubles the slots when they are half full of names, or only sweeps tombstones out. */
   private rebuild(expected = 0): void {
     const live = this.livePairs();
-    let count = FIRST_SLOTS;
-    while (count < Math.max(expected, live.length / 2 + 1) * 2.5) count *= 2;
+    const count = slotsFor(Math.max(expected, live.length / 2 + 1));
     Atomics.add(this.slots.ints, GENERATION, 1);
     this.resetSlots(count);
     for (let i = 0; i < live.length; i += 2) this.fillSlot(live[i]!, live[i + 1]! - 1);
@@ -224,6 +229,11 @@ export class NameTable {
     this.slots.set(FILLED, 0);
     this.slots.markBytes(0, (HEAD_WORDS + count * 2) * 4);
   }
+}
+
+/** Slots for so many names: a power of two that leaves room for a quarter more before the load is 1/2. */
+function slotsFor(names: number): number {
+  return Math.max(FIRST_SLOTS, 2 ** Math.ceil(Math.log2(names * 2.5)));
 }
 
 /** Writes the name's UTF-8 bytes and hash (FNV-1a with a final mix) to the scratch; false if it can be no name. */

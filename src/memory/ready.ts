@@ -30,11 +30,11 @@ interface Half {
 
 /**
  * The ready tasks, best rank first: a hierarchical bitmap over ranks (a van-Emde-Boas-like summary tree of
- * fan-out 32; insert, remove and take-first touch at most five words).
+ * fan-out 32; insert and take-first touch at most five words).
  *
- * Any thread inserts, removes and takes, lock-free; only the owner orders anew. A bit is a hint, not the truth: who
- * takes one must still win the row's status word. So a superfluous bit costs one failed claim; what must never
- * happen is a ready row without a bit, and two rules see to that:
+ * Any thread inserts and takes, lock-free; only the owner orders anew. A bit is a hint, not the truth: who takes one
+ * must still win the row's status word. So a row that is ready no more keeps its bit, which costs one failed claim
+ * later; what must never happen is a ready row without a bit, and two rules see to that:
  *
  * 1. Insert sets the row's bit first and the summaries above it after, going on upwards whenever the word was 0.
  *    Who empties a word clears its summary bit and *then* looks at the word again; if it was filled meanwhile it
@@ -104,13 +104,8 @@ export class ReadySet {
 
   insert(row: number): void {
     const { bits, rankOf } = this.current();
-    setBit(bits.ints, 0, Atomics.load(rankOf.ints, row));
-  }
-
-  /** True if the row's bit was set. A caller looks at the row again after it: it may have become ready meanwhile. */
-  remove(row: number): boolean {
-    const { bits, rankOf } = this.current();
-    return clearBit(bits.ints, 0, Atomics.load(rankOf.ints, row));
+    // An order is complete before its generation is switched to, so its ranks need no atomic load.
+    setBit(bits.ints, 0, rankOf.ints[row]!);
   }
 
   /** Takes the best ready row out, or -1. The caller must still win its status word. */
@@ -119,7 +114,7 @@ export class ReadySet {
     const rank = takeFirst(bits.ints);
     if (rank < 0) return -1;
     if (rank >= rowAt.ints.length) rowAt.renew();
-    return Atomics.load(rowAt.ints, rank);
+    return rowAt.ints[rank]!;
   }
 
   /** True if no bit is set. */
@@ -142,6 +137,13 @@ export class ReadySet {
     for (let rank = 0; rank < rowAt.length; rank++) {
       if (isReady(rowAt[rank]!)) setBit(half.bits.ints, 0, rank);
     }
+  }
+
+  /** Owner, while no other thread changes statuses: what is ready follows from the truth alone. O(rows). */
+  refill(rows: number, isReady: (row: number) => boolean): void {
+    const { bits, rankOf } = this.current();
+    bits.ints.fill(0);
+    for (let row = 0; row < rows; row++) if (isReady(row)) setBit(bits.ints, 0, rankOf.ints[row]!);
   }
 
   private current(): Half {
@@ -181,6 +183,24 @@ function clearSummary(words: Int32Array, level: number, index: number): void {
 }
 
 function takeFirst(words: Int32Array): number {
+  // Plain loads find the way fast; what they found is proven by the atomic clear, and that nothing is there by `search`.
+  const hint = descend(words);
+  if (hint >= 0 && clearBit(words, 0, hint)) return hint;
+  return search(words);
+}
+
+/** The first set bit as plain loads see it, or -1. */
+function descend(words: Int32Array): number {
+  let index = 0;
+  for (let level = LEVELS - 1; level >= 0; level--) {
+    const word = words[FIRST[level]! + index]!;
+    if (word === 0) return -1;
+    index = (index << SHIFT) | (31 - Math.clz32(word & -word));
+  }
+  return index;
+}
+
+function search(words: Int32Array): number {
   for (;;) {
     let index = 0;
     let level: number = LEVELS - 1;

@@ -84,6 +84,16 @@ export class Region {
     this.mark(index);
   }
 
+  /**
+   * Owner only: as `set`, many times faster, for words that other threads read only after a later atomic store has
+   * published them. Only the owner clears marks, so it may look at one without an atomic load.
+   */
+  put(index: number, value: number): void {
+    this.ints[index] = value;
+    const page = index >> (PAGE_SHIFT - 2);
+    if (this.dirty[page] === 0) Atomics.store(this.dirty, page, 1);
+  }
+
   get(index: number): number {
     return Atomics.load(this.ints, index);
   }

@@ -61,10 +61,14 @@ export interface StatusWord {
  * Any thread reads, and changes statuses through `transition`, lock-free. Only the owner adds and removes rows and
  * edges, and only while no other thread changes statuses.
  *
+ * A row's pending count is never less than the number of its dependencies that are not Completed: it goes down after
+ * a dependency became Completed, and up before one ceases to be. So a row that counts 0 is ready indeed, whatever
+ * other threads are in the middle of.
+ *
  * | column   | holds                                            | written by                         | on disk |
  * |----------|--------------------------------------------------|------------------------------------|---------|
  * | status   | the status word                                  | any, compare-and-swap              | yes     |
- * | pending  | dependencies that are not Completed              | any, add and sub after that swap   | derived |
+ * | pending  | dependencies that are not Completed              | any, add before, sub after a swap  | derived |
  * | duration | last attempt, in ticks of 0.1 ms; 0 = never ran  | any, before the swap that ends it  | yes     |
  * | priority | the user's, in milliseconds                      | owner                              | yes     |
  * | position | topological position: grows along every edge     | owner                              | yes     |
@@ -79,6 +83,7 @@ export class TaskTable {
   readonly details: RowLists;
   readonly ready: ReadySet;
   private seenStructure: number;
+  private seenRows = 0;
 
   private constructor(handle: TableHandle) {
     this.control = new Int32Array(handle.control);
@@ -138,13 +143,18 @@ export class TaskTable {
   renew(): void {
     const structure = Atomics.load(this.control, Control.Structure);
     if (structure === this.seenStructure) return;
+    this.renewViews();
+    this.seenStructure = structure;
+  }
+
+  private renewViews(): void {
+    // The status column, first in the list, is the last that the owner grows: if it covers a row, all others do.
     for (const name of COLUMNS) this.columns[name].renew();
     this.names.renew();
     this.dependencies.renew();
     this.dependents.renew();
     this.details.renew();
     this.ready.renew();
-    this.seenStructure = structure;
   }
 
   /** The row's status word, or undefined for a vacant row. */
@@ -158,8 +168,20 @@ export class TaskTable {
     return statusOf(Atomics.load(this.columns.status.ints, row));
   }
 
+  /** True for a row that holds a task or once did; then the views of this thread cover it. */
+  covers(row: number): row is Row {
+    if ((row | 0) !== row || row < 0) return false;
+    // Rows are never taken away, so what was seen once need not be read again.
+    if (row >= this.seenRows) {
+      this.seenRows = this.rowCount;
+      this.renewViews();
+    }
+    return row < this.seenRows;
+  }
+
   isLive(row: number): row is Row {
-    return row >= 0 && row < this.rowCount && (this.columns.status.get(row) & VACANT_BIT) === 0;
+    if (!this.covers(row)) return false;
+    return (this.columns.status.get(row) & VACANT_BIT) === 0;
   }
 
   /** Number of dependencies that are not Completed. */
@@ -191,50 +213,84 @@ export class TaskTable {
 
   /**
    * The one function that changes a status. Everything that depends on a status hangs on it: the attempt, the
-   * counters, the dependents' counts, readiness, the dirty mark and the waking of parked threads. It doesn't judge
-   * whether the transition is legal: that is `tasks/lifecycle`.
+   * counters, the dependents' counts, readiness, the dirty mark and the waking of parked threads. Of what is legal it
+   * judges only that a task does not leave Pending before it is ready; the rest is `tasks/lifecycle`.
    *
-   * Lock-free: one compare-and-swap decides, all else follows it. O(1), and O(out-degree) into and out of Completed.
+   * Lock-free: one compare-and-swap decides. O(1), and O(out-degree) into and out of Completed.
    * @param outcome index into OUTCOMES
-   * @param attempt what the attempt becomes; without it a start adds one, a reset to outcome 'none' clears it
-   * @returns false if the row's status was not `from`: then nothing has changed
+   * @param restored the attempt to write, when an earlier state is put back, ready or not; without it a start adds
+   *   one, a reset to outcome 'none' clears it
+   * @returns false if the row's status was not `from`, or it is not ready: then nothing has changed
    */
-  transition(row: Row, from: TaskStatus, to: TaskStatus, outcome: number, attempt?: number): boolean {
-    const words = this.columns.status.ints;
-    for (;;) {
-      const word = Atomics.load(words, row);
-      if ((word & (STATUS_MASK | VACANT_BIT)) !== from) return false;
-      const tries = attempt ?? nextAttempt(attemptOf(word), to, outcome);
-      const next = packStatus(to, outcome, tries, versionOf(word) + 1);
-      if (Atomics.compareExchange(words, row, word, next) === word) break;
+  transition(row: Row, from: TaskStatus, to: TaskStatus, outcome: number, restored?: number): boolean {
+    if (from === TaskStatus.Completed) {
+      if (this.status(row) !== from) return false;
+      // Before the swap: nobody may complete this row again, and let its dependents go, before they are held.
+      this.holdDependents(row);
+    }
+    if (!this.swap(row, from, to, outcome, restored)) {
+      if (from === TaskStatus.Completed) this.releaseDependents(row);
+      return false;
     }
     this.columns.status.mark(row);
     if (from === to) return true;
     if (to !== TaskStatus.Pending) Atomics.add(this.control, COUNTER[to], 1);
-    if (from !== TaskStatus.Pending) Atomics.sub(this.control, COUNTER[from], 1);
     if (to === TaskStatus.Completed) this.releaseDependents(row);
-    else if (from === TaskStatus.Completed) this.holdDependents(row);
     if (to === TaskStatus.Pending) this.offer(row);
-    else if (from === TaskStatus.Pending) this.withdraw(row);
+    if (from !== TaskStatus.Pending) this.leave(from);
     return true;
   }
 
-  /** Takes the best ready task: the row, now InProgress, or -1 if none is ready. */
-  claim(): Row | -1 {
+  private swap(row: Row, from: TaskStatus, to: TaskStatus, outcome: number, restored?: number): boolean {
+    const words = this.columns.status.ints;
+    const mustBeReady = from === TaskStatus.Pending && to !== from && restored === undefined;
+    // A plain load is a guess that the swap proves; it costs a tenth of an atomic one.
+    let word = mustBeReady ? Atomics.load(words, row) : words[row]!;
     for (;;) {
-      const row = this.ready.take();
-      if (row < 0) return -1;
-      if (row >= this.columns.status.ints.length) this.renew();
-      if (this.isReady(row) && this.transition(row as Row, TaskStatus.Pending, TaskStatus.InProgress, 0)) {
-        return row as Row;
+      if ((word & (STATUS_MASK | VACANT_BIT)) !== from) {
+        const now = Atomics.load(words, row);
+        if ((now & (STATUS_MASK | VACANT_BIT)) !== from) return false;
+        word = now;
+      }
+      // Between load and swap: if the swap succeeds, the row was Pending and ready at one and the same moment.
+      if (mustBeReady && this.pending(row) !== 0) return false;
+      const attempt = restored ?? nextAttempt(attemptOf(word), to, outcome);
+      const next = packStatus(to, outcome, attempt, versionOf(word) + 1);
+      const found = Atomics.compareExchange(words, row, word, next);
+      if (found === word) return true;
+      word = found;
+    }
+  }
+
+  /** The last task in progress to end wakes parked threads: nothing may be left to wait for. */
+  private leave(from: TaskStatus): void {
+    const before = Atomics.sub(this.control, COUNTER[from], 1);
+    if (from === TaskStatus.InProgress && before === 1) this.wake();
+  }
+
+  /**
+   * Takes the best ready task: the row, now InProgress, or -1 if none is ready.
+   * @param accept false for a ready row that shall not start yet: the caller keeps it, Pending, and must `offer` it
+   *   again later, because nobody else finds it until then
+   */
+  claim(accept?: (row: Row) => boolean): Row | -1 {
+    for (;;) {
+      const taken = this.ready.take();
+      if (taken < 0) return -1;
+      const row = taken as Row;
+      if (row >= this.columns.status.ints.length) this.renewViews();
+      if (accept !== undefined && !(this.isReady(row) && accept(row))) continue;
+      if (this.transition(row, TaskStatus.Pending, TaskStatus.InProgress, 0)) {
+        this.wakeForRest();
+        return row;
       }
     }
   }
 
-  /** Writes the duration of the attempt that is about to end, in ticks of 0.1 ms. */
-  setDuration(row: Row, milliseconds: number): void {
-    const ticks = Math.min(0x7fffffff, Math.max(1, Math.round(milliseconds * 10)));
-    this.columns.duration.set(row, ticks);
+  /** Writes the duration of the attempt that is about to end; undefined for none. */
+  setDuration(row: Row, milliseconds: number | undefined): void {
+    const ticks = milliseconds === undefined ? 0 : Math.max(1, Math.round(milliseconds * 10));
+    this.columns.duration.set(row, Math.min(0x7fffffff, ticks));
   }
 
   /** Milliseconds; 0 if no attempt has ended. */
@@ -250,43 +306,50 @@ export class TaskTable {
   }
 
   /**
-   * Parks the thread until work may be there, the table is complete or stopped, or the time is over.
+   * Parks the thread until work may be there, nothing is in progress any more, or the time is over.
    * Not for a thread that also serves promises.
+   * @param isOver the caller's own reason not to wait
    */
-  park(timeout: number): void {
+  park(timeout: number, isOver?: () => boolean): void {
     Atomics.add(this.control, Control.Parked, 1);
     const seen = Atomics.load(this.control, Control.WakeSequence);
     // The last look comes after `Parked` was raised: who makes a task ready after it sees us and notifies.
-    if (this.ready.isEmpty) Atomics.wait(this.control, Control.WakeSequence, seen, timeout);
+    if (this.ready.isEmpty && isOver?.() !== true) {
+      Atomics.wait(this.control, Control.WakeSequence, seen, timeout);
+    }
     Atomics.sub(this.control, Control.Parked, 1);
   }
 
   /** Puts a row into the ready set if it is ready. */
   offer(row: number): void {
-    if (!this.isReady(row)) return;
+    if (this.isReady(row)) this.announce(row);
+  }
+
+  private announce(row: number): void {
     this.ready.insert(row);
     this.wake();
   }
 
-  /** Takes a row that is not ready any more out of the ready set. */
-  private withdraw(row: number): void {
-    // Another thread may have made it ready again before the bit was cleared: then its bit was the one cleared.
-    if (this.ready.remove(row)) this.offer(row);
+  /**
+   * After a bit was taken. While summaries are put right, a thread about to park may miss a bit that is there; the
+   * one who hid it wakes it again.
+   */
+  private wakeForRest(): void {
+    if (Atomics.load(this.control, Control.Parked) !== 0 && !this.ready.isEmpty) this.wake();
   }
 
   /** One dependency more that is not Completed. */
   hold(row: number): void {
-    if (row >= this.columns.pending.ints.length) this.renew();
-    if (Atomics.add(this.columns.pending.ints, row, 1) === 0) this.withdraw(row);
+    Atomics.add(this.columns.pending.ints, row, 1);
   }
 
   /** One such dependency less: who takes the last one away makes the row ready. */
   letGo(row: number): void {
-    if (row >= this.columns.pending.ints.length) this.renew();
-    if (Atomics.sub(this.columns.pending.ints, row, 1) === 1) this.offer(row);
+    if (Atomics.sub(this.columns.pending.ints, row, 1) === 1) this.announce(row);
   }
 
   private releaseDependents(row: Row): void {
+    this.renew();
     const { pool } = this.dependents;
     const start = this.dependents.start(row);
     const end = start + this.dependents.count(row);
@@ -294,6 +357,7 @@ export class TaskTable {
   }
 
   private holdDependents(row: Row): void {
+    this.renew();
     const { pool } = this.dependents;
     const start = this.dependents.start(row);
     const end = start + this.dependents.count(row);

@@ -1,6 +1,7 @@
 import {
   DependencyCycle,
   DuplicateTask,
+  InvalidArgument,
   InvalidTaskId,
   quote,
   SelfDependency,
@@ -8,8 +9,9 @@ import {
 } from '../errors.js';
 import { type Csr, reverse } from '../graph/csr.js';
 import { cycleAmong } from '../graph/cycle.js';
+import { keepPositionsDense } from '../graph/positions.js';
 import { topology } from '../graph/topology.js';
-import { Control } from '../memory/layout.js';
+import { Control, STATUS_MASK, VACANT_BIT } from '../memory/layout.js';
 import type { TaskTable } from '../memory/table.js';
 import { MAX_ID_BYTES, type Row, type TaskDefinition, type TaskId, TaskStatus } from '../task.js';
 import { packDetails } from './details.js';
@@ -29,9 +31,10 @@ interface Edges {
  */
 export function defineTasks(table: TaskTable, rows: Rows, definitions: readonly TaskDefinition[]): Row[] {
   const taken = rows.take(definitions.length);
+  keepPositionsDense(table, definitions.length);
   let named = 0;
   try {
-    for (; named < taken.length; named++) nameTask(table, definitions[named]!.id, taken[named]!);
+    for (; named < taken.length; named++) nameTask(table, definitions[named]!, taken[named]!);
     const base = Atomics.load(table.control, Control.NextPosition);
     // Provisional positions: they tell the batch's rows from all others, and which node a row is.
     taken.forEach((row, node) => {
@@ -44,16 +47,15 @@ export function defineTasks(table: TaskTable, rows: Rows, definitions: readonly 
     definitions.forEach((definition, node) => {
       table.details.replace(taken[node]!, packDetails(definition));
     });
+    makeRoom(table, taken, edges.toRows, inner);
     order.forEach((node, index) => {
-      table.columns.position.set(taken[node]!, base + index);
+      table.columns.position.put(taken[node]!, base + index);
     });
     Atomics.store(table.control, Control.NextPosition, base + order.length);
-    link(table, taken, edges.toRows, inner);
+    link(table, taken, edges.toRows);
   } catch (error) {
-    for (let node = 0; node < named; node++) {
-      table.names.remove(taken[node]!);
-      table.details.clear(taken[node]!);
-    }
+    for (let node = 0; node < named; node++) table.names.remove(taken[node]!);
+    for (const row of taken) forget(table, row);
     rows.giveBack(taken);
     throw error;
   }
@@ -61,8 +63,17 @@ export function defineTasks(table: TaskTable, rows: Rows, definitions: readonly 
   return Array.from(taken) as Row[];
 }
 
-function nameTask(table: TaskTable, id: TaskId, row: number): void {
+function forget(table: TaskTable, row: number): void {
+  for (const lists of [table.details, table.dependencies, table.dependents]) lists.clear(row);
+}
+
+function nameTask(table: TaskTable, { id, priority }: TaskDefinition, row: number): void {
   checkTaskId(id);
+  if (priority !== undefined && (priority | 0) !== priority) {
+    throw new InvalidArgument(
+      `The priority of task ${quote(id)} must be a whole number of milliseconds, not ${priority}.`,
+    );
+  }
   if (table.names.insert(id, row) >= 0) throw new DuplicateTask(id);
 }
 
@@ -86,29 +97,37 @@ function collectEdges(
   rows: Int32Array,
   base: number,
 ): Edges {
+  const most = definitions.reduce((sum, { dependencies }) => sum + (dependencies?.length ?? 0), 0);
   const offsets = new Int32Array(rows.length + 1);
+  const targets = new Int32Array(most);
   const insideOffsets = new Int32Array(rows.length + 1);
-  const targets: number[] = [];
-  const inside: number[] = [];
+  const inside = new Int32Array(most);
+  let end = 0;
+  let insideEnd = 0;
   for (let node = 0; node < rows.length; node++) {
     const { id, dependencies } = definitions[node]!;
-    const first = targets.length;
+    const first = end;
     const unique = dependencies && dependencies.length > 16 ? new Set(dependencies) : dependencies;
     for (const name of unique ?? []) {
       const row = findDependency(table, id, name);
       if (row === rows[node]) throw new SelfDependency(id);
-      if (unique === dependencies && targets.indexOf(row, first) >= 0) continue;
-      targets.push(row);
+      if (unique === dependencies && includes(targets, row, first, end)) continue;
+      targets[end++] = row;
       const position = table.columns.position.ints[row]!;
-      if (position >= base) inside.push(position - base);
+      if (position >= base) inside[insideEnd++] = position - base;
     }
-    offsets[node + 1] = targets.length;
-    insideOffsets[node + 1] = inside.length;
+    offsets[node + 1] = end;
+    insideOffsets[node + 1] = insideEnd;
   }
   return {
-    toRows: { offsets, targets: Int32Array.from(targets) },
-    inside: { offsets: insideOffsets, targets: Int32Array.from(inside) },
+    toRows: { offsets, targets: targets.subarray(0, end) },
+    inside: { offsets: insideOffsets, targets: inside.subarray(0, insideEnd) },
   };
+}
+
+function includes(items: Int32Array, item: number, from: number, to: number): boolean {
+  for (let at = from; at < to; at++) if (items[at] === item) return true;
+  return false;
 }
 
 function findDependency(table: TaskTable, id: TaskId, dependency: TaskId): number {
@@ -123,28 +142,46 @@ function cycleError(definitions: readonly TaskDefinition[], inside: Csr, order: 
   return new DependencyCycle(ids);
 }
 
-/** Writes both directions of the batch's edges. Lists of the batch's own rows get exactly the room they need. */
-function link(table: TaskTable, rows: Int32Array, edges: Csr, inner: Csr): void {
+/**
+ * Writes the dependencies and makes room for the other direction: all that can fail for want of memory. Lists of the
+ * batch's own rows get exactly the room they need.
+ */
+function makeRoom(table: TaskTable, rows: Int32Array, edges: Csr, inner: Csr): void {
+  const gained = new Map<number, number>();
   for (let node = 0; node < rows.length; node++) {
     const dependents = inner.offsets[node + 1]! - inner.offsets[node]!;
     if (dependents > 0) table.dependents.allocate(rows[node]!, dependents);
+    const [from, to] = [edges.offsets[node]!, edges.offsets[node + 1]!];
+    table.dependencies.replace(rows[node]!, edges.targets, from, to);
+    for (let at = from; at < to; at++) {
+      const row = edges.targets[at]!;
+      if (!isVacant(table, row)) gained.set(row, (gained.get(row) ?? 0) + 1);
+    }
   }
+  for (const [row, more] of gained) table.dependents.reserve(row, more);
+}
+
+/** Writes the dependents, and counts the dependencies that are not Completed. */
+function link(table: TaskTable, rows: Int32Array, edges: Csr): void {
   for (let node = 0; node < rows.length; node++) {
     const row = rows[node]!;
-    const own = edges.targets.subarray(edges.offsets[node]!, edges.offsets[node + 1]!);
-    table.dependencies.replace(row, own);
     let waiting = 0;
-    for (const dependency of own) {
-      table.dependents.push(dependency, row);
+    for (let at = edges.offsets[node]!; at < edges.offsets[node + 1]!; at++) {
+      const dependency = edges.targets[at]!;
+      table.dependents.pushReserved(dependency, row);
       if (!isCompleted(table, dependency)) waiting++;
     }
     table.columns.pending.ints[row] = waiting;
   }
 }
 
-/** A row of the batch is vacant still, and so not Completed. */
+/** True for the rows of the batch, which are not made live yet. */
+function isVacant(table: TaskTable, row: number): boolean {
+  return (table.columns.status.ints[row]! & VACANT_BIT) !== 0;
+}
+
 function isCompleted(table: TaskTable, row: number): boolean {
-  return table.isLive(row) && table.status(row) === TaskStatus.Completed;
+  return (table.columns.status.ints[row]! & (STATUS_MASK | VACANT_BIT)) === TaskStatus.Completed;
 }
 
 function publish(
@@ -154,8 +191,8 @@ function publish(
   taken: Int32Array,
 ): void {
   for (let node = 0; node < taken.length; node++) {
-    table.columns.duration.set(taken[node]!, 0);
-    table.columns.priority.set(taken[node]!, definitions[node]!.priority ?? 0);
+    table.columns.duration.put(taken[node]!, 0);
+    table.columns.priority.put(taken[node]!, definitions[node]!.priority ?? 0);
     rows.makeLive(taken[node]!);
   }
   Atomics.add(table.control, Control.LiveCount, taken.length);

@@ -1,12 +1,14 @@
-import { remainingPaths, rowsByPosition } from '../graph/longest-path.js';
+import { remainingPaths } from '../graph/longest-path.js';
+import { rowsByPosition } from '../graph/positions.js';
 import { rankDescending } from '../graph/ranking.js';
 import { Control } from '../memory/layout.js';
 import type { TaskTable } from '../memory/table.js';
 import { TaskStatus } from '../task.js';
 
 /**
- * Computes all that follows from the stored columns: counters, pending counts and the ready set. For a table whose
- * columns were loaded or rewritten; no other thread may be attached. O(rows + edges).
+ * Computes all that follows from the stored columns: counters, pending counts and the ready set, in the order that it
+ * has; the first claim ranks it. For a table whose columns were loaded or rewritten, while no other thread changes
+ * statuses. O(rows + edges).
  */
 export function derive(table: TaskTable): void {
   const counts = [0, 0, 0, 0];
@@ -23,7 +25,8 @@ export function derive(table: TaskTable): void {
   Atomics.store(table.control, Control.Failed, counts[TaskStatus.Failed]!);
   const total = counts.reduce((sum, count) => sum + count);
   Atomics.store(table.control, Control.LiveCount, total);
-  if (counts[TaskStatus.Pending]! > 0) prioritize(table);
+  table.ready.refill(table.rowCount, (row) => table.isReady(row));
+  table.wake();
 }
 
 /** Ranks all rows anew, longest remaining path first, then by row. O(rows + edges). */

@@ -11,6 +11,7 @@ const KEYS = [
   'inputs',
   'outputs',
   'literal',
+  'optionalOutputs',
   'env',
   'inheritEnv',
   'cwd',
@@ -25,6 +26,7 @@ const KEYS = [
   'data',
 ] as const satisfies readonly (keyof TaskDetails)[];
 
+const NO_WORDS = new Int32Array(0);
 const NOTHING: TaskDetails = Object.freeze({});
 
 /**
@@ -40,7 +42,7 @@ export function packDetails(definition: TaskDefinition): Int32Array {
     details[key] = value;
     some = true;
   }
-  if (!some) return new Int32Array(0);
+  if (!some) return NO_WORDS;
   const text = toJson(definition.id, details);
   const bytes = Buffer.byteLength(text);
   const words = new Int32Array(1 + ((bytes + 3) >> 2));
@@ -50,11 +52,10 @@ export function packDetails(definition: TaskDefinition): Int32Array {
 }
 
 export function unpackDetails(lists: RowLists, row: number): TaskDetails {
-  if (lists.count(row) === 0) return NOTHING;
-  const start = lists.start(row);
-  const bytes = lists.pool.ints[start]!;
-  const from = (start + 1) * 4;
-  return JSON.parse(lists.pool.bytes.toString('utf8', from, from + bytes)) as TaskDetails;
+  const words = lists.view(row);
+  if (words.length === 0) return NOTHING;
+  const text = Buffer.from(words.buffer, words.byteOffset + 4, words[0]).toString('utf8');
+  return JSON.parse(text) as TaskDetails;
 }
 
 function toJson(id: string, details: object): string {

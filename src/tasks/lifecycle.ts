@@ -1,4 +1,4 @@
-import { IllegalTransition } from '../errors.js';
+import { IllegalTransition, InvalidArgument, quote, UnknownTask } from '../errors.js';
 import type { TaskTable } from '../memory/table.js';
 import { OUTCOMES, type Outcome, type Row, STATUS_NAMES, TaskStatus } from '../task.js';
 
@@ -10,70 +10,100 @@ export interface AttemptResult {
   readonly duration?: number;
 }
 
-const CODE = Object.fromEntries(OUTCOMES.map((outcome, code) => [outcome, code])) as Record<Outcome, number>;
+type Codes = Readonly<Partial<Record<Outcome, number>>>;
 
 const { Pending, InProgress, Completed, Failed } = TaskStatus;
 
+/** What an attempt may end with, by the status that it leads to: outcome → what the status word stores. */
+const COMPLETED_BY = codes('executed', 'cached', 'fresh');
+const FAILED_BY = codes('failed', 'timed-out', 'cancelled', 'interrupted');
+const RELEASED_BY = codes('none', 'cancelled', 'interrupted');
+const NONE = OUTCOMES.indexOf('none');
+const FAILED = OUTCOMES.indexOf('failed');
+const BLOCKED = OUTCOMES.indexOf('blocked');
+
 /** Pending → InProgress. @throws IllegalTransition also while a dependency is not Completed */
 export function start(table: TaskTable, row: Row): void {
-  if (table.pending(row) !== 0 || !table.transition(row, Pending, InProgress, 0)) {
-    throw refusal(table, row, InProgress);
-  }
+  if (!table.transition(row, Pending, InProgress, NONE)) throw refusal(table, row, InProgress);
 }
 
-/** InProgress → Completed (outcome `executed`); with outcome `fresh` or `cached` also Pending → Completed. */
+/** InProgress → Completed (outcome `executed`); with outcome `fresh` or `cached` also Pending → Completed, if ready. */
 export function complete(table: TaskTable, row: Row, result?: AttemptResult): void {
-  if (result?.duration !== undefined) table.setDuration(row, result.duration);
   const outcome = result?.outcome ?? 'executed';
-  if (table.transition(row, InProgress, Completed, CODE[outcome])) return;
-  const unrun = outcome === 'fresh' || outcome === 'cached';
-  if (unrun && table.pending(row) === 0 && table.transition(row, Pending, Completed, CODE[outcome])) return;
+  const code = codeOf(COMPLETED_BY, outcome, 'complete');
+  recordDuration(table, row, result);
+  if (table.transition(row, InProgress, Completed, code)) return;
+  if (outcome !== 'executed' && table.transition(row, Pending, Completed, code)) return;
   throw refusal(table, row, Completed);
 }
 
 /** InProgress → Failed. */
 export function fail(table: TaskTable, row: Row, result?: AttemptResult): void {
-  if (result?.duration !== undefined) table.setDuration(row, result.duration);
-  if (!table.transition(row, InProgress, Failed, CODE[result?.outcome ?? 'failed'])) {
-    throw refusal(table, row, Failed);
-  }
+  const code = codeOf(FAILED_BY, result?.outcome ?? 'failed', 'fail');
+  recordDuration(table, row, result);
+  if (!table.transition(row, InProgress, Failed, code)) throw refusal(table, row, Failed);
 }
 
 /** InProgress → Pending: the attempt is given up. Keeps the attempt count. */
 export function release(table: TaskTable, row: Row, outcome: Outcome = 'interrupted'): void {
-  if (!table.transition(row, InProgress, Pending, CODE[outcome])) throw refusal(table, row, Pending);
+  const code = codeOf(RELEASED_BY, outcome, 'release');
+  if (!table.transition(row, InProgress, Pending, code)) throw refusal(table, row, Pending);
 }
 
 /** Completed or Failed → Pending, as if newly defined; nothing happens to a task that is Pending. */
 export function reset(table: TaskTable, row: Row): void {
   const done =
-    table.transition(row, Completed, Pending, CODE.none) ||
-    table.transition(row, Failed, Pending, CODE.none) ||
-    table.transition(row, Pending, Pending, CODE.none);
+    table.transition(row, Completed, Pending, NONE) ||
+    table.transition(row, Failed, Pending, NONE) ||
+    table.transition(row, Pending, Pending, NONE);
   if (!done) throw refusal(table, row, Pending);
 }
 
 /** Failed → Pending with the attempts kept. */
 export function retry(table: TaskTable, row: Row): void {
-  if (!table.transition(row, Failed, Pending, CODE.failed)) throw refusal(table, row, Pending);
+  if (!table.transition(row, Failed, Pending, FAILED)) throw refusal(table, row, Pending);
 }
 
 /** Says of a Pending task that it waits for one that failed. */
 export function block(table: TaskTable, row: Row): void {
-  if (!table.transition(row, Pending, Pending, CODE.blocked)) throw refusal(table, row, Pending);
+  if (!table.transition(row, Pending, Pending, BLOCKED)) throw refusal(table, row, Pending);
 }
 
-function refusal(table: TaskTable, row: Row, to: TaskStatus): IllegalTransition {
+/** Before the swap that ends the attempt, but never for an attempt that isn't under way. */
+function recordDuration(table: TaskTable, row: Row, result: AttemptResult | undefined): void {
+  if (result?.duration === undefined || table.status(row) !== InProgress) return;
+  if (!(result.duration >= 0)) {
+    throw new InvalidArgument(`A duration must be at least 0 milliseconds, not ${result.duration}.`);
+  }
+  table.setDuration(row, result.duration);
+}
+
+function codes(...outcomes: Outcome[]): Codes {
+  return Object.fromEntries(outcomes.map((outcome) => [outcome, OUTCOMES.indexOf(outcome)]));
+}
+
+/** @throws InvalidArgument if the outcome is none of them */
+function codeOf(known: Codes, outcome: Outcome, action: string): number {
+  const code = known[outcome];
+  if (code !== undefined) return code;
+  const list = Object.keys(known).join(', ');
+  throw new InvalidArgument(
+    `${quote(String(outcome))} is no outcome to ${action} a task with; use one of: ${list}.`,
+  );
+}
+
+function refusal(table: TaskTable, row: Row, to: TaskStatus): IllegalTransition | UnknownTask {
+  if (!table.isLive(row)) return new UnknownTask(`row ${row}`);
   const id = table.names.nameOf(row);
   const status = table.status(row);
   return new IllegalTransition(id, STATUS_NAMES[status], STATUS_NAMES[to], whyNot(table, row, status, to));
 }
 
 function whyNot(table: TaskTable, row: Row, from: TaskStatus, to: TaskStatus): string | undefined {
-  if (from !== Pending || to === Failed || table.pending(row) === 0) return undefined;
+  if (from !== Pending || to === Failed) return undefined;
   for (const dependency of table.dependencies.items(row)) {
     if (table.status(dependency as Row) !== Completed) {
-      return `it waits for ${JSON.stringify(table.names.nameOf(dependency))}`;
+      return `it waits for ${quote(table.names.nameOf(dependency))}`;
     }
   }
   return undefined;

@@ -9,7 +9,7 @@ import type { Rows } from './rows.js';
  * @throws TaskNeeded if a task that stays depends on one of them, IllegalTransition if one is InProgress
  */
 export function removeTasks(table: TaskTable, rows: Rows, removed: ReadonlySet<Row>): void {
-  const affected = new Set<number>();
+  const needed = new Set<number>();
   for (const row of removed) {
     const id = table.names.nameOf(row);
     refuseInProgress(table, row);
@@ -17,14 +17,11 @@ export function removeTasks(table: TaskTable, rows: Rows, removed: ReadonlySet<R
       if (!removed.has(dependent as Row)) throw new TaskNeeded(id, table.names.nameOf(dependent));
     }
     for (const dependency of table.dependencies.items(row)) {
-      if (!removed.has(dependency as Row)) affected.add(dependency);
+      if (!removed.has(dependency as Row)) needed.add(dependency);
     }
   }
   // One pass over each list, however many of its rows go.
-  for (const row of affected) {
-    const kept = table.dependents.items(row).filter((dependent) => !removed.has(dependent as Row));
-    table.dependents.replace(row, kept);
-  }
+  for (const row of needed) table.dependents.removeWhere(row, (dependent) => removed.has(dependent as Row));
   for (const row of removed) vacate(table, row);
   rows.giveBack(Int32Array.from(removed));
   Atomics.add(table.control, Control.Structure, 1);
@@ -43,7 +40,6 @@ export function vacate(table: TaskTable, row: Row): void {
   if (status !== TaskStatus.Pending) table.transition(row, status, TaskStatus.Pending, 0);
   const word = table.columns.status.get(row);
   table.columns.status.set(row, packStatus(0, 0, 0, versionOf(word) + 1) | VACANT_BIT);
-  table.ready.remove(row);
   Atomics.sub(table.control, Control.LiveCount, 1);
   table.names.remove(row);
   table.dependencies.clear(row);

@@ -43,11 +43,14 @@ export class Rows {
 
   private extend(from: number, to: number): void {
     const { table } = this;
-    for (const column of Object.values(table.columns)) column.ensure(to * 4);
+    const { status, ...others } = table.columns;
+    for (const column of Object.values(others)) column.ensure(to * 4);
     table.names.reserve(to);
     for (const lists of [table.dependencies, table.dependents, table.details]) lists.ensureRows(to);
     table.ready.extend(from, to);
-    for (let row = from; row < to; row++) table.columns.status.set(row, VACANT_BIT);
+    // Last: an attached thread whose view of the statuses covers a row relies on all other columns covering it.
+    status.ensure(to * 4);
+    for (let row = from; row < to; row++) status.put(row, VACANT_BIT);
     Atomics.store(table.control, Control.RowCount, to);
   }
 }

@@ -2,9 +2,10 @@ import { packLists, reverse } from '../graph/csr.js';
 import { Control } from '../memory/layout.js';
 import type { RowLists } from '../memory/lists.js';
 import { TaskTable } from '../memory/table.js';
-import { type Row, type TaskDefinition, TaskStatus } from '../task.js';
+import type { Row, TaskDefinition } from '../task.js';
 import { defineTasks } from './define.js';
 import { derive } from './derive.js';
+import { reset } from './lifecycle.js';
 import { refuseInProgress, vacate } from './remove.js';
 import { Rows } from './rows.js';
 
@@ -27,6 +28,7 @@ export function replaceTasks(
   rows: Rows,
   definitions: readonly TaskDefinition[],
 ): SyncSummary {
+  refuseAnyInProgress(table);
   const wanted = TaskTable.create();
   const wantedRows = defineTasks(wanted, new Rows(wanted), definitions);
   const target = new Int32Array(wantedRows.length);
@@ -50,14 +52,19 @@ export function replaceTasks(
     const to = target[row]! as Row;
     if (!differs || isNew.has(to)) continue;
     changed++;
-    if (table.status(to) === TaskStatus.Completed)
-      table.transition(to, TaskStatus.Completed, TaskStatus.Pending, 0);
+    reset(table, to);
   }
   Atomics.store(table.control, Control.NextPosition, wanted.control[Control.NextPosition]!);
   if (removed + changed + fresh.length > 0) rebuildDependents(table);
   derive(table);
   Atomics.add(table.control, Control.Structure, 1);
   return { added: fresh.length, changed, removed };
+}
+
+/** @throws IllegalTransition */
+function refuseAnyInProgress(table: TaskTable): void {
+  if (table.counts().inProgress === 0) return;
+  for (let row = 0; row < table.rowCount; row++) if (table.isLive(row)) refuseInProgress(table, row);
 }
 
 /** Vacates every row that is not wanted any more. */
@@ -68,7 +75,6 @@ function removeOthers(table: TaskTable, rows: Rows, wanted: Int32Array): number 
   for (let row = 0; row < table.rowCount; row++) {
     if (table.isLive(row) && keep[row] === 0) others.push(row);
   }
-  for (const row of others) refuseInProgress(table, row);
   for (const row of others) vacate(table, row);
   rows.giveBack(Int32Array.from(others));
   return others.length;
@@ -88,7 +94,7 @@ function copyDefinition(wanted: TaskTable, row: Row, table: TaskTable, target: I
 }
 
 function replaceIfOther(lists: RowLists, row: number, items: Int32Array): boolean {
-  const now = lists.items(row);
+  const now = lists.view(row);
   if (now.length === items.length && now.every((item, index) => item === items[index])) return false;
   lists.replace(row, items);
   return true;

@@ -26,6 +26,8 @@ export interface TaskPage {
   readonly next: number | undefined;
 }
 
+const NEVER = { structure: -1, tasks: 0 };
+
 /**
  * The tasks of a state: definitions, lifecycle, queries.
  *
@@ -38,7 +40,7 @@ export class TaskManager {
   private readonly table: TaskTable;
   private readonly rows: Rows | undefined;
   /** `Structure` when the ready set was last ordered, and tasks then. */
-  private ranked = { structure: -1, tasks: 0 };
+  private ranked = NEVER;
 
   /** @param role the owner may change the structure */
   constructor(table: TaskTable, role: 'owner' | 'attached') {
@@ -69,10 +71,12 @@ export class TaskManager {
   /**
    * Makes the definitions all that there is: what is missing is removed, what is new is added, a task whose
    * definition changed becomes Pending; the others keep their status. All or nothing. O(tasks + edges).
-   * @throws as `define`
+   * @throws as `define`, and IllegalTransition while a task is InProgress
    */
   replaceAll(definitions: readonly TaskDefinition[]): SyncSummary {
-    return replaceTasks(this.table, this.owned(), definitions);
+    const summary = replaceTasks(this.table, this.owned(), definitions);
+    this.ranked = NEVER;
+    return summary;
   }
 
   has(id: TaskId): boolean {
@@ -83,10 +87,10 @@ export class TaskManager {
   rowOf(task: TaskId | Row): Row {
     if (typeof task === 'string') {
       const row = this.table.names.find(task);
-      if (row < 0) throw new UnknownTask(task);
-      return row as Row;
+      if (!this.table.isLive(row)) throw new UnknownTask(task);
+      return row;
     }
-    if (!this.isRow(task)) throw new UnknownTask(`row ${task}`);
+    if (!this.table.isLive(task)) throw new UnknownTask(`row ${task}`);
     return task;
   }
 
@@ -123,20 +127,20 @@ export class TaskManager {
 
   /** Tasks in order of their rows, one after the other; each is read when it is asked for. */
   *list(filter: TaskFilter = {}): Generator<TaskState, void> {
-    for (let row = 0; row < this.table.rowCount; row++) {
-      if (this.matches(row, filter, undefined)) yield this.get(row as Row);
-    }
+    const matches = this.matcher(filter);
+    for (let row = 0; row < this.table.rowCount; row++) if (matches(row)) yield this.get(row);
   }
 
   /** At most `limit` tasks, from where the last page ended. */
   page(filter: TaskFilter & { readonly limit: number; readonly from?: number | undefined }): TaskPage {
-    if (!(filter.limit > 0))
+    if (!(filter.limit > 0)) {
       throw new InvalidArgument(`A page must have a limit above 0, not ${filter.limit}.`);
+    }
+    const matches = this.matcher(filter);
     const tasks: TaskState[] = [];
-    const matcher = filter.id === undefined ? undefined : idMatcher(filter.id);
     let row = filter.from ?? 0;
     for (; row < this.table.rowCount && tasks.length < filter.limit; row++) {
-      if (this.matches(row, filter, matcher)) tasks.push(this.get(row as Row));
+      if (matches(row)) tasks.push(this.get(row));
     }
     return { tasks, next: row < this.table.rowCount ? row : undefined };
   }
@@ -148,7 +152,7 @@ export class TaskManager {
 
   /** Pending → InProgress. O(1). @throws UnknownTask, IllegalTransition (also if a dependency is not Completed) */
   start(task: TaskId | Row): void {
-    lifecycle.start(this.table, this.rowOf(task));
+    lifecycle.start(this.table, this.targetOf(task));
   }
 
   /**
@@ -156,27 +160,27 @@ export class TaskManager {
    * @throws UnknownTask, IllegalTransition
    */
   complete(task: TaskId | Row, result?: AttemptResult): void {
-    lifecycle.complete(this.table, this.rowOf(task), result);
+    lifecycle.complete(this.table, this.targetOf(task), result);
   }
 
   /** InProgress → Failed. O(1). @throws UnknownTask, IllegalTransition */
   fail(task: TaskId | Row, result?: AttemptResult): void {
-    lifecycle.fail(this.table, this.rowOf(task), result);
+    lifecycle.fail(this.table, this.targetOf(task), result);
   }
 
   /** InProgress → Pending with outcome `interrupted`: the attempt is given up. @throws UnknownTask, IllegalTransition */
   release(task: TaskId | Row): void {
-    lifecycle.release(this.table, this.rowOf(task));
+    lifecycle.release(this.table, this.targetOf(task));
   }
 
   /** Completed or Failed → Pending, attempts forgotten. O(dependents). @throws UnknownTask, IllegalTransition if InProgress */
   reset(task: TaskId | Row): void {
-    lifecycle.reset(this.table, this.rowOf(task));
+    lifecycle.reset(this.table, this.targetOf(task));
   }
 
   /** Failed → Pending, attempts kept. @throws UnknownTask, IllegalTransition */
   retry(task: TaskId | Row): void {
-    lifecycle.retry(this.table, this.rowOf(task));
+    lifecycle.retry(this.table, this.targetOf(task));
   }
 
   /**
@@ -205,34 +209,36 @@ export class TaskManager {
   }
 
   /**
-   * Parks the thread until a task may be ready or the time is over. Only for threads that serve no promises.
+   * Parks the thread until a task may be ready, nothing is in progress any more, or the time is over. Only for
+   * threads that serve no promises.
    * @param timeout milliseconds
+   * @param isOver a last look at what else ends the wait (say, all tasks are Completed), taken when this thread is
+   *   already sure to be woken
    */
-  waitForWork(timeout: number): void {
-    this.table.park(timeout);
+  waitForWork(timeout: number, isOver?: () => boolean): void {
+    this.table.park(timeout, isOver);
   }
 
   private rankIfChanged(): void {
-    const changes = Atomics.load(this.table.control, Control.Structure) - this.ranked.structure;
+    // Only this thread writes the word, so a plain load will do.
+    const changes = this.table.control[Control.Structure]! - this.ranked.structure;
     if (changes === 0) return;
     const grown = this.table.rowCount - this.ranked.tasks;
     if ((changes + grown) * 1024 >= this.table.rowCount) this.prioritize();
   }
 
-  private isRow(task: Row): boolean {
-    if (task >= this.table.columns.status.ints.length) this.table.renew();
-    return this.table.isLive(task);
+  /** As `rowOf`, but a row may be vacant: the transition itself finds that out. */
+  private targetOf(task: TaskId | Row): Row {
+    return typeof task === 'number' && this.table.covers(task) ? task : this.rowOf(task);
   }
 
-  private matches(
-    row: number,
-    filter: TaskFilter,
-    matcher: ((id: string) => boolean) | undefined,
-  ): row is Row {
-    if (!this.table.isLive(row)) return false;
-    if (filter.status !== undefined && this.table.status(row) !== filter.status) return false;
-    if (filter.id === undefined) return true;
-    return (matcher ?? idMatcher(filter.id))(this.table.names.nameOf(row));
+  private matcher(filter: TaskFilter): (row: number) => row is Row {
+    const { table } = this;
+    const matchesId = filter.id === undefined ? undefined : idMatcher(filter.id);
+    return (row): row is Row =>
+      table.isLive(row) &&
+      (filter.status === undefined || table.status(row) === filter.status) &&
+      (matchesId === undefined || matchesId(table.names.nameOf(row)));
   }
 
   private owned(): Rows {

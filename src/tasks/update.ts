@@ -1,5 +1,5 @@
-import { InvalidArgument } from '../errors.js';
-import type { TaskTable } from '../memory/table.js';
+import { InvalidArgument, quote } from '../errors.js';
+import type { StatusWord, TaskTable } from '../memory/table.js';
 import { OUTCOMES, type Row, type TaskId, type TaskStatus } from '../task.js';
 import { type AttemptResult, complete, fail, release, reset, retry, start } from './lifecycle.js';
 
@@ -19,15 +19,19 @@ const ACTIONS: Readonly<Record<TaskChange['action'], Action>> = {
   retry: (table, row) => retry(table, row),
 };
 
+/** How to take one change back. */
 interface Undo {
   readonly row: Row;
-  readonly status: TaskStatus;
-  readonly outcome: number;
-  readonly attempt: number;
+  readonly before: StatusWord;
+  /** Milliseconds. */
+  readonly duration: number;
+  /** The status that the change led to. */
+  readonly after: TaskStatus;
 }
 
 /**
- * Applies changes in order; if one is refused, those before it are taken back in reverse order.
+ * Applies changes in order; if one is refused, those before it are taken back in reverse order. Other threads may see
+ * and use what is done meanwhile: a task that another thread has moved on since is left to it.
  * @throws UnknownTask, IllegalTransition, InvalidArgument
  */
 export function applyAll(
@@ -39,20 +43,27 @@ export function applyAll(
   try {
     for (const change of changes) {
       const row = rowOf(change.task);
-      const { status, outcome, attempt } = table.read(row)!;
+      const before = table.read(row)!;
+      const duration = table.duration(row);
       apply(table, row, change);
-      done.push({ row, status, outcome: OUTCOMES.indexOf(outcome), attempt });
+      done.push({ row, before, duration, after: table.status(row) });
     }
   } catch (error) {
-    for (const { row, status, outcome, attempt } of done.reverse()) {
-      table.transition(row, table.status(row), status, outcome, attempt);
-    }
+    done.reverse().forEach((change) => {
+      takeBack(table, change);
+    });
     throw error;
   }
 }
 
+function takeBack(table: TaskTable, { row, before, duration, after }: Undo): void {
+  const outcome = OUTCOMES.indexOf(before.outcome);
+  if (!table.transition(row, after, before.status, outcome, before.attempt)) return;
+  if (table.duration(row) !== duration) table.setDuration(row, duration || undefined);
+}
+
 function apply(table: TaskTable, row: Row, change: TaskChange): void {
   const action = ACTIONS[change.action];
-  if (action === undefined) throw new InvalidArgument(`Unknown action ${JSON.stringify(change.action)}.`);
+  if (action === undefined) throw new InvalidArgument(`Unknown action ${quote(String(change.action))}.`);
   action(table, row, change);
 }

@@ -1,0 +1,50 @@
+import { Bench } from 'tinybench';
+
+/** One line of the table. */
+export interface BenchRow {
+  readonly what: string;
+  /** Measured: a median. */
+  readonly value: number;
+  readonly unit: string;
+  /** What the value may be at most or, for a ratio where more is better, at least. */
+  readonly target?: { readonly atMost: number } | { readonly atLeast: number };
+  /** The same measured with another program in the same run. */
+  readonly peer?: { readonly name: string; readonly value: number };
+  /** Ours to the peer's, as the row's text says. */
+  readonly ratio?: number;
+}
+
+/** Measurements that belong together; `run` may take minutes. */
+export interface BenchSuite {
+  readonly name: string;
+  run(): Promise<BenchRow[]>;
+}
+
+export interface Rounds {
+  readonly rounds: number;
+  /** Runs before each round, not measured. */
+  readonly before?: () => void;
+}
+
+/** The median duration of a synchronous function, in milliseconds, after one round to warm up. */
+export async function medianMs(run: () => void, { rounds, before }: Rounds): Promise<number> {
+  const bench = new Bench({ iterations: rounds, time: 0, warmupIterations: 1, warmupTime: 0 });
+  bench.add('run', run, before === undefined ? {} : { beforeEach: before });
+  const [task] = await bench.run();
+  const result = task!.result;
+  if (result.state !== 'completed') throw new Error('A measurement failed.', { cause: result });
+  return result.latency.p50;
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+/** Milliseconds that something takes once. */
+export async function timed(run: () => void | Promise<void>): Promise<number> {
+  const start = performance.now();
+  await run();
+  return performance.now() - start;
+}

@@ -1,0 +1,9 @@
+import { suite as define } from './core/define.js';
+import { suite as drain } from './core/drain.js';
+import { suite as graph } from './core/graph.js';
+import { suite as threads } from './core/threads.js';
+import { suite as transition } from './core/transition.js';
+import type { BenchSuite } from './suite.js';
+
+/** All that `npm run bench` measures, in this order. */
+export const suites: readonly BenchSuite[] = [transition, drain, threads, define, graph];

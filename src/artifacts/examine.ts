@@ -1,0 +1,164 @@
+import { createHash, hash } from 'node:crypto';
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from 'node:fs';
+import { getSystemErrorMap } from 'node:util';
+import { FileUnreadable } from '../errors.js';
+import type { FileStat, FileTable } from './files.js';
+
+/** What a look at a path found. */
+export type Finding =
+  | { readonly kind: 'unchanged' | 'missing' | 'folder' | 'special' }
+  /** A regular file whose recorded content can't be relied on: hash it. */
+  | { readonly kind: 'changed'; readonly size: number }
+  | HashedFile;
+
+export interface HashedFile {
+  readonly kind: 'hashed';
+  /** SHA-256. */
+  readonly digest: Uint8Array;
+  readonly stat: FileStat;
+  /** A later change might leave this stat as it is. */
+  readonly racy: boolean;
+}
+
+const UNCHANGED: Finding = { kind: 'unchanged' };
+const MISSING: Finding = { kind: 'missing' };
+const FOLDER: Finding = { kind: 'folder' };
+const SPECIAL: Finding = { kind: 'special' };
+
+/**
+ * Kernels stamp files by a clock that ticks every 1-10 ms: of two changes this close the later one may not show in the
+ * times.
+ */
+const TICK_MS = 20;
+/** The same for file systems that keep whole seconds (or, as FAT, even ones). */
+const COARSE_TICK_MS = 2_020;
+/** How often a file that changes while it is hashed is hashed anew at once. */
+const ATTEMPTS = 3;
+/** What is read and hashed at a stretch. Bytes. */
+const BLOCK_BYTES = 2 ** 20;
+/** A pipe that has taken the file's place must not block the open. */
+const OPEN_FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
+const STAT_OPTIONS = { throwIfNoEntry: false } as const;
+
+/** One per thread; holds nothing from one step to the next. */
+let block: Buffer | undefined;
+
+/** Looks at a file without reading it. Any thread. @throws FileUnreadable */
+export function look(files: FileTable, row: number, path: string): Finding {
+  const stat = statOf(path);
+  if (stat === undefined) return MISSING;
+  if (!stat.isFile()) return stat.isDirectory() ? FOLDER : SPECIAL;
+  return files.isAsRecorded(row, stat) ? UNCHANGED : { kind: 'changed', size: stat.size };
+}
+
+/**
+ * Hashes a file in steps of at most 1 MiB; between them the caller may do something else.
+ * @throws FileUnreadable
+ */
+export function* hashInSteps(path: string): Generator<void, Finding> {
+  for (let attempt = 1; ; attempt++) {
+    const finding = yield* hashOnce(path, attempt === ATTEMPTS);
+    if (finding !== undefined) return finding;
+  }
+}
+
+/** Takes all the steps at once. */
+export function finish<T>(steps: Generator<void, T>): T {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}
+
+/** When the file was changed last, content or name, in milliseconds; the mtime where the file system knows no ctime. */
+export function changeTime(stat: FileStat): number {
+  return stat.ctimeMs > 0 ? stat.ctimeMs : stat.mtimeMs;
+}
+
+/** True if a change after `time` could bear the file's change time. */
+export function isRacy(stat: FileStat, time: number): boolean {
+  const changed = changeTime(stat);
+  return changed > time - (changed % 1000 === 0 ? COARSE_TICK_MS : TICK_MS);
+}
+
+/** Undefined if the file moved meanwhile; on the last attempt, what was read, as racy. */
+function* hashOnce(path: string, isLast: boolean): Generator<void, Finding | undefined> {
+  // The clock before the stat, the stat before the bytes: a change that the bytes don't show is later than this.
+  const time = Date.now();
+  const descriptor = open(path);
+  if (descriptor === undefined) return MISSING;
+  try {
+    const before = fstatSync(descriptor);
+    if (!before.isFile()) return before.isDirectory() ? FOLDER : SPECIAL;
+    const { digest, bytes } = yield* digestOf(descriptor);
+    const after = fstatSync(descriptor);
+    const steady = bytes === after.size && isSame(before, after);
+    if (!steady && !isLast) return undefined;
+    return { kind: 'hashed', digest, stat: toFileStat(after), racy: !steady || isRacy(after, time) };
+  } catch (error) {
+    throw unreadable(path, error);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function* digestOf(descriptor: number): Generator<void, { digest: Uint8Array; bytes: number }> {
+  block ??= Buffer.allocUnsafeSlow(BLOCK_BYTES);
+  let count = fill(descriptor, block);
+  if (count < BLOCK_BYTES)
+    return { digest: hash('sha256', block.subarray(0, count), 'buffer'), bytes: count };
+  const hasher = createHash('sha256').update(block);
+  let bytes = count;
+  while (count > 0) {
+    yield;
+    count = fill(descriptor, block);
+    hasher.update(block.subarray(0, count));
+    bytes += count;
+  }
+  return { digest: hasher.digest(), bytes };
+}
+
+/** Reads on until the buffer is full or the file ends. A read of a regular file is short only at its end. */
+function fill(descriptor: number, buffer: Buffer): number {
+  return readSync(descriptor, buffer, 0, buffer.length, null);
+}
+
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, STAT_OPTIONS);
+  } catch (error) {
+    if (isAbsence(error)) return undefined;
+    throw unreadable(path, error);
+  }
+}
+
+function open(path: string): number | undefined {
+  try {
+    return openSync(path, OPEN_FLAGS);
+  } catch (error) {
+    if (isAbsence(error)) return undefined;
+    throw unreadable(path, error);
+  }
+}
+
+/** A file below what is no folder is missing like any other. */
+function isAbsence(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ENOENT' || code === 'ENOTDIR';
+}
+
+/** The error for a path that the system refuses to show. */
+export function unreadable(path: string, error: unknown): unknown {
+  const { errno, code } = error as NodeJS.ErrnoException;
+  if (errno === undefined) return error;
+  const [, words] = getSystemErrorMap().get(errno) ?? [];
+  return new FileUnreadable(path, words ?? code ?? String(errno), { cause: error });
+}
+
+function isSame(one: FileStat, other: FileStat): boolean {
+  return one.size === other.size && one.mtimeMs === other.mtimeMs && one.ctimeMs === other.ctimeMs;
+}
+
+function toFileStat({ size, mtimeMs, ctimeMs, ino }: Stats): FileStat {
+  return { size, mtimeMs, ctimeMs, ino };
+}

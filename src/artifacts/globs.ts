@@ -1,0 +1,178 @@
+import { type Dirent, lstatSync, readdirSync, statSync } from 'node:fs';
+import { relative, resolve } from 'node:path';
+import picomatch from 'picomatch';
+import { escapePath, globSync, isDynamicPattern } from 'tinyglobby';
+import { FileUnreadable } from '../errors.js';
+import { unreadable } from './examine.js';
+import { cleanPath } from './paths.js';
+
+export interface GlobOptions {
+  /** Plain paths that match nothing, with all below them, whatever the patterns say. */
+  readonly exclude?: readonly string[];
+}
+
+/** Left out unless a pattern names them. */
+const USUALLY_LEFT_OUT = ['.git', 'node_modules'] as const;
+/** With `s`, so that a name may contain a line break. */
+const MATCH_OPTIONS = { dot: true, flags: 's' } as const;
+const LINE_BREAK = /[\n\r\u2028\u2029]/;
+/** What the system's decoder puts in the place of bytes that are not UTF-8. */
+const REPLACEMENT = '\ufffd';
+
+type Matcher = (path: string) => boolean;
+
+/** True if the pattern is not simply a path. */
+export function isGlob(pattern: string): boolean {
+  return pattern.startsWith('!') || isDynamicPattern(pattern);
+}
+
+/**
+ * The paths, relative to `root` and sorted, that match at least one pattern and none of those that begin with `!`, in
+ * whatever order they are given.
+ *
+ * - A pattern that names a folder means all files in it; one that names a file, or is no glob, means that path, whether it
+ *   exists or not.
+ * - Names that begin with a dot match; what is in a folder `.git` or `node_modules` matches only if the pattern names it.
+ * - A link to a file is a file; a link to a folder is left alone.
+ *
+ * @throws FileUnreadable for a folder that can't be read, and for a matching name that is not UTF-8: leaving them out would
+ *   hide changes
+ */
+export function expandGlobs(root: string, patterns: readonly string[], options: GlobOptions = {}): string[] {
+  const isLeftOut = matcherOf([
+    ...patterns.filter((pattern) => pattern.startsWith('!')).map((pattern) => pattern.slice(1)),
+    ...(options.exclude ?? []).map(escapePath),
+  ]);
+  const found = new Set<string>();
+  const globs: string[] = [];
+  for (const pattern of patterns) {
+    if (pattern.startsWith('!')) continue;
+    const kind = kindOf(root, pattern);
+    if (kind === 'glob') globs.push(stripDot(pattern));
+    else if (kind === 'folder') globs.push(`${escapePath(cleanPath(pattern))}/**`);
+    else found.add(cleanPath(pattern));
+  }
+  for (const path of walk(root, globs)) found.add(path);
+  const paths = [...found].filter((path) => !isLeftOut(path)).sort();
+  for (const path of paths) if (path.includes(REPLACEMENT)) refuseIfMangled(root, path);
+  return paths;
+}
+
+/** A test for paths: true if one of the patterns matches and none of those that begin with `!`. */
+export function pathMatcher(patterns: readonly string[]): Matcher {
+  const isIn = matcherOf(patterns.filter((pattern) => !pattern.startsWith('!')));
+  const isOut = matcherOf(patterns.filter((pattern) => pattern.startsWith('!')).map((p) => p.slice(1)));
+  return (path) => isIn(path) && !isOut(path);
+}
+
+/** Matches what a pattern matches, or names as it stands, and all below it. */
+function matcherOf(patterns: readonly string[]): Matcher {
+  if (patterns.length === 0) return () => false;
+  const clean = patterns.map((pattern) => stripDot(pattern).replace(/\/+$/, ''));
+  const both = [...clean, ...clean.filter((pattern) => isDynamicPattern(pattern)).map(escapePath)];
+  return picomatch([...both, ...both.map((pattern) => `${pattern}/**`)], MATCH_OPTIONS);
+}
+
+function stripDot(pattern: string): string {
+  return pattern.replace(/^(?:\.\/)+/, '');
+}
+
+function kindOf(root: string, pattern: string): 'folder' | 'file' | 'glob' {
+  const path = resolve(root, pattern);
+  try {
+    const stat = statSync(path, { throwIfNoEntry: false });
+    if (stat !== undefined) return stat.isDirectory() ? 'folder' : 'file';
+  } catch {
+    // What keeps it from being looked at is met when it is scanned.
+  }
+  return isDynamicPattern(pattern) ? 'glob' : 'file';
+}
+
+/** Patterns that name a folder which is usually left out are on their own, so that it stays left out for the others. */
+function walk(root: string, globs: readonly string[]): string[] {
+  const groups = new Map<string, string[]>();
+  for (const glob of globs) {
+    const ignored = USUALLY_LEFT_OUT.filter((name) => !glob.split('/').includes(name)).join();
+    groups.set(ignored, [...(groups.get(ignored) ?? []), glob]);
+  }
+  return [...groups].flatMap(([ignored, group]) => {
+    const ignore = ignored === '' ? [] : ignored.split(',').map((name) => `**/${name}/**`);
+    return new Walk(root, group, ignore).run();
+  });
+}
+
+/** One walk through the folders; reads them itself, because what tinyglobby can't read it leaves out in silence. */
+class Walk {
+  private readonly root: string;
+  private readonly globs: readonly string[];
+  private readonly ignore: readonly string[];
+  private failure: unknown;
+  /** Files whose paths contain a line break, which tinyglobby's `**` doesn't match: relative to the root. */
+  private readonly broken: string[] = [];
+
+  constructor(root: string, globs: readonly string[], ignore: readonly string[]) {
+    this.root = root;
+    this.globs = globs;
+    this.ignore = ignore;
+  }
+
+  run(): string[] {
+    const found = globSync(this.globs, {
+      cwd: this.root,
+      ignore: this.ignore,
+      dot: true,
+      expandDirectories: false,
+      followSymbolicLinks: false,
+      fs: { readdirSync: ((folder: string) => this.read(folder)) as unknown as typeof readdirSync },
+    });
+    if (this.failure !== undefined) throw this.failure;
+    const isMatch = picomatch([...this.globs], { ...MATCH_OPTIONS, ignore: [...this.ignore] });
+    for (const path of this.broken) if (isMatch(path)) found.push(path);
+    return found;
+  }
+
+  private read(folder: string): Dirent[] {
+    try {
+      const entries = readdirSync(folder, { withFileTypes: true });
+      return entries.filter((entry) => this.admit(folder, entry));
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'ENOENT' && code !== 'ENOTDIR') this.failure ??= unreadable(folder, error);
+      return [];
+    }
+  }
+
+  /** Makes a link to a file look like a file; false for other links. */
+  private admit(folder: string, entry: Dirent): boolean {
+    const path = resolve(folder, entry.name);
+    if (entry.isSymbolicLink()) {
+      if (!isFile(path)) return false;
+      entry.isSymbolicLink = () => false;
+      entry.isFile = () => true;
+    }
+    if (LINE_BREAK.test(path)) this.admitBroken(path, entry);
+    return true;
+  }
+
+  private admitBroken(path: string, entry: Dirent): void {
+    if (entry.isFile()) this.broken.push(relative(this.root, path));
+    // tinyglobby would not look into it.
+    else if (entry.isDirectory()) this.read(path);
+  }
+}
+
+function refuseIfMangled(root: string, path: string): void {
+  if (lstatSync(resolve(root, path), { throwIfNoEntry: false }) !== undefined) return;
+  throw new FileUnreadable(
+    path,
+    'its name is not UTF-8; rename it, or exclude it by a pattern that begins with "!"',
+  );
+}
+
+function isFile(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+  } catch {
+    return false;
+  }
+}

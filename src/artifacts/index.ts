@@ -1,0 +1,12 @@
+export { type StaleVerdict, TaskChecker, type Verdict } from './check.js';
+export { Content, type ContentId, ContentTable } from './contents.js';
+export type { CheckContext } from './context.js';
+export { parseDepfile } from './depfile.js';
+export { type FileRow, FileTable } from './files.js';
+export { expandGlobs, type GlobOptions } from './globs.js';
+export { cleanPath, pathFrom } from './paths.js';
+export { describeReason, type Reason } from './reason.js';
+export { FileScanner, type ScanOptions } from './scan.js';
+export type { Success } from './success.js';
+export { type ArtifactTables, afterLoad, artifactRegions, createArtifacts } from './tables.js';
+export { TaskFlag } from './task-files.js';

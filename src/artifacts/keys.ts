@@ -1,0 +1,31 @@
+import { hash } from 'node:crypto';
+import type { TaskDetails } from '../tasks/details.js';
+import { Content, type ContentId, type ContentTable } from './contents.js';
+
+/** What a definition says about how a command runs, as one number. Equal numbers mean equal commands. */
+export function commandKey(details: TaskDetails, contents: ContentTable): ContentId {
+  const { command, cwd, env, responseFile, literal, outputs } = details;
+  if (command === undefined) return Content.Unknown;
+  const variables = env === undefined ? null : Object.entries(env).sort(byName);
+  const response = responseFile === undefined ? null : [responseFile.path, responseFile.content];
+  // Literal outputs are compared one by one; of globs only a change of the pattern tells.
+  return intern([command, cwd ?? null, variables, response, literal ? null : (outputs ?? null)], contents);
+}
+
+/** The values of the named inherited variables, as one number. */
+export function environmentKey(
+  names: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+  contents: ContentTable,
+): ContentId {
+  const values = [...names].sort().map((name) => [name, environment[name] ?? null]);
+  return intern(values, contents);
+}
+
+function intern(value: unknown, contents: ContentTable): ContentId {
+  return contents.intern(hash('sha256', JSON.stringify(value), 'buffer'));
+}
+
+function byName([one]: [string, string], [other]: [string, string]): number {
+  return one < other ? -1 : 1;
+}

@@ -1,0 +1,53 @@
+import { quote } from '../errors.js';
+import type { TaskId } from '../task.js';
+
+/** Why a task is not fresh. `count` is how many such files there are, `path` the first of them. */
+export type Reason =
+  /** Asked for by the user. */
+  | { readonly kind: 'forced' }
+  /** No successful execution is on record. */
+  | { readonly kind: 'never-ran' }
+  /** It declares neither inputs nor outputs, so nothing could tell that it is fresh. */
+  | { readonly kind: 'always' }
+  | { readonly kind: 'command-changed' }
+  /** The value of an inherited variable that the task declares. */
+  | { readonly kind: 'environment-changed' }
+  | {
+      readonly kind: 'input-added' | 'input-removed' | 'input-changed' | 'input-missing';
+      readonly path: string;
+      readonly count: number;
+      /** The task that makes the file, if one does. An input that is missing without one can't come into being. */
+      readonly producer?: TaskId;
+    }
+  /** `output-added`: declared now, but not when the task last ran. */
+  | {
+      readonly kind: 'output-added' | 'output-missing' | 'output-changed';
+      readonly path: string;
+      readonly count: number;
+    }
+  /** Planning only: a task that it depends on is going to run and may change an input. */
+  | { readonly kind: 'dependency'; readonly task: TaskId };
+
+const SENTENCES: Readonly<Record<Exclude<Reason['kind'], 'dependency'>, string>> = {
+  forced: 'forced',
+  'never-ran': 'never ran before',
+  always: 'declares neither inputs nor outputs',
+  'command-changed': 'the command changed',
+  'environment-changed': 'the environment changed',
+  'input-added': 'new input',
+  'input-removed': 'an input is gone:',
+  'input-changed': 'input changed:',
+  'input-missing': 'input is missing:',
+  'output-added': 'new output:',
+  'output-missing': 'output is missing:',
+  'output-changed': 'output was edited:',
+};
+
+/** The reason in a few words for a person. */
+export function describeReason(reason: Reason): string {
+  if (reason.kind === 'dependency') return `${quote(reason.task)} runs`;
+  const sentence = SENTENCES[reason.kind];
+  if (!('path' in reason)) return sentence;
+  const more = reason.count > 1 ? ` and ${reason.count - 1} more` : '';
+  return `${sentence} ${quote(reason.path)}${more}`;
+}

@@ -1,0 +1,228 @@
+import { availableParallelism } from 'node:os';
+import { setImmediate } from 'node:timers/promises';
+import { Content, type ContentId, type ContentTable } from './contents.js';
+import { changeTime, type Finding, finish, hashInSteps, isRacy, look } from './examine.js';
+import type { FileTable } from './files.js';
+import { locate } from './paths.js';
+import { ScanJob } from './scan-job.js';
+
+export interface ScanOptions {
+  /** The absolute folder to which paths relate, or '' for the working directory, which must stay the same then: faster. */
+  readonly root: string;
+  /** How many threads look at files, the caller's included (default: as many as run at once, at most 8). */
+  readonly threads?: number;
+}
+
+/** The calling thread does nothing else for at most about this long. */
+const SLICE_MS = 8;
+/** A larger file is hashed in steps. Bytes. */
+const SMALL_FILE = 2 ** 20;
+/** Threads are started for a scan that would go on for longer than this: they take most of it to start. */
+const WORTH_THREADS_MS = 80;
+const MAX_THREADS = 8;
+/** Contents of what has no bytes. */
+const ABSENT_BYTES = { missing: Content.Missing, folder: Content.Folder, special: Content.Special } as const;
+
+/**
+ * Looks at files and keeps the file table true of them. The owner's; one for a run, because it remembers what it has
+ * looked at.
+ *
+ * A file whose stat is as recorded, and not racy, is taken to hold what it held; any other is hashed. Where nothing
+ * changed, nothing is written.
+ */
+export class FileScanner {
+  private readonly files: FileTable;
+  private readonly contents: ContentTable;
+  private readonly prefix: string;
+  private readonly threads: number;
+  private scanned = new Uint8Array(1024);
+  private racy: number[] = [];
+
+  constructor(files: FileTable, contents: ContentTable, options: ScanOptions) {
+    this.files = files;
+    this.contents = contents;
+    this.prefix = options.root === '' ? '' : `${options.root}/`;
+    this.threads = options.threads ?? Math.min(availableParallelism(), MAX_THREADS);
+  }
+
+  /** True if this scanner has looked at the file. */
+  isScanned(row: number): boolean {
+    return this.scanned[row] === 1;
+  }
+
+  /**
+   * Looks at the files now, whether it has before or not. The event loop stays responsive; further threads help with a
+   * scan that takes long. Scans may overlap, as long as no file is in two of them.
+   * @param rows file rows
+   * @throws FileUnreadable; then only some of the files have been looked at
+   */
+  async scan(rows: Int32Array): Promise<void> {
+    const pace = new Pace();
+    for (let at = 0; at < rows.length; at++) {
+      if (pace.isSpent()) {
+        if (this.threads > 1 && pace.estimate(at, rows.length) > WORTH_THREADS_MS) {
+          return this.scanTogether(rows.subarray(at), pace);
+        }
+        await pace.rest();
+      }
+      const steps = this.begin(rows[at]!);
+      if (steps !== undefined) await this.finishSlowly(rows[at]!, steps);
+    }
+  }
+
+  /** As `scan`, but done when it returns, however large the files. */
+  scanSync(rows: Int32Array): void {
+    for (const row of rows) {
+      const steps = this.begin(row);
+      if (steps !== undefined) this.apply(row, finish(steps));
+    }
+  }
+
+  /**
+   * Hashes again what was recorded as racy, so that the next run has not to; at the end of a run.
+   * @throws FileUnreadable
+   */
+  async settle(): Promise<void> {
+    const rows = Int32Array.from(new Set(this.racy));
+    this.racy = [];
+    await this.scan(rows);
+  }
+
+  /**
+   * Looks at inputs again after a command has read them, and says what it has read for certain: `Content.Unknown` for a
+   * file that may have been another one when the command read it.
+   * @param known the contents that were known before the command started, by index; `Content.Unknown` if none
+   * @param startedAt `Date.now()` before the command was started
+   */
+  async contentsRead(rows: Int32Array, known: Int32Array, startedAt: number): Promise<Int32Array> {
+    await this.scan(rows);
+    return rows.map((row, index) => this.contentRead(row, known[index]! as ContentId, startedAt));
+  }
+
+  private contentRead(row: number, known: ContentId, startedAt: number): ContentId {
+    const content = this.files.content(row);
+    if (known !== Content.Unknown && content !== known) return Content.Unknown;
+    if (content === Content.Missing) return known;
+    if (content === Content.Folder || content === Content.Special) return content;
+    const stat = this.files.stat(row);
+    // What was looked at before the start, or made in order before it, is only suspect if it was changed after it: by more
+    // than the millisecond that `startedAt` may be early.
+    const isOrdered = known !== Content.Unknown || this.files.producer(row) >= 0;
+    const isSuspect = isOrdered ? changeTime(stat) > startedAt + 1 : isRacy(stat, startedAt);
+    return isSuspect ? Content.Unknown : content;
+  }
+
+  /** As `scan`, with further threads however short it is. */
+  async scanTogether(rows: Int32Array, pace = new Pace()): Promise<void> {
+    const job = ScanJob.create(this.files, this.prefix, rows);
+    const own = new Uint8Array(rows.length);
+    const helpers = await startHelpers(job, Math.min(this.threads - 1, MAX_THREADS));
+    try {
+      for (let index = job.take(); index >= 0; index = job.take()) {
+        const end = job.chunkEnd(index);
+        for (; index < end; index++) {
+          if (pace.isSpent()) await pace.rest();
+          const steps = this.begin(rows[index]!);
+          if (steps !== undefined) await this.finishSlowly(rows[index]!, steps);
+          own[index] = 1;
+        }
+      }
+      await helpers.done();
+    } finally {
+      job.stop();
+      await helpers.close();
+    }
+    for (let index = 0; index < rows.length; index++) {
+      if (pace.isSpent()) await pace.rest();
+      if (own[index] === 1) continue;
+      const finding = job.findingAt(index);
+      if (finding !== undefined) this.apply(rows[index]!, finding);
+      else await this.scan(rows.subarray(index, index + 1));
+    }
+  }
+
+  private async finishSlowly(row: number, steps: Generator<void, Finding>): Promise<void> {
+    for (;;) {
+      const { done, value } = steps.next();
+      if (done) return this.apply(row, value);
+      await setImmediate();
+    }
+  }
+
+  /** Looks at a file and hashes it if it is small; a large one is left to the caller, in steps. */
+  private begin(row: number): Generator<void, Finding> | undefined {
+    const path = locate(this.prefix, this.files.pathOf(row));
+    const finding = look(this.files, row, path);
+    if (finding.kind !== 'changed') {
+      this.apply(row, finding);
+      return undefined;
+    }
+    const steps = hashInSteps(path);
+    if (finding.size >= SMALL_FILE) return steps;
+    this.apply(row, finish(steps));
+    return undefined;
+  }
+
+  private apply(row: number, finding: Finding): void {
+    this.markScanned(row);
+    if (finding.kind === 'hashed') {
+      if (finding.racy) this.racy.push(row);
+      this.files.record(row, this.contents.intern(finding.digest), finding.stat, finding.racy);
+    } else if (finding.kind in ABSENT_BYTES) {
+      this.files.record(row, ABSENT_BYTES[finding.kind as keyof typeof ABSENT_BYTES]);
+    }
+  }
+
+  private markScanned(row: number): void {
+    if (row >= this.scanned.length) {
+      const grown = new Uint8Array(Math.max(this.files.rowCount, this.scanned.length * 2));
+      grown.set(this.scanned);
+      this.scanned = grown;
+    }
+    this.scanned[row] = 1;
+  }
+}
+
+/** How long the calling thread has been at it. */
+class Pace {
+  private readonly started = performance.now();
+  private sliceEnd = this.started + SLICE_MS;
+
+  isSpent(): boolean {
+    return performance.now() > this.sliceEnd;
+  }
+
+  /** Milliseconds that the rest will take, judged by what is done. */
+  estimate(done: number, total: number): number {
+    return ((performance.now() - this.started) / Math.max(done, 1)) * (total - done);
+  }
+
+  /** Lets the event loop turn once. */
+  async rest(): Promise<void> {
+    await setImmediate();
+    this.sliceEnd = performance.now() + SLICE_MS;
+  }
+}
+
+interface Helpers {
+  /** Settles when no helper is at work any more. */
+  done(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Piscina is loaded here, because most runs never need it. */
+async function startHelpers(job: ScanJob, count: number): Promise<Helpers> {
+  const { Piscina } = await import('piscina');
+  const filename = new URL('../../workers/scan.js', import.meta.url).href;
+  const pool = new Piscina({ filename, minThreads: count, maxThreads: count, atomics: 'disabled' });
+  const runs = Array.from({ length: count }, () => pool.run(job.handle()));
+  // What a helper that broke down has left is done by the calling thread.
+  const settled = Promise.allSettled(runs);
+  return {
+    done: async () => void (await settled),
+    close: async () => {
+      await settled;
+      await pool.destroy();
+    },
+  };
+}

@@ -1,0 +1,214 @@
+import { DuplicateOutput } from '../errors.js';
+import { RowLists } from '../memory/lists.js';
+import { Region } from '../memory/region.js';
+import { MAX_ROWS, type TaskTable } from '../memory/table.js';
+import type { Row } from '../task.js';
+import { type TaskDetails, unpackDetails } from '../tasks/details.js';
+import { Content, type ContentId, type ContentTable } from './contents.js';
+import type { FileTable } from './files.js';
+import { isGlob } from './globs.js';
+import { commandKey } from './keys.js';
+import { cleanPath } from './paths.js';
+import type { TaskRecords } from './records.js';
+
+/** Bits of what a definition says, so that most tasks need no look at the definition itself. */
+export const TaskFlag = {
+  Command: 1 << 0,
+  Literal: 1 << 1,
+  OptionalOutputs: 1 << 2,
+  IgnoreCommandChange: 1 << 3,
+  DeclaresInputs: 1 << 4,
+  DeclaresOutputs: 1 << 5,
+  InheritsEnvironment: 1 << 6,
+  Depfile: 1 << 7,
+  Pool: 1 << 8,
+  Console: 1 << 9,
+} as const;
+
+/** Words of a task's facts; those of row r begin at (r + 1) * Width, behind a head of the same size. */
+const Fact = { Identity: 0, Source: 1, Flags: 2, CommandKey: 3, Width: 4 } as const;
+/** Head word: `details.moves` of the table when the facts were written. */
+const MOVES = 0;
+
+const MAX_LIST_WORDS = 2 ** 29;
+const NOTHING = new Int32Array(0);
+
+/** A pool more wasteful than this is compacted when it is loaded. */
+const WASTE_LIMIT = 0.5;
+
+/**
+ * Per task row, what its definition says about files: derived from it once, and kept, so that nothing is parsed to see
+ * that a task is fresh. The owner's.
+ *
+ * - facts: 4 int32 a row: the ref of the task's name and the ref of its details when they were derived, the flags, the
+ *   command key. If the two refs are what the table has now, the row is up to date.
+ * - inputs: file rows; of literal tasks only, as those of others are known only by a look at the folders.
+ * - outputs: file rows of the plain paths. No two tasks have one in common.
+ */
+export class TaskFiles {
+  readonly inputs: RowLists;
+  readonly outputs: RowLists;
+  private readonly facts: Region;
+  private readonly files: FileTable;
+  private readonly contents: ContentTable;
+  private readonly records: TaskRecords;
+
+  private constructor(files: FileTable, contents: ContentTable, records: TaskRecords) {
+    this.facts = Region.create('task-files.facts', (MAX_ROWS + 1) * Fact.Width * 4);
+    this.inputs = RowLists.create('task-files.inputs', MAX_ROWS, MAX_LIST_WORDS);
+    this.outputs = RowLists.create('task-files.outputs', MAX_ROWS, MAX_LIST_WORDS);
+    this.files = files;
+    this.contents = contents;
+    this.records = records;
+  }
+
+  static create(files: FileTable, contents: ContentTable, records: TaskRecords): TaskFiles {
+    return new TaskFiles(files, contents, records);
+  }
+
+  /** The regions and how many of their bytes are in use. */
+  regions(rowCount: number): [Region, number][] {
+    this.ensureRows(rowCount);
+    return [
+      [this.facts, (rowCount + 1) * Fact.Width * 4],
+      ...this.inputs.regions(rowCount),
+      ...this.outputs.regions(rowCount),
+    ];
+  }
+
+  /** True if at least one of the TaskFlag bits is set. */
+  has(row: number, flags: number): boolean {
+    return (this.facts.ints[factsAt(row) + Fact.Flags]! & flags) !== 0;
+  }
+
+  commandKey(row: number): ContentId {
+    return this.facts.ints[factsAt(row) + Fact.CommandKey]! as ContentId;
+  }
+
+  /**
+   * Brings all rows up to date with the table. A task whose row held another one before loses the record of it.
+   * O(rows), and O(definition) for each that changed.
+   * @returns how many rows were not up to date
+   * @throws DuplicateOutput; then the rows from that one on are still to be refreshed
+   */
+  refresh(table: TaskTable): number {
+    this.ensureRows(table.rowCount);
+    const stale = this.staleRows(table);
+    if (stale.length === 0) return 0;
+    // All outputs are let go before any is taken: one may have gone from a task to another.
+    for (const row of stale) this.releaseOutputs(row);
+    for (const row of stale) this.refreshRow(table, row);
+    this.facts.set(MOVES, table.details.moves);
+    return stale.length;
+  }
+
+  /** Finds out anew which task makes which file, for tables that were loaded; compacts what has become wasteful. */
+  afterLoad(rowCount: number): void {
+    this.ensureRows(rowCount);
+    for (const lists of [this.inputs, this.outputs, this.records.lists]) {
+      if (lists.wasted > WASTE_LIMIT) lists.compact(rowCount);
+    }
+    this.files.clearProducers();
+    for (let row = 0; row < rowCount; row++) {
+      for (const file of this.outputs.view(row)) this.files.setProducer(file, row as Row);
+    }
+  }
+
+  private ensureRows(rowCount: number): void {
+    this.facts.ensure((rowCount + 1) * Fact.Width * 4);
+    this.inputs.ensureRows(rowCount);
+    this.outputs.ensureRows(rowCount);
+    this.records.ensureRows(rowCount);
+  }
+
+  private staleRows(table: TaskTable): number[] {
+    const { ints } = this.facts;
+    const details = table.details.refs.ints;
+    const all = ints[MOVES] !== table.details.moves;
+    const stale: number[] = [];
+    for (let row = 0; row < table.rowCount; row++) {
+      const at = factsAt(row);
+      if (
+        all ||
+        ints[at + Fact.Source] !== details[row] ||
+        ints[at + Fact.Identity] !== table.names.refOf(row)
+      ) {
+        stale.push(row);
+      }
+    }
+    return stale;
+  }
+
+  private releaseOutputs(row: number): void {
+    for (const file of this.outputs.view(row)) {
+      if (this.files.producer(file) === row) this.files.setProducer(file, -1);
+    }
+  }
+
+  private refreshRow(table: TaskTable, row: number): void {
+    const identity = table.names.refOf(row);
+    const isLive = table.isLive(row);
+    const details = isLive ? unpackDetails(table.details, row) : {};
+    const outputs = this.internAll(plainOutputs(details));
+    this.claimOutputs(table, row, outputs);
+    this.inputs.replace(row, details.literal ? this.internAll(details.inputs ?? []) : NOTHING);
+    this.outputs.replace(row, outputs);
+    const at = factsAt(row);
+    if (this.facts.get(at + Fact.Identity) !== identity) this.records.clear(row);
+    this.facts.set(at + Fact.Flags, flagsOf(details));
+    this.facts.set(at + Fact.CommandKey, isLive ? commandKey(details, this.contents) : Content.Unknown);
+    this.facts.set(at + Fact.Source, table.details.refs.get(row));
+    this.facts.set(at + Fact.Identity, identity);
+  }
+
+  private claimOutputs(table: TaskTable, row: number, outputs: Int32Array): void {
+    for (const file of outputs) {
+      const other = this.files.producer(file);
+      if (other >= 0 && other !== row) {
+        this.releaseAll(row, outputs);
+        throw new DuplicateOutput(
+          this.files.pathOf(file),
+          table.names.nameOf(other),
+          table.names.nameOf(row),
+        );
+      }
+      this.files.setProducer(file, row as Row);
+    }
+  }
+
+  private releaseAll(row: number, outputs: Int32Array): void {
+    for (const file of outputs) if (this.files.producer(file) === row) this.files.setProducer(file, -1);
+  }
+
+  /** File rows, unique, in order. */
+  private internAll(paths: readonly string[]): Int32Array {
+    const rows = new Set<number>();
+    for (const path of paths) rows.add(this.files.intern(cleanPath(path)));
+    return Int32Array.from(rows);
+  }
+}
+
+function factsAt(row: number): number {
+  return (row + 1) * Fact.Width;
+}
+
+function plainOutputs({ literal, outputs = [] }: TaskDetails): readonly string[] {
+  return literal ? outputs : outputs.filter((pattern) => !isGlob(pattern));
+}
+
+function flagsOf(details: TaskDetails): number {
+  const { command, literal, inputs = [], outputs = [], pool } = details;
+  const bits: [boolean, number][] = [
+    [command !== undefined, TaskFlag.Command],
+    [literal === true, TaskFlag.Literal],
+    [details.optionalOutputs === true, TaskFlag.OptionalOutputs],
+    [details.ignoreCommandChange === true, TaskFlag.IgnoreCommandChange],
+    [inputs.length > 0, TaskFlag.DeclaresInputs],
+    [outputs.length > 0, TaskFlag.DeclaresOutputs],
+    [(details.inheritEnv?.length ?? 0) > 0, TaskFlag.InheritsEnvironment],
+    [details.depfile !== undefined, TaskFlag.Depfile],
+    [pool !== undefined, TaskFlag.Pool],
+    [pool === 'console', TaskFlag.Console],
+  ];
+  return bits.reduce((flags, [holds, bit]) => (holds ? flags | bit : flags), 0);
+}

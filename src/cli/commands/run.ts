@@ -1,0 +1,48 @@
+import type { RunSummary } from '../../engine/events.js';
+import type { Context } from '../context.js';
+import { ExitCode } from '../failure.js';
+import { Interruption } from '../interruption.js';
+import type { RunOptions } from '../options.js';
+import { withProject } from '../project.js';
+import { createRenderer } from '../render/index.js';
+
+/** `millrace run`: runs what is not fresh and shows it. */
+export async function run(
+  targets: readonly string[],
+  options: RunOptions,
+  context: Context,
+): Promise<number> {
+  using renderer = await createRenderer(options, context);
+  const onWarning = (message: string): void => renderer.warning(message);
+  return await withProject({ options, mode: 'write', onWarning }, async (project) => {
+    // Paths relative to the working directory are looked up much faster than absolute ones.
+    process.chdir(project.manifest.root);
+    using interruption = new Interruption(context.stdout, {
+      stop(by) {
+        if (by === 'SIGINT') renderer.notice('stopping… (Ctrl-C again to kill)');
+        else if (by !== 'SIGPIPE') renderer.notice('stopping…');
+      },
+      kill(exitCode) {
+        project.kill();
+        renderer[Symbol.dispose]();
+        process.exit(exitCode);
+      },
+    });
+    const summary = await project.run({
+      targets,
+      ...(options.jobs === undefined ? {} : { jobs: options.jobs }),
+      keepGoing: options.keepGoing,
+      force: options.force ?? false,
+      dryRun: options.dryRun ?? false,
+      terminal: !options.json,
+      signal: interruption.signal,
+      onEvent: (event) => renderer.handle(event),
+    });
+    return exitCodeOf(summary, interruption);
+  });
+}
+
+function exitCodeOf({ result }: RunSummary, { exitCode }: Interruption): number {
+  if (result === 'succeeded') return ExitCode.Ok;
+  return exitCode ?? ExitCode.Failed;
+}

@@ -1,0 +1,76 @@
+import { describeReason } from '../../artifacts/reason.js';
+import type { BuildState } from '../../state.js';
+import type { AttemptRecord } from '../../store/history.js';
+import { STATUS_NAMES, type TaskId, type TaskState } from '../../task.js';
+import { type Context, writeJson } from '../context.js';
+import type { GlobalOptions } from '../options.js';
+import { ago, display, displayLines, duration, number } from '../render/text.js';
+import { ending } from '../render/wording.js';
+
+/** Attempts that are shown of a task. */
+const MAX_ATTEMPTS = 5;
+
+/** All that is known about one task. */
+interface Details {
+  readonly task: TaskState;
+  readonly dependents: readonly TaskId[];
+  /** The newest first. */
+  readonly attempts: readonly AttemptRecord[];
+}
+
+/** `millrace status TASK…`. */
+export function printTasks(
+  state: BuildState,
+  ids: readonly TaskId[],
+  options: GlobalOptions,
+  context: Context,
+): void {
+  const all = ids.map((id) => detailsOf(state, id));
+  if (options.json) writeJson(context, { tasks: all.map(toJson) });
+  else context.stdout.write(`${all.map((details) => describe(details, context.now())).join('\n\n')}\n`);
+}
+
+function detailsOf({ tasks, graph, history }: BuildState, id: TaskId): Details {
+  const attempts: AttemptRecord[] = [];
+  for (const attempt of history.attempts({ task: id })) {
+    if (attempts.push(attempt) === MAX_ATTEMPTS) break;
+  }
+  return { task: tasks.get(id), dependents: graph.dependentsOf(id), attempts };
+}
+
+function toJson({ task, dependents, attempts }: Details): object {
+  return { ...task, status: STATUS_NAMES[task.status], dependents, attempts };
+}
+
+function describe({ task, dependents, attempts }: Details, now: number): string {
+  const outcome = task.outcome === 'none' ? '' : ` (${task.outcome})`;
+  const fields: readonly (readonly [string, readonly string[]])[] = [
+    ['status', [STATUS_NAMES[task.status] + outcome]],
+    ['about', task.description === undefined ? [] : [display(task.description)]],
+    ['command', displayCommand(task.command)],
+    ['needs', task.dependencies.map(display)],
+    ['needed by', dependents.map(display)],
+    ['inputs', (task.inputs ?? []).map(display)],
+    ['outputs', (task.outputs ?? []).map(display)],
+    ['attempts', attempts.map((attempt) => describeAttempt(attempt, now))],
+  ];
+  return [display(task.id), ...fields.flatMap(([name, lines]) => field(name, lines))].join('\n');
+}
+
+function displayCommand(command: TaskState['command']): string[] {
+  if (command === undefined) return [];
+  const text = typeof command === 'string' ? command : command.map((word) => JSON.stringify(word)).join(' ');
+  return displayLines(text).split('\n');
+}
+
+function describeAttempt(attempt: AttemptRecord, now: number): string {
+  const { run, start, outcome, reason } = attempt;
+  const how = ending(attempt) ?? outcome;
+  const why =
+    reason === undefined ? '' : `; ${display(typeof reason === 'string' ? reason : describeReason(reason))}`;
+  return `run ${number(run)}, ${ago(now - start)}: ${how}, ${duration(attempt.duration)}${why}`;
+}
+
+function field(name: string, lines: readonly string[]): string[] {
+  return lines.map((line, at) => `  ${(at === 0 ? name : '').padEnd(9)}  ${line}`);
+}

@@ -1,0 +1,137 @@
+import type { Project } from '../../engine/project.js';
+import type { StatusCounts } from '../../memory/table.js';
+import type { BuildState } from '../../state.js';
+import type { AttemptRecord, RunRecord } from '../../store/history.js';
+import { type TaskId, TaskStatus } from '../../task.js';
+import { type Context, writeJson } from '../context.js';
+import { ExitCode } from '../failure.js';
+import type { GlobalOptions } from '../options.js';
+import { warnOn, withProject } from '../project.js';
+import { ago, display, number, plural } from '../render/text.js';
+import { counted, ending, summarize } from '../render/wording.js';
+import { printTasks } from './status-task.js';
+
+/** How far back the last attempt at a failed task is looked for. */
+const RUNS_TO_SEARCH = 20;
+
+/** Tasks of a list that are shown unless all are asked for. */
+const MAX_SHOWN = 20;
+
+interface Blocked {
+  readonly task: TaskId;
+  /** The failed task that it waits for, if that is still known. */
+  readonly by: TaskId | undefined;
+}
+
+type Failed = Partial<AttemptRecord> & { readonly task: TaskId };
+
+interface Overview {
+  readonly counts: StatusCounts;
+  readonly lastRun: RunRecord | undefined;
+  readonly failed: readonly Failed[];
+  readonly blocked: readonly Blocked[];
+}
+
+/** `millrace status`: what the state says. It does not look at files: for that there is a dry run. */
+export async function status(
+  tasks: readonly string[],
+  options: GlobalOptions,
+  context: Context,
+): Promise<number> {
+  const use = { options, mode: 'read', onWarning: warnOn(context.stderr) } as const;
+  return await withProject(use, async (project) => {
+    if (tasks.length > 0) printTasks(project.state, project.resolveTargets(tasks), options, context);
+    else printOverview(overviewOf(project), options, context);
+    return ExitCode.Ok;
+  });
+}
+
+function overviewOf({ state }: Project): Overview {
+  const failed = [...state.tasks.list({ status: TaskStatus.Failed })].map(({ id }) => id);
+  return {
+    counts: state.tasks.counts(),
+    lastRun: state.history.runs({ limit: 1 })[0],
+    failed: lastAttempts(state, failed),
+    blocked: blockedTasks(state, failed),
+  };
+}
+
+/** The newest attempt at each task, as far as one is in the last runs. O(attempts of these runs). */
+function lastAttempts({ history }: BuildState, tasks: readonly TaskId[]): Failed[] {
+  const found = new Map<TaskId, Failed>(tasks.map((task) => [task, { task }]));
+  const missing = new Set(tasks);
+  for (const { run } of history.runs({ limit: RUNS_TO_SEARCH })) {
+    if (missing.size === 0) break;
+    const seen: TaskId[] = [];
+    for (const attempt of history.attempts({ run })) {
+      if (!missing.has(attempt.task)) continue;
+      found.set(attempt.task, attempt);
+      seen.push(attempt.task);
+    }
+    for (const task of seen) missing.delete(task);
+  }
+  return [...found.values()];
+}
+
+/** O(pending tasks, and for each failed one the tasks that need it). */
+function blockedTasks({ tasks, graph }: BuildState, failed: readonly TaskId[]): Blocked[] {
+  const by = new Map<TaskId, TaskId>();
+  for (const cause of failed) {
+    for (const task of graph.dependentsOf(cause, { transitive: true })) {
+      if (!by.has(task)) by.set(task, cause);
+    }
+  }
+  const blocked: Blocked[] = [];
+  for (const { id, outcome, command } of tasks.list({ status: TaskStatus.Pending })) {
+    if (outcome === 'blocked' && command !== undefined) blocked.push({ task: id, by: by.get(id) });
+  }
+  return blocked;
+}
+
+function printOverview(overview: Overview, options: GlobalOptions, context: Context): void {
+  if (options.json) {
+    writeJson(context, { ...overview, lastRun: overview.lastRun ?? null });
+    return;
+  }
+  const { counts, lastRun, failed, blocked } = overview;
+  const lines = [
+    describeCounts(counts),
+    lastRun === undefined ? 'last run: none yet' : describeRun(lastRun, context.now()),
+    ...section('failed', failed.map(describeFailed), options),
+    ...section('blocked', blocked.map(describeBlocked), options),
+  ];
+  context.stdout.write(`${lines.join('\n')}\n`);
+}
+
+function describeCounts({ total, pending, inProgress, completed, failed }: StatusCounts): string {
+  const parts = counted([
+    [completed, 'completed'],
+    [failed, 'failed'],
+    [inProgress, 'in progress'],
+    [pending, 'pending'],
+  ]);
+  return plural(total, 'task') + (parts === '' ? '' : `: ${parts}`);
+}
+
+function describeRun({ run, start, result, end }: RunRecord, now: number): string {
+  const what = end === undefined ? result : summarize({ run, ...end });
+  return `last run: ${number(run)}, ${ago(now - start)}: ${what}`;
+}
+
+function describeFailed(attempt: Failed): string {
+  const { outcome, duration = 0 } = attempt;
+  const how = outcome === undefined ? undefined : ending({ ...attempt, outcome, duration });
+  return display(attempt.task) + (how === undefined ? '' : ` (${how})`);
+}
+
+function describeBlocked({ task, by }: Blocked): string {
+  return display(task) + (by === undefined ? '' : ` by ${display(by)}`);
+}
+
+function section(title: string, entries: readonly string[], options: GlobalOptions): string[] {
+  if (entries.length === 0) return [];
+  const shown = options.verbose ? entries : entries.slice(0, MAX_SHOWN);
+  const more = entries.length - shown.length;
+  const rest = more > 0 ? [`  and ${number(more)} more (-v shows all)`] : [];
+  return [`${title}:`, ...shown.map((entry) => `  ${entry}`), ...rest];
+}

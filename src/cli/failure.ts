@@ -1,0 +1,47 @@
+import { MillraceError } from '../errors.js';
+import { type Context, writeJson } from './context.js';
+import { display } from './render/text.js';
+
+/** What the process exits with; a run that a signal stopped exits with 128 + its number (130 for Ctrl-C). */
+export const ExitCode = {
+  Ok: 0,
+  /** A task failed, or what was asked for is not so. */
+  Failed: 1,
+  /** Bad usage, or a manifest that cannot be used. */
+  Usage: 2,
+  /** The state cannot be used. */
+  State: 3,
+  /** A defect in millrace. */
+  Internal: 70,
+} as const;
+
+/** An error as the command line tells it. */
+export interface Failure {
+  readonly code: string;
+  readonly message: string;
+  readonly exitCode: number;
+}
+
+export function failureOf(error: unknown): Failure {
+  if (error instanceof MillraceError) {
+    return { code: error.code, message: error.message, exitCode: exitCodeOf(error.code) };
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return {
+    code: 'INTERNAL',
+    message: `This is a defect in millrace, please report it: ${message} (MILLRACE_DEBUG=1 shows where)`,
+    exitCode: ExitCode.Internal,
+  };
+}
+
+/** One sentence on stderr; with `--json` an event on stdout, too. */
+export function reportFailure(context: Context, failure: Failure, json: boolean): void {
+  const { code, message } = failure;
+  if (json) writeJson(context, { seq: ++context.lastSeq, time: context.now(), type: 'error', code, message });
+  context.stderr.write(`millrace: error: ${display(message)}\n`);
+}
+
+function exitCodeOf(code: string): number {
+  if (code.startsWith('STATE_') || code === 'COMMIT_FAILED') return ExitCode.State;
+  return code === 'FILE_UNREADABLE' ? ExitCode.Failed : ExitCode.Usage;
+}

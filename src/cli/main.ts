@@ -1,0 +1,13 @@
+#!/usr/bin/env node
+import type { Context } from './context.js';
+import { main } from './program.js';
+
+const context: Context = {
+  stdout: process.stdout,
+  stderr: process.stderr,
+  env: process.env,
+  now: Date.now,
+  lastSeq: 0,
+};
+
+process.exitCode = await main(process.argv.slice(2), context);

@@ -1,0 +1,26 @@
+/** Options that every command understands. */
+export interface GlobalOptions {
+  /** Work as if started in this folder. */
+  readonly directory?: string;
+  readonly file?: string;
+  /** The state directory. */
+  readonly state?: string;
+  readonly json?: boolean;
+  readonly verbose?: boolean;
+  readonly color: boolean;
+}
+
+export interface RunOptions extends GlobalOptions {
+  readonly jobs?: number;
+  /** Failures after which nothing more is started; 0 for no such limit. */
+  readonly keepGoing: number;
+  readonly dryRun?: boolean;
+  readonly force?: boolean;
+}
+
+export const GRAPH_FORMATS = ['order', 'dot', 'json'] as const;
+
+export interface GraphOptions extends GlobalOptions {
+  readonly format: (typeof GRAPH_FORMATS)[number];
+  readonly cycle?: boolean;
+}

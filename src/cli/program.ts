@@ -1,0 +1,135 @@
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import type { Context } from './context.js';
+import { ExitCode, type Failure, failureOf, reportFailure } from './failure.js';
+import { type GlobalOptions, GRAPH_FORMATS, type GraphOptions, type RunOptions } from './options.js';
+
+const EXAMPLES = `
+"run" is the default command: its options work without its name ("millrace run --help" lists them).
+
+Examples:
+  millrace                    run what is not fresh
+  millrace app#build -j4      run one task and what it needs, at most four at once
+  millrace -n -v              show what would run, and why
+  millrace status             show what failed last time
+  millrace graph app#build    list the tasks in the order in which they run
+
+Exit codes: 0 all is well, 1 a task failed, 2 bad usage or manifest, 3 the state cannot be used,
+130 interrupted by Ctrl-C.`;
+
+/** Runs the command line and gives the exit code. Never throws. */
+export async function main(args: readonly string[], context: Context): Promise<number> {
+  ignoreClosedPipe(context);
+  let exitCode: number = ExitCode.Ok;
+  try {
+    const program = createProgram(context, (code) => {
+      exitCode = code;
+    });
+    await program.parseAsync(args, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return ExitCode.Ok;
+    const failure = error instanceof CommanderError ? usageFailure(error) : failureOf(error);
+    reportFailure(context, failure, args.includes('--json'));
+    if (context.env.MILLRACE_DEBUG === '1') context.stderr.write(`${stackOf(error)}\n`);
+    return failure.exitCode;
+  }
+}
+
+function createProgram(context: Context, done: (exitCode: number) => void): Command {
+  const program = new Command('millrace')
+    .description('Runs the tasks of a build that are not fresh, in order, in parallel.')
+    .usage('[command] [options] [target...]')
+    .option('-C, --directory <dir>', 'work as if started in this folder')
+    .option('-f, --file <manifest>', 'the manifest (default: millrace.toml, millrace.json or build.ninja)')
+    .option('--state <dir>', 'the state directory (default: .millrace beside the manifest)')
+    .option('--json', 'print JSON, for a run one event a line')
+    .option('-v, --verbose', 'also show commands, reasons and all that is left out for brevity')
+    .option('--no-color', 'no colours (also: NO_COLOR=1)')
+    .version(`millrace ${version()}`, '--version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .addHelpText('after', EXAMPLES)
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => context.stdout.write(text),
+      writeErr: () => {},
+    })
+    .exitOverride();
+  addRun(program, context, done);
+  addStatus(program, context, done);
+  addGraph(program, context, done);
+  return program;
+}
+
+function addRun(program: Command, context: Context, done: (exitCode: number) => void): void {
+  program
+    .command('run', { isDefault: true })
+    .description('run the targets and what they need, but for what is fresh (the default command)')
+    .argument('[target...]', "tasks, or files that a task makes (default: the manifest's defaults, else all)")
+    .option('-j, --jobs <n>', 'how many tasks run at once (default: the available processors)', count(1))
+    .option('-k, --keep-going <n>', 'start nothing more after this many failures; 0: never stop', count(0), 1)
+    .option('-n, --dry-run', 'only show what would run')
+    .option('--force', 'run the targets even if they are fresh (not what they need; without a target: all)')
+    .action(async (targets: string[], _own: unknown, command: Command) => {
+      const { run } = await import('./commands/run.js');
+      done(await run(targets, command.optsWithGlobals<RunOptions>(), context));
+    });
+}
+
+function addStatus(program: Command, context: Context, done: (exitCode: number) => void): void {
+  program
+    .command('status')
+    .description('show how many tasks are done, the last run, what failed and what is blocked')
+    .argument('[task...]', 'show all that is known about these tasks')
+    .action(async (tasks: string[], _own: unknown, command: Command) => {
+      const { status } = await import('./commands/status.js');
+      done(await status(tasks, command.optsWithGlobals<GlobalOptions>(), context));
+    });
+}
+
+function addGraph(program: Command, context: Context, done: (exitCode: number) => void): void {
+  program
+    .command('graph')
+    .description('print the targets and all that they need, dependencies first')
+    .argument('[target...]', 'tasks, or files that a task makes (default: all)')
+    .addOption(new Option('--format <format>', 'how to print it').choices(GRAPH_FORMATS).default('order'))
+    .option('--cycle', 'only say whether the manifest has a dependency cycle; exit code 1 if so')
+    .action(async (targets: string[], _own: unknown, command: Command) => {
+      const { graph } = await import('./commands/graph.js');
+      done(await graph(targets, command.optsWithGlobals<GraphOptions>(), context));
+    });
+}
+
+/** Reads a whole number. */
+function count(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= least && Number.isSafeInteger(value)) return value;
+    throw new InvalidArgumentError(`It must be a whole number of at least ${least}.`);
+  };
+}
+
+function usageFailure(error: CommanderError): Failure {
+  const message = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
+  return { code: 'BAD_USAGE', message, exitCode: ExitCode.Usage };
+}
+
+function version(): string {
+  const file = new URL('../../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}
+
+/** If the reader of a pipe goes away, the command ends as it would have, in silence. */
+function ignoreClosedPipe(context: Context): void {
+  const onError = (error: NodeJS.ErrnoException): void => {
+    if (error.code !== 'EPIPE') throw error;
+  };
+  context.stdout.on('error', onError);
+  context.stderr.on('error', onError);
+}
+
+function stackOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause === undefined ? '' : `\ncaused by ${stackOf(error.cause)}`;
+  return `${error.stack ?? error.message}${cause}`;
+}

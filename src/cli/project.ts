@@ -1,0 +1,46 @@
+import { resolve } from 'node:path';
+import { openProject, type Project } from '../engine/project.js';
+import { InvalidArgument, quote } from '../errors.js';
+import type { Output } from './context.js';
+import type { GlobalOptions } from './options.js';
+import { display } from './render/text.js';
+
+export interface ProjectUse {
+  readonly options: GlobalOptions;
+  readonly mode: 'read' | 'write';
+  onWarning(message: string): void;
+}
+
+/** Opens the project that the options name, and closes it whatever happens. */
+export async function withProject<Result>(
+  { options, mode, onWarning }: ProjectUse,
+  use: (project: Project) => Promise<Result>,
+): Promise<Result> {
+  if (options.directory !== undefined) enter(options.directory);
+  await using project = await openProject({
+    directory: process.cwd(),
+    ...(options.file === undefined ? {} : { manifest: resolve(options.file) }),
+    ...(options.state === undefined ? {} : { stateDirectory: resolve(options.state) }),
+    mode,
+    onWarning,
+  });
+  return await use(project);
+}
+
+/** All that follows takes place in that folder, as if the command had been started there. */
+function enter(directory: string): void {
+  try {
+    process.chdir(directory);
+  } catch (error) {
+    const why =
+      (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such folder' : String(error);
+    throw new InvalidArgument(`Cannot work in ${quote(directory)}: ${why}.`);
+  }
+}
+
+/** Warnings of a command that shows no run. */
+export function warnOn(stderr: Output): (message: string) => void {
+  return (message) => {
+    stderr.write(`millrace: warning: ${display(message)}\n`);
+  };
+}

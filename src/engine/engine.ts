@@ -1,0 +1,166 @@
+import { availableParallelism } from 'node:os';
+import { relative } from 'node:path';
+import { FileScanner, TaskChecker, TaskFlag } from '../artifacts/index.js';
+import { InvalidArgument, StateUnavailable } from '../errors.js';
+import { type BuildState, partsOf } from '../state.js';
+import type { Row } from '../task.js';
+import { unpackDetails } from '../tasks/details.js';
+import type { EventBody, RunSummary } from './events.js';
+import { LanePool } from './lane/index.js';
+import type { EngineOptions, RunOptions } from './options.js';
+import { type Assessment, assess } from './run/assess.js';
+import { commandText } from './run/command.js';
+import { Emitter } from './run/emitter.js';
+import { Run } from './run/run.js';
+import { type Selection, select } from './run/selection.js';
+
+/** What is known about a run before anything of it starts. */
+interface Plan {
+  readonly emitter: Emitter;
+  readonly checker: TaskChecker;
+  readonly scanner: FileScanner;
+  readonly selection: Selection;
+  readonly assessment: Assessment;
+  readonly isForced: (row: Row) => boolean;
+  readonly targets: readonly string[];
+  readonly jobs: number;
+  readonly startedAt: number;
+}
+
+/**
+ * Runs the tasks of a state: finds out which are not fresh, and runs the commands of those, as many at once as allowed.
+ *
+ * Belongs to the thread that opened the state, and does one run at a time.
+ */
+export class BuildEngine {
+  readonly #state: BuildState;
+  readonly #options: EngineOptions;
+  #lanes: LanePool | undefined;
+  #busy = false;
+
+  constructor(state: BuildState, options: EngineOptions) {
+    this.#state = state;
+    this.#options = options;
+  }
+
+  /**
+   * Runs the targets and all that they need.
+   *
+   * A run that has failed tasks, or was cancelled, is a result and no error.
+   * @throws UnknownTask for a target; InvalidArgument; StateUnavailable if a run is under way; DuplicateOutput;
+   *   FileUnreadable; CommitFailed if the state could not be written (all commands have ended by then)
+   */
+  async run(options: RunOptions = {}): Promise<RunSummary> {
+    if (this.#busy) throw new StateUnavailable('This engine is running already; wait for its run to end.');
+    this.#busy = true;
+    try {
+      const plan = await this.#plan(options);
+      return options.dryRun === true ? this.#tellPlan(plan) : await this.#execute(plan, options);
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  /** Kills all commands at once, without waiting; for exit handlers. */
+  kill(): void {
+    this.#lanes?.killAll();
+  }
+
+  async #plan(options: RunOptions): Promise<Plan> {
+    const startedAt = performance.now();
+    const jobs = options.jobs ?? availableParallelism();
+    if (!Number.isInteger(jobs) || jobs < 1)
+      throw new InvalidArgument(`jobs must be 1 or more, not ${jobs}.`);
+    const { table, artifacts } = partsOf(this.#state);
+    const targets = options.targets ?? [];
+    const rows = targets.map((target) => this.#state.tasks.rowOf(target));
+    const forced = new Set(options.force === true ? rows : []);
+    const isForced = (row: Row) => options.force === true && (forced.size === 0 || forced.has(row));
+    artifacts.taskFiles.refresh(table);
+    const selection = select(table, rows);
+    const scanner = new FileScanner(artifacts.files, artifacts.contents, { root: this.#scanRoot() });
+    const checker = this.#checker(scanner);
+    await scanner.scan(checker.filesOf(selection.order as Iterable<number> as Iterable<Row>));
+    const hasCommand = (row: Row) => artifacts.taskFiles.has(row, TaskFlag.Command);
+    const assessment = assess({ table, selection, checker, hasCommand, isForced });
+    const emitter = new Emitter(options.onEvent);
+    return { emitter, checker, scanner, selection, assessment, isForced, targets, jobs, startedAt };
+  }
+
+  async #execute(plan: Plan, options: RunOptions): Promise<RunSummary> {
+    const { emitter, targets, jobs, assessment, startedAt } = plan;
+    const { history } = this.#state;
+    const run = history.beginRun({ targets, jobs });
+    emitter.emit(this.#started(plan, run));
+    const { outputLimit, graceMs, environment } = this.#options;
+    const lanes = new LanePool({
+      size: jobs,
+      ...(environment === undefined ? {} : { env: environment as NodeJS.ProcessEnv }),
+      ...(outputLimit === undefined ? {} : { outputLimit }),
+      ...(graceMs === undefined ? {} : { graceMs }),
+    });
+    this.#lanes = lanes;
+    try {
+      const context = { ...plan, state: this.#state, engine: this.#options, options, lanes, run };
+      const result = await new Run(context).execute(assessment);
+      const summary = { ...result, duration: performance.now() - startedAt };
+      history.endRun(run, summary);
+      if (assessment.stale.length > 0) await plan.scanner.settle();
+      await this.#state.commit();
+      emitter.emit({ type: 'run-finished', ...summary });
+      return summary;
+    } finally {
+      await lanes.close();
+      this.#lanes = undefined;
+    }
+  }
+
+  #tellPlan(plan: Plan): RunSummary {
+    const { emitter, assessment } = plan;
+    const { table } = partsOf(this.#state);
+    emitter.emit(this.#started(plan, 0));
+    for (const { row, reason } of assessment.stale) {
+      const { description, command } = unpackDetails(table.details, row);
+      emitter.emit({
+        type: 'task-planned',
+        task: table.names.nameOf(row),
+        ...(description === undefined ? {} : { description }),
+        reason,
+        command: commandText(command),
+      });
+    }
+    const summary: RunSummary = {
+      run: 0,
+      result: 'succeeded',
+      total: assessment.fresh + assessment.stale.length,
+      executed: 0,
+      fresh: assessment.fresh,
+      failed: 0,
+      blocked: 0,
+      cancelled: 0,
+      duration: performance.now() - plan.startedAt,
+    };
+    emitter.emit({ type: 'run-finished', ...summary });
+    return summary;
+  }
+
+  #started({ targets, jobs, assessment }: Plan, run: number): EventBody {
+    const { table } = partsOf(this.#state);
+    const { fresh, stale } = assessment;
+    const expectedWork = stale.reduce((sum, { row }) => sum + table.duration(row), 0);
+    return { type: 'run-started', run, targets, total: fresh + stale.length, fresh, jobs, expectedWork };
+  }
+
+  #checker(scanner: FileScanner): TaskChecker {
+    const { table, artifacts } = partsOf(this.#state);
+    const { root, environment = process.env } = this.#options;
+    const { directory } = this.#state;
+    const exclude = directory === undefined ? [] : [relative(root, directory)];
+    return new TaskChecker({ table, artifacts, scanner, root, exclude, environment });
+  }
+
+  /** Relative paths are looked up much faster than absolute ones. */
+  #scanRoot(): string {
+    return this.#options.root === process.cwd() ? '' : this.#options.root;
+  }
+}

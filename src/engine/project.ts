@@ -1,0 +1,180 @@
+import { readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { findManifest, readManifest } from '../manifest/index.js';
+import { type BuildState, openState, partsOf } from '../state.js';
+import type { TaskId } from '../task.js';
+import { Rows } from '../tasks/rows.js';
+import { replaceTasks } from '../tasks/sync.js';
+import { BuildEngine } from './engine.js';
+import type { BuildEvent, RunSummary } from './events.js';
+import { imageOf, isCurrent, type ManifestImage } from './manifest-image.js';
+import type { RunOptions } from './options.js';
+import { resolveTarget } from './targets.js';
+
+/** The record under which the state keeps the manifest's image. */
+const IMAGE = 'manifest';
+
+/** How often a manifest may make itself anew within one run. */
+const MAX_REGENERATIONS = 100;
+
+const VERSION: string = (
+  JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { version: string }
+).version;
+
+export interface ProjectOptions {
+  readonly directory: string;
+  /** The manifest's path, relative to the directory; without it, it is looked for there. */
+  readonly manifest?: string;
+  /** Where the state is kept (default: `.millrace` beside the manifest). */
+  readonly stateDirectory?: string;
+  /** `read` changes nothing on disk, and needs no lock. */
+  readonly mode: 'write' | 'read';
+  readonly onWarning?: (message: string) => void;
+}
+
+/** What is known about the manifest without its tasks. */
+export type ManifestInfo = Omit<ManifestImage, 'version' | 'files'>;
+
+/**
+ * Opens the state of a folder with a manifest, and makes its tasks those of the manifest. A manifest that has not changed
+ * since the last time is not read again.
+ * @throws NoManifest, ManifestError, StateLocked, StateTooNew, StateUnavailable, and what `TaskManager.define` throws
+ */
+export async function openProject(options: ProjectOptions): Promise<Project> {
+  const path = findManifest(resolve(options.directory), options.manifest);
+  const directory = options.stateDirectory ?? join(dirname(path), '.millrace');
+  const state = await openState({
+    directory: resolve(options.directory, directory),
+    ...(options.mode === 'read' ? { readOnly: true } : { onCorrupt: 'reset' as const }),
+  });
+  try {
+    if (state.recovery.message !== undefined) options.onWarning?.(state.recovery.message);
+    return new Project(state, await load(state, path));
+  } catch (error) {
+    await state.close();
+    throw error;
+  }
+}
+
+/** A manifest and the state of its tasks, opened together. */
+export class Project implements AsyncDisposable {
+  readonly state: BuildState;
+  #manifest: ManifestInfo;
+  #engine: BuildEngine | undefined;
+
+  constructor(state: BuildState, manifest: ManifestInfo) {
+    this.state = state;
+    this.#manifest = manifest;
+  }
+
+  get manifest(): ManifestInfo {
+    return this.#manifest;
+  }
+
+  /** The tasks that names on a command line mean. @throws UnknownTarget */
+  resolveTargets(names: readonly string[]): TaskId[] {
+    const { artifacts, table } = partsOf(this.state);
+    artifacts.taskFiles.refresh(table);
+    return names.map((name) => resolveTarget(this.state, this.#manifest.root, name));
+  }
+
+  /**
+   * Runs the targets, or the manifest's defaults. If a task makes the manifest itself, it runs first, and the manifest
+   * is read again. See `BuildEngine.run`.
+   * @param options.targets names as for `resolveTargets`
+   */
+  async run(options: RunOptions): Promise<RunSummary> {
+    const events = new EventRelay(options.onEvent);
+    for (let round = 0; round < MAX_REGENERATIONS; round++) {
+      const regenerated = await this.#regenerate(options, events);
+      if (regenerated === 'fresh') break;
+      if (regenerated !== 'changed') return regenerated;
+    }
+    const names = options.targets ?? [];
+    const targets = names.length > 0 ? this.resolveTargets(names) : this.#manifest.defaults;
+    return await this.#newEngine().run({ ...options, targets, onEvent: events.relay });
+  }
+
+  /** Kills all commands that run, without waiting. */
+  kill(): void {
+    this.#engine?.kill();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.state.close();
+  }
+
+  /** Makes the manifest anew if it is stale. Returns the summary of a run that ends everything. */
+  async #regenerate(options: RunOptions, events: EventRelay): Promise<'fresh' | 'changed' | RunSummary> {
+    const { regenerate } = this.#manifest;
+    if (regenerate === undefined || options.dryRun === true) return 'fresh';
+    const { force: _, ...rest } = options;
+    const summary = await this.#newEngine().run({
+      ...rest,
+      targets: [regenerate],
+      onEvent: events.relayPrelude,
+    });
+    if (summary.result !== 'succeeded') {
+      events.endPrelude(summary);
+      return summary;
+    }
+    if (summary.executed === 0) return 'fresh';
+    this.#manifest = await load(this.state, this.#manifest.path);
+    return 'changed';
+  }
+
+  #newEngine(): BuildEngine {
+    const { root, pools } = this.#manifest;
+    this.#engine = new BuildEngine(this.state, { root, pools });
+    return this.#engine;
+  }
+}
+
+/** Makes one stream of events out of several runs: numbers go on, and only the last run's beginning and end are told. */
+class EventRelay {
+  readonly #listener: ((event: BuildEvent) => void) | undefined;
+  #offset = 0;
+  #seq = 0;
+
+  constructor(listener: ((event: BuildEvent) => void) | undefined) {
+    this.#listener = listener;
+  }
+
+  readonly relay = (event: BuildEvent): void => {
+    this.#pass(event);
+  };
+
+  readonly relayPrelude = (event: BuildEvent): void => {
+    if (event.type === 'run-finished') this.#offset = this.#seq;
+    else if (event.type !== 'run-started') this.#pass(event);
+  };
+
+  endPrelude(summary: RunSummary): void {
+    this.#seq++;
+    this.#listener?.({ type: 'run-finished', seq: this.#seq, time: Date.now(), ...summary });
+  }
+
+  #pass(event: BuildEvent): void {
+    this.#seq = this.#offset + event.seq;
+    const through = event.type === 'committed' ? { through: event.through + this.#offset } : {};
+    this.#listener?.({ ...event, ...through, seq: this.#seq });
+  }
+}
+
+/** Makes the state's tasks those of the manifest, if they are not. */
+async function load(state: BuildState, path: string): Promise<ManifestInfo> {
+  const parts = partsOf(state);
+  const image = parts.getRecord(IMAGE) as ManifestImage | undefined;
+  if (image !== undefined && isCurrent(image, path, VERSION)) return image;
+  const readSince = Date.now();
+  const manifest = await readManifest(path);
+  const next = imageOf(manifest, VERSION, readSince);
+  if (state.readOnly) {
+    // In memory only, so that a plan can be made of a manifest that has changed.
+    replaceTasks(parts.table, new Rows(parts.table), manifest.tasks);
+  } else {
+    state.tasks.replaceAll(manifest.tasks);
+    parts.putRecord(IMAGE, next);
+  }
+  return next;
+}

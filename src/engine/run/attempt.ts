@@ -1,0 +1,96 @@
+import { pathFrom, type StaleVerdict, type TaskChecker } from '../../artifacts/index.js';
+import { MillraceError, quote } from '../../errors.js';
+import type { Outcome, Row } from '../../task.js';
+import type { TaskDetails } from '../../tasks/details.js';
+import type { LanePool, LaneResult } from '../lane/index.js';
+import { cleanUp, type KnownFolders, laneCommand, prepare, readDepfile } from './command.js';
+
+/** How an attempt ended. */
+export interface AttemptEnd {
+  readonly outcome: Outcome;
+  /** Milliseconds that the command took. */
+  readonly duration: number;
+  /** Of the command, if it was started. */
+  readonly result?: LaneResult;
+  /** Why it failed, if the output does not say it: one sentence. */
+  readonly message?: string;
+  readonly warnings?: readonly string[];
+}
+
+/** One attempt at one task. */
+export interface Work {
+  readonly row: Row;
+  readonly details: TaskDetails;
+  readonly verdict: StaleVerdict;
+  readonly root: string;
+  readonly terminal: boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * Runs a task's command and, after success, looks at what it made and writes the record of the execution. Changes no
+ * status: that is the loop's.
+ */
+export async function attempt(
+  work: Work,
+  lanes: LanePool,
+  checker: TaskChecker,
+  known: KnownFolders,
+): Promise<AttemptEnd> {
+  const { details, root } = work;
+  try {
+    prepare(details, root, known);
+  } catch (error) {
+    return failure(`It could not be started: ${(error as Error).message}.`);
+  }
+  const startedAt = Date.now();
+  const result = await lanes.run(laneCommand(details, root, work.terminal), work.signal);
+  if (result.outcome !== 'exited' || result.exitCode !== 0) return unsuccessful(result, details);
+  try {
+    return await record(work, checker, result, startedAt);
+  } catch (error) {
+    if (error instanceof MillraceError || isSystemError(error)) return failure(error.message, result);
+    throw error;
+  }
+}
+
+async function record(
+  { row, details, verdict, root }: Work,
+  checker: TaskChecker,
+  result: LaneResult,
+  startedAt: number,
+): Promise<AttemptEnd> {
+  const discovered = checker.filesNamed(
+    readDepfile(details, root).map((path) => pathFrom(details.cwd ?? '.', path, root)),
+  );
+  const missing = await checker.recordSuccess(row, { inputs: verdict.inputs, discovered, startedAt });
+  if (missing.length > 0) {
+    const more = missing.length > 1 ? ` and ${missing.length - 1} more` : '';
+    return failure(`It exited with 0, but did not make its output ${quote(missing[0]!)}${more}.`, result);
+  }
+  cleanUp(details, root);
+  return { outcome: 'executed', duration: result.duration, result };
+}
+
+function unsuccessful(result: LaneResult, { timeout }: TaskDetails): AttemptEnd {
+  const { duration, message } = result;
+  if (result.outcome === 'cancelled') return { outcome: 'cancelled', duration, result };
+  if (result.outcome === 'timed-out') {
+    return {
+      outcome: 'timed-out',
+      duration,
+      result,
+      message: `It was stopped after its timeout of ${timeout} ms.`,
+    };
+  }
+  return { outcome: 'failed', duration, result, ...(message === undefined ? {} : { message }) };
+}
+
+function failure(message: string, result?: LaneResult): AttemptEnd {
+  const duration = result?.duration ?? 0;
+  return { outcome: 'failed', duration, message, ...(result === undefined ? {} : { result }) };
+}
+
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error;
+}

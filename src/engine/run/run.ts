@@ -1,0 +1,312 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type StaleVerdict, type TaskChecker, TaskFlag, type Verdict } from '../../artifacts/index.js';
+import { MillraceError } from '../../errors.js';
+import type { TaskTable } from '../../memory/table.js';
+import { type BuildState, partsOf } from '../../state.js';
+import { type Outcome, type Row, TaskStatus } from '../../task.js';
+import { type TaskDetails, unpackDetails } from '../../tasks/details.js';
+import { block, complete, fail, release, retry } from '../../tasks/lifecycle.js';
+import type { RunSummary } from '../events.js';
+import type { LanePool } from '../lane/index.js';
+import type { EngineOptions, RunOptions } from '../options.js';
+import { type Assessment, settle } from './assess.js';
+import { type AttemptEnd, attempt } from './attempt.js';
+import { commandText, type KnownFolders } from './command.js';
+import { Committer } from './committer.js';
+import type { Emitter } from './emitter.js';
+import { CONSOLE, Gate } from './gate.js';
+import type { Selection } from './selection.js';
+
+/** Milliseconds of work after which the event loop gets a turn. */
+const SLICE_MS = 10;
+
+/** What a run works with. */
+export interface RunContext {
+  readonly state: BuildState;
+  readonly engine: EngineOptions;
+  readonly options: RunOptions;
+  readonly jobs: number;
+  readonly lanes: LanePool;
+  readonly emitter: Emitter;
+  readonly checker: TaskChecker;
+  readonly selection: Selection;
+  readonly isForced: (row: Row) => boolean;
+  /** The number of the run in the history. */
+  readonly run: number;
+}
+
+/**
+ * One run: the main loop of the engine.
+ *
+ * The task table knows which tasks are ready, in the order of their urgency. The loop claims one task after the other as
+ * long as there are jobs free; a claimed task is checked, and if it is fresh it is complete at once, else its command goes
+ * to a lane. When the command has ended, the outputs are looked at, the record of the execution is written, and only then
+ * the status changes: that makes the dependents ready, and the loop goes on. It ends when nothing runs and nothing is
+ * ready, or nothing more shall start: after too many failures, or when the run was cancelled.
+ *
+ * Everything here happens on one thread, between two awaits, so no step sees another one half done.
+ */
+export class Run {
+  readonly #context: RunContext;
+  readonly #table: TaskTable;
+  readonly #gate: Gate;
+  readonly #committer: Committer;
+  readonly #knownFolders: KnownFolders = new Set();
+  /** Definitions of tasks that were claimed or are waiting for a pool. */
+  readonly #details = new Map<Row, TaskDetails>();
+  readonly #blocked = new Set<Row>();
+  readonly #counts = { executed: 0, fresh: 0, failed: 0 };
+  #running = 0;
+  #stopped = false;
+  #defect: unknown;
+  /** Resolves the loop's wait. */
+  #wake: () => void = () => {};
+
+  constructor(context: RunContext) {
+    const { table } = partsOf(context.state);
+    this.#context = context;
+    this.#table = table;
+    this.#gate = new Gate(
+      table,
+      context.engine.pools ?? {},
+      (row) => context.selection.has(row),
+      (row) => this.#detailsOf(row).pool,
+    );
+    this.#committer = new Committer(context.state, context.emitter, () => this.#stop());
+  }
+
+  /** @throws what the state's commit throws, after all commands have ended */
+  async execute(assessment: Assessment): Promise<Omit<RunSummary, 'duration'>> {
+    const { signal } = this.#context.options;
+    this.#counts.fresh = assessment.fresh;
+    settle(this.#table, this.#context.selection, assessment);
+    if (assessment.stale.length > 0) this.#context.state.tasks.prioritize();
+    const stop = () => this.#stop();
+    signal?.addEventListener('abort', stop);
+    if (signal?.aborted) this.#stop();
+    try {
+      await this.#loop();
+    } finally {
+      signal?.removeEventListener('abort', stop);
+      this.#gate.open();
+    }
+    const summary = this.#summary(assessment);
+    await this.#committer.finish();
+    return summary;
+  }
+
+  async #loop(): Promise<void> {
+    let sliceEnd = performance.now() + SLICE_MS;
+    for (;;) {
+      while (this.#running < this.#context.jobs && !this.#stopped) {
+        const row = this.#table.claim(this.#gate.accept);
+        if (row === -1) break;
+        this.#take(row);
+        if (performance.now() < sliceEnd) continue;
+        await nextTurn();
+        sliceEnd = performance.now() + SLICE_MS;
+      }
+      if (this.#running === 0) break;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    if (this.#defect !== undefined) throw this.#defect;
+  }
+
+  /** A task that was just claimed. */
+  #take(row: Row): void {
+    const verdict = this.#check(row);
+    if (verdict === 'group') this.#completeFresh(row);
+    else if (verdict instanceof MillraceError) this.#finish(row, refused(verdict.message));
+    else if (verdict.fresh) {
+      this.#counts.fresh++;
+      this.#completeFresh(row);
+      this.#tell(row, { outcome: 'fresh', duration: 0 }, false);
+    } else this.#start(row, verdict);
+  }
+
+  #check(row: Row): Verdict | 'group' | MillraceError {
+    const { checker, isForced } = this.#context;
+    const { taskFiles } = partsOf(this.#context.state).artifacts;
+    if (!taskFiles.has(row, TaskFlag.Command)) return 'group';
+    try {
+      if (isForced(row)) return { fresh: false, reason: { kind: 'forced' }, inputs: checker.inputsOf(row) };
+      return checker.check(row);
+    } catch (error) {
+      if (error instanceof MillraceError) return error;
+      throw error;
+    }
+  }
+
+  #start(row: Row, verdict: StaleVerdict): void {
+    const { reason } = verdict;
+    const source = this.#missingSource(verdict);
+    if (source !== undefined) {
+      this.#finish(row, refused(`Its input ${JSON.stringify(source)} is missing, and no task makes it.`));
+      return;
+    }
+    const details = this.#detailsOf(row);
+    const { engine, options, lanes, checker, emitter } = this.#context;
+    const terminal = options.terminal === true;
+    emitter.emit({
+      type: 'task-started',
+      task: this.#table.names.nameOf(row),
+      ...described(details),
+      attempt: this.#table.read(row)!.attempt,
+      reason,
+      console: terminal && details.pool === CONSOLE,
+      expected: this.#table.duration(row),
+    });
+    this.#running++;
+    const work = { row, details, verdict, root: engine.root, terminal, signal: options.signal };
+    attempt(work, lanes, checker, this.#knownFolders).then(
+      (end) => {
+        this.#running--;
+        this.#finish(row, end, reason);
+        this.#wake();
+      },
+      (error: unknown) => {
+        // Ours to mend, not the task's: give it back, let the others end, and throw.
+        this.#running--;
+        release(this.#table, row);
+        this.#defect ??= error;
+        this.#stop();
+        this.#wake();
+      },
+    );
+  }
+
+  /** An input that is not there and that nobody will make. */
+  #missingSource({ reason }: StaleVerdict): string | undefined {
+    if (reason.kind !== 'input-missing' || reason.producer !== undefined) return undefined;
+    // A task without a command may stand for a file that need not exist (ninja's `build x: phony`).
+    return this.#table.names.find(reason.path) >= 0 ? undefined : reason.path;
+  }
+
+  /** The attempt is over: the one place where its end is told, recorded and acted upon. */
+  #finish(row: Row, end: AttemptEnd, reason?: StaleVerdict['reason']): void {
+    const { attempt: count } = this.#table.read(row)!;
+    const mayRetry = end.outcome === 'failed' || end.outcome === 'timed-out';
+    const retrying = mayRetry && !this.#stopped && count <= (this.#detailsOf(row).retries ?? 0);
+    this.#changeStatus(row, end, retrying);
+    this.#tell(row, end, retrying);
+    this.#remember(row, end, reason);
+    this.#details.delete(row);
+    this.#gate.leave(row);
+    if (end.outcome === 'executed') this.#counts.executed++;
+    if (!mayRetry || retrying) return;
+    this.#counts.failed++;
+    this.#blockDependents(row);
+    const { keepGoing = 1 } = this.#context.options;
+    if (keepGoing > 0 && this.#counts.failed >= keepGoing) this.#stop();
+  }
+
+  #changeStatus(row: Row, { outcome, duration }: AttemptEnd, retrying: boolean): void {
+    if (outcome === 'executed') complete(this.#table, row, { duration });
+    else if (outcome === 'cancelled') release(this.#table, row, 'cancelled');
+    else fail(this.#table, row, { outcome, ...(duration > 0 ? { duration } : {}) });
+    if (retrying) retry(this.#table, row);
+  }
+
+  #completeFresh(row: Row): void {
+    complete(this.#table, row, { outcome: 'fresh' });
+    this.#details.delete(row);
+    this.#gate.leave(row);
+    this.#committer.touch();
+  }
+
+  #tell(row: Row, end: AttemptEnd, retrying: boolean): void {
+    const { result, message, outcome, duration } = end;
+    const details = this.#detailsOf(row);
+    const failed = outcome === 'failed' || outcome === 'timed-out';
+    this.#context.emitter.emit({
+      type: 'task-finished',
+      task: this.#table.names.nameOf(row),
+      ...described(details),
+      outcome,
+      retrying,
+      duration,
+      ...(result?.exitCode === undefined ? {} : { exitCode: result.exitCode }),
+      ...(result?.signal === undefined ? {} : { signal: result.signal }),
+      output: result?.output ?? Buffer.alloc(0),
+      truncated: result?.truncated ?? false,
+      ...(message === undefined ? {} : { message }),
+      ...(failed ? { command: commandText(details.command) } : {}),
+    });
+    for (const warning of end.warnings ?? []) {
+      this.#context.emitter.emit({ type: 'warning', message: warning, task: this.#table.names.nameOf(row) });
+    }
+  }
+
+  #remember(row: Row, { result, outcome, duration }: AttemptEnd, reason?: StaleVerdict['reason']): void {
+    this.#context.state.history.addAttempt({
+      task: this.#table.names.nameOf(row),
+      start: result?.start ?? Date.now(),
+      duration,
+      outcome,
+      ...(result?.exitCode === undefined ? {} : { exitCode: result.exitCode }),
+      ...(result?.signal === undefined ? {} : { signal: result.signal }),
+      ...(reason === undefined ? {} : { reason }),
+    });
+    this.#committer.touch();
+  }
+
+  /** What needs a failed task stays Pending, and says so. O(tasks above it and their edges). */
+  #blockDependents(row: Row): void {
+    const { dependents, names } = this.#table;
+    const { taskFiles } = partsOf(this.#context.state).artifacts;
+    const by = names.nameOf(row);
+    const queue: Row[] = [row];
+    for (const at of queue) {
+      for (const dependent of dependents.items(at) as Iterable<number> as Iterable<Row>) {
+        if (this.#blocked.has(dependent) || !this.#context.selection.has(dependent)) continue;
+        if (this.#table.status(dependent) !== TaskStatus.Pending) continue;
+        this.#blocked.add(dependent);
+        block(this.#table, dependent);
+        queue.push(dependent);
+        if (!taskFiles.has(dependent, TaskFlag.Command)) continue;
+        this.#context.emitter.emit({ type: 'task-blocked', task: names.nameOf(dependent), by });
+      }
+    }
+  }
+
+  #detailsOf(row: Row): TaskDetails {
+    const known = this.#details.get(row);
+    if (known !== undefined) return known;
+    const details = unpackDetails(this.#table.details, row);
+    this.#details.set(row, details);
+    return details;
+  }
+
+  #stop(): void {
+    this.#stopped = true;
+    this.#wake();
+  }
+
+  #summary({ fresh, stale }: Assessment): Omit<RunSummary, 'duration'> {
+    const { taskFiles } = partsOf(this.#context.state).artifacts;
+    const blocked = [...this.#blocked].filter((row) => taskFiles.has(row, TaskFlag.Command)).length;
+    const total = fresh + stale.length;
+    const { executed, failed } = this.#counts;
+    const cancelled = total - executed - failed - blocked - this.#counts.fresh;
+    const aborted = this.#context.options.signal?.aborted === true;
+    return {
+      run: this.#context.run,
+      result: aborted ? 'cancelled' : failed > 0 ? 'failed' : 'succeeded',
+      total,
+      ...this.#counts,
+      blocked,
+      cancelled,
+    };
+  }
+}
+
+/** The end of an attempt that never began. */
+function refused(message: string): AttemptEnd {
+  return { outcome: 'failed' satisfies Outcome, duration: 0, message };
+}
+
+function described({ description }: TaskDetails): { description?: string } {
+  return description === undefined ? {} : { description };
+}

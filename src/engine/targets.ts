@@ -1,0 +1,53 @@
+import { relative, resolve } from 'node:path';
+import { cleanPath } from '../artifacts/index.js';
+import { UnknownTarget } from '../errors.js';
+import { didYouMean } from '../manifest/hint.js';
+import { type BuildState, partsOf } from '../state.js';
+import type { Row, TaskId } from '../task.js';
+
+/** Hints are looked for among so many tasks at most: it takes a microsecond each. */
+const MAX_CANDIDATES = 200_000;
+
+/**
+ * The task that a name means: a task's id; or a file, relative to the root, that a task makes; or `file^`, the first
+ * task that reads the file. O(1), and O(tasks) for `file^` and for an error.
+ * @throws UnknownTarget
+ */
+export function resolveTarget(state: BuildState, root: string, name: string): TaskId {
+  const { table } = partsOf(state);
+  if (table.names.find(name) >= 0) return name;
+  const row = name.endsWith('^') ? readerOf(state, root, name.slice(0, -1)) : makerOf(state, root, name);
+  if (row >= 0) return table.names.nameOf(row);
+  throw new UnknownTarget(name, didYouMean(name, candidates(state)));
+}
+
+function makerOf(state: BuildState, root: string, path: string): number {
+  const { files } = partsOf(state).artifacts;
+  const file = files.find(fileName(root, path));
+  return file < 0 ? -1 : files.producer(file);
+}
+
+function readerOf(state: BuildState, root: string, path: string): number {
+  const { table, artifacts } = partsOf(state);
+  const file = artifacts.files.find(fileName(root, path));
+  if (file < 0) return -1;
+  for (let row = 0; row < table.rowCount; row++) {
+    if (table.isLive(row) && artifacts.taskFiles.inputs.has(row, file)) return row;
+  }
+  return -1;
+}
+
+function fileName(root: string, path: string): string {
+  const absolute = resolve(root, path);
+  const inside = relative(root, absolute);
+  return inside.startsWith('..') ? cleanPath(absolute) : cleanPath(inside);
+}
+
+function candidates(state: BuildState): TaskId[] {
+  const { table } = partsOf(state);
+  const ids: TaskId[] = [];
+  for (let row = 0; row < table.rowCount && ids.length < MAX_CANDIDATES; row++) {
+    if (table.isLive(row)) ids.push(table.names.nameOf(row as Row));
+  }
+  return ids;
+}

@@ -1,0 +1,43 @@
+export { describeReason, type Reason } from './artifacts/reason.js';
+export { BuildEngine } from './engine/engine.js';
+export type { BuildEvent, RunSummary, TaskFinished } from './engine/events.js';
+export type { EngineOptions, RunOptions } from './engine/options.js';
+export { type ManifestInfo, openProject, type Project, type ProjectOptions } from './engine/project.js';
+export * from './errors.js';
+export type { CriticalPath, DependencyGraph, Reach } from './graph/dependency-graph.js';
+export type { StatusCounts } from './memory/table.js';
+export {
+  type AttachedState,
+  attachState,
+  type BuildState,
+  type OpenOptions,
+  openState,
+  type StateHandle,
+} from './state.js';
+export type {
+  Attempt,
+  AttemptRecord,
+  BuildHistory,
+  RunEnd,
+  RunId,
+  RunRecord,
+  RunStart,
+} from './store/history.js';
+export type { Recovery } from './store/open.js';
+export type { VerifyReport } from './store/verify.js';
+export {
+  MAX_ID_BYTES,
+  OUTCOMES,
+  type Outcome,
+  type Row,
+  STATUS_NAMES,
+  type TaskDefinition,
+  type TaskId,
+  type TaskState,
+  TaskStatus,
+} from './task.js';
+export type { TaskDetails } from './tasks/details.js';
+export type { AttemptResult } from './tasks/lifecycle.js';
+export type { SyncSummary } from './tasks/sync.js';
+export type { TaskFilter, TaskManager, TaskPage } from './tasks/task-manager.js';
+export type { TaskChange } from './tasks/update.js';

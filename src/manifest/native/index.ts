@@ -1,0 +1,47 @@
+import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Manifest } from '../manifest.js';
+import { Files, type ReadFile } from '../ninja/files.js';
+import type { Source } from '../ninja/source.js';
+import { type Document, errorIn, START } from './document.js';
+import { expand } from './expand.js';
+import { readJson } from './json.js';
+import { Problems } from './problems.js';
+import { TaskBuilder } from './tasks.js';
+import { readToml } from './toml.js';
+import { validate } from './validate.js';
+
+/** The most that a manifest may hold, in UTF-16 units. */
+const MAX_LENGTH = 64 * 1024 * 1024;
+
+/**
+ * Reads a `millrace.toml` or `millrace.json`; a name that ends in `.json` is JSON. Cycles are left to the task table.
+ * O(length of the manifest with all placeholders filled in).
+ * @param path absolute; paths in the manifest relate to its folder
+ * @throws ManifestError with file, line and column, at the first thing in the file that is wrong
+ */
+export function readNative(path: string, read: ReadFile = (file) => readFileSync(file)): Manifest {
+  const document = readDocument(new Files(read).open(path, undefined));
+  const manifest = validate(document);
+  const problems = new Problems(document);
+  const tasks = new TaskBuilder(manifest, problems).build(expand(manifest, problems));
+  problems.throwFirst();
+  return {
+    kind: 'native',
+    path,
+    root: dirname(path),
+    files: [path],
+    tasks,
+    pools: manifest.pools ?? {},
+    defaults: manifest.default ?? [],
+  };
+}
+
+function readDocument(source: Source): Document {
+  // A source ends with a NUL of its own; a mark for the byte order is no content.
+  const text = source.text.slice(source.text.startsWith('\uFEFF') ? 1 : 0, -1);
+  if (text.length > MAX_LENGTH) {
+    throw errorIn(source, START, `the manifest is too large: the limit is ${MAX_LENGTH / 2 ** 20} MiB`);
+  }
+  return source.name.endsWith('.json') ? readJson(source, text) : readToml(source, text);
+}

@@ -1,0 +1,193 @@
+import { MAX_ID_BYTES, type TaskDefinition, type TaskId } from '../../task.js';
+import { didYouMean } from '../hint.js';
+import { type Path, shown } from './document.js';
+import { type Draft, merge, whereIs } from './draft.js';
+import { invalidOutput, literalOutput } from './outputs.js';
+import type { Problems } from './problems.js';
+import { MAX_TIMEOUT, type RawManifest, type TaskBody } from './schema.js';
+
+/** The pool that every build has. */
+const CONSOLE = 'console';
+
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** Turns drafts into definitions and reports what is wrong with them. O(length of the drafts). */
+export class TaskBuilder {
+  readonly #manifest: RawManifest;
+  readonly #problems: Problems;
+  readonly #ids = new Set<TaskId>();
+  readonly #pools: ReadonlySet<string>;
+  /** By path: the task that makes it. */
+  readonly #makers = new Map<string, TaskId>();
+
+  constructor(manifest: RawManifest, problems: Problems) {
+    this.#manifest = manifest;
+    this.#problems = problems;
+    this.#pools = new Set([CONSOLE, ...Object.keys(manifest.pools ?? {})]);
+  }
+
+  build(drafts: readonly Draft[]): TaskDefinition[] {
+    const named = drafts.filter((draft) => this.#addId(draft));
+    this.#checkManifest();
+    return named.map((draft) => this.#buildTask(draft));
+  }
+
+  /** Whether the id can be used. */
+  #addId({ id, path, idPath }: Draft): boolean {
+    const message = this.#invalidId(id);
+    this.#ids.add(id);
+    if (message === undefined) return true;
+    if (idPath === undefined) this.#problems.atKey(path, message);
+    else this.#problems.atValue(idPath, message);
+    return false;
+  }
+
+  #invalidId(id: TaskId): string | undefined {
+    if (id === '') return 'the id of a task must not be empty';
+    if (this.#ids.has(id)) return `there is another task with the id ${shown(id)}`;
+    const bytes = Buffer.byteLength(id);
+    return bytes > MAX_ID_BYTES
+      ? `the task id ${shown(id)} has ${bytes} bytes; the limit is ${MAX_ID_BYTES}`
+      : undefined;
+  }
+
+  #checkManifest(): void {
+    const { pools = {}, env = {}, inheritEnv = [], default: defaults = [] } = this.#manifest;
+    if (Object.hasOwn(pools, CONSOLE)) {
+      this.#problems.atKey(['pools', CONSOLE], `the pool "${CONSOLE}" is built in and can't be defined`);
+    }
+    for (const name of Object.keys(env)) {
+      if (isBadVariable(name)) this.#problems.atKey(['env', name], badVariable(name));
+    }
+    inheritEnv.forEach((name, index) => {
+      if (isBadVariable(name)) this.#problems.atValue(['inheritEnv', index], badVariable(name));
+    });
+    defaults.forEach((id, index) => {
+      if (!this.#ids.has(id)) this.#unknownTask(id, ['default', index]);
+    });
+  }
+
+  #unknownTask(id: TaskId, path: Path): void {
+    this.#problems.atValue(path, `no task is named ${shown(id)}`, () => didYouMean(id, [...this.#ids]));
+  }
+
+  #buildTask(draft: Draft): TaskDefinition {
+    const body = merge(draft);
+    this.#checkCommand(draft, body);
+    this.#checkDependencies(draft, body);
+    this.#checkPaths(draft, body);
+    this.#checkVariables(draft, body);
+    this.#checkPool(draft, body);
+    return toDefinition(draft.id, body, this.#timeoutOf(draft, body), this.#manifest);
+  }
+
+  #checkCommand(draft: Draft, { command, outputs, depfile }: TaskBody): void {
+    const program = typeof command === 'string' ? command.trim() : command?.[0];
+    if (command !== undefined && !program) {
+      const hint = () => 'leave "command" out for a task that only groups others';
+      this.#problems.atValue(
+        whereIs(draft, 'command'),
+        `the command of task ${shown(draft.id)} is empty`,
+        hint,
+      );
+    }
+    if (command !== undefined) return;
+    for (const [key, made] of [
+      ['outputs', outputs?.length],
+      ['depfile', depfile],
+    ] as const) {
+      const message = `task ${shown(draft.id)} has ${shown(key)}, but no command that makes them`;
+      if (made) this.#problems.atValue(whereIs(draft, key), message);
+    }
+  }
+
+  #checkDependencies(draft: Draft, { deps = [] }: TaskBody): void {
+    deps.forEach((dependency, index) => {
+      if (dependency === draft.id) {
+        this.#problems.atValue(whereIs(draft, 'deps', index), `task ${shown(draft.id)} depends on itself`);
+      } else if (!this.#ids.has(dependency)) this.#unknownTask(dependency, whereIs(draft, 'deps', index));
+    });
+  }
+
+  #checkPaths(draft: Draft, { inputs = [], outputs = [], depfile, cwd }: TaskBody): void {
+    const report = (path: Path, what: string, text: string, reason: string) =>
+      this.#problems.atValue(path, `the ${what} ${shown(text)} of task ${shown(draft.id)} ${reason}`);
+    inputs.forEach((input, index) => {
+      if (input === '' || input === '!') report(whereIs(draft, 'inputs', index), 'input', input, 'is empty');
+    });
+    outputs.forEach((output, index) => {
+      const reason = invalidOutput(output) ?? this.#claim(draft.id, output);
+      if (reason) report(whereIs(draft, 'outputs', index), 'output', output, reason);
+    });
+    const reason = depfile === undefined ? undefined : invalidOutput(depfile);
+    if (reason) report(whereIs(draft, 'depfile'), 'depfile', depfile!, reason);
+    if (cwd === '') report(whereIs(draft, 'cwd'), 'cwd', cwd, 'is empty');
+  }
+
+  /** Notes who makes an output. Of globs it isn't known. */
+  #claim(id: TaskId, output: string): string | undefined {
+    const path = literalOutput(output);
+    if (path === undefined) return undefined;
+    const maker = this.#makers.get(path);
+    if (maker !== undefined && maker !== id) return `is an output of task ${shown(maker)}, too`;
+    this.#makers.set(path, id);
+    return undefined;
+  }
+
+  #checkVariables(draft: Draft, { env = {}, inheritEnv = [] }: TaskBody): void {
+    for (const name of Object.keys(env)) {
+      if (isBadVariable(name)) this.#problems.atKey(whereIs(draft, 'env', name), badVariable(name));
+    }
+    inheritEnv.forEach((name, index) => {
+      if (isBadVariable(name)) this.#problems.atValue(whereIs(draft, 'inheritEnv', index), badVariable(name));
+    });
+  }
+
+  #checkPool(draft: Draft, { pool }: TaskBody): void {
+    if (pool === undefined || this.#pools.has(pool)) return;
+    const hint = () => didYouMean(pool, [...this.#pools]) ?? 'define it in [pools]';
+    this.#problems.atValue(whereIs(draft, 'pool'), `no pool is named ${shown(pool)}`, hint);
+  }
+
+  /** In milliseconds. */
+  #timeoutOf(draft: Draft, { timeout }: TaskBody): number | undefined {
+    if (timeout === undefined) return undefined;
+    const milliseconds = typeof timeout === 'number' ? timeout : toMilliseconds(timeout);
+    if (milliseconds > 0 && milliseconds <= MAX_TIMEOUT) return milliseconds;
+    const message = `the timeout of task ${shown(draft.id)} must be more than 0 and at most ${MAX_TIMEOUT} ms (24 days)`;
+    this.#problems.atValue(whereIs(draft, 'timeout'), message);
+    return undefined;
+  }
+}
+
+function toMilliseconds(duration: string): number {
+  const [, amount, unit] = /^([\d.]+)(\w+)$/.exec(duration)!;
+  return Number(amount) * UNITS[unit!]!;
+}
+
+function isBadVariable(name: string): boolean {
+  return name === '' || name.includes('=');
+}
+
+function badVariable(name: string): string {
+  return `${shown(name)} can't be the name of a variable: it must not be empty or hold "="`;
+}
+
+function toDefinition(
+  id: TaskId,
+  body: TaskBody,
+  timeout: number | undefined,
+  { env, inheritEnv }: RawManifest,
+): TaskDefinition {
+  const { deps, env: _, inheritEnv: __, timeout: ___, ...same } = body;
+  const variables = { ...env, ...body.env };
+  const inherited = [...new Set([...(inheritEnv ?? []), ...(body.inheritEnv ?? [])])];
+  return {
+    id,
+    ...same,
+    ...(deps && { dependencies: deps }),
+    ...(Object.keys(variables).length > 0 && { env: variables }),
+    ...(inherited.length > 0 && { inheritEnv: inherited }),
+    ...(timeout !== undefined && { timeout }),
+  };
+}

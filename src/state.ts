@@ -1,0 +1,154 @@
+import type { ArtifactTables } from './artifacts/index.js';
+import { InvalidArgument, StateUnavailable } from './errors.js';
+import { DependencyGraph } from './graph/dependency-graph.js';
+import { type TableHandle, TaskTable } from './memory/table.js';
+import type { BuildHistory } from './store/history.js';
+import { type Opened, openMemory, openReader, openWriter, type Recovery } from './store/open.js';
+import { type VerifyReport, verifyDatabase } from './store/verify.js';
+import { ReadOnlyTasks } from './tasks/read-only.js';
+import { TaskManager } from './tasks/task-manager.js';
+
+/** Where a state lives and how it is opened. */
+export type OpenOptions =
+  | {
+      readonly directory: string;
+      /** Only read: any number of processes may, also while another one writes. They see what was committed last. */
+      readonly readOnly?: boolean;
+      /** What to do about a damaged store: `throw` (default), or `reset`: move it aside and start empty. */
+      readonly onCorrupt?: 'throw' | 'reset';
+    }
+  /** All of the API, nothing on disk. */
+  | { readonly memory: true };
+
+/** What another thread needs to attach to a state; structured-cloneable. */
+export interface StateHandle {
+  readonly table: TableHandle;
+}
+
+/** A state as another thread sees it: the same tasks, changed by the same calls. */
+export interface AttachedState {
+  readonly tasks: TaskManager;
+  readonly graph: DependencyGraph;
+}
+
+/** The parts of a state that are for the engine, not for users. */
+export interface StateParts {
+  readonly table: TaskTable;
+  readonly artifacts: ArtifactTables;
+  /** A small value by name; undefined if there is none. */
+  getRecord(name: string): unknown;
+  /** Anything that msgpack can hold; written with the next commit. @throws StateUnavailable if read-only */
+  putRecord(name: string, value: unknown): void;
+}
+
+/**
+ * An open build state. The thread that opened it owns it; other threads attach to what `share` returns.
+ *
+ * What changes is committed by itself at most every 100 ms, and by `commit` and `close`.
+ */
+export class BuildState implements AsyncDisposable {
+  readonly tasks: TaskManager;
+  readonly graph: DependencyGraph;
+  readonly history: BuildHistory;
+  readonly recovery: Recovery;
+  /** Absolute; undefined for a state in memory. */
+  readonly directory: string | undefined;
+  readonly readOnly: boolean;
+  /** @internal see `partsOf` */
+  readonly opened: Opened;
+  private closing: Promise<void> | undefined;
+
+  /** Use `openState`. */
+  constructor(opened: Opened) {
+    this.opened = opened;
+    this.directory = opened.directory;
+    this.readOnly = opened.readOnly;
+    this.history = opened.history;
+    this.recovery = opened.recovery;
+    this.tasks = opened.readOnly ? new ReadOnlyTasks(opened.table) : new TaskManager(opened.table, 'owner');
+    this.graph = new DependencyGraph(opened.table, opened.readOnly ? 'attached' : 'owner');
+  }
+
+  /** Resolves when all changes made before the call are durable. @throws CommitFailed, StateUnavailable */
+  async commit(): Promise<void> {
+    this.requireWritable();
+    await this.opened.store.commit();
+  }
+
+  /** Reads all that is committed and checks it. O(bytes). */
+  async verify(): Promise<VerifyReport> {
+    this.requireOpen();
+    return verifyDatabase(this.opened.database);
+  }
+
+  /** What `attachState` needs in another thread. */
+  share(): StateHandle {
+    this.requireOpen();
+    return { table: this.opened.table.handle() };
+  }
+
+  /** Commits, and gives everything back; again, it does nothing. Stop attached threads before. @throws CommitFailed */
+  close(): Promise<void> {
+    this.closing ??= this.closeOnce();
+    return this.closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** @throws StateUnavailable if closed or read-only */
+  requireWritable(): void {
+    this.requireOpen();
+    if (this.readOnly) throw new StateUnavailable('The state is open for reading only.');
+  }
+
+  private requireOpen(): void {
+    if (this.closing !== undefined) throw new StateUnavailable('The state is closed.');
+  }
+
+  private async closeOnce(): Promise<void> {
+    const { store, lock } = this.opened;
+    try {
+      if (!this.readOnly) await store.commit();
+    } finally {
+      await store.close();
+      lock?.release();
+    }
+  }
+}
+
+/**
+ * Opens the state in a directory, which is made if there is none.
+ * @throws StateLocked if another process writes it, StateCorrupt, StateTooNew
+ */
+export async function openState(where: string | OpenOptions): Promise<BuildState> {
+  const options = typeof where === 'string' ? { directory: where } : where;
+  if ('memory' in options) return new BuildState(openMemory());
+  if (!options.directory) throw new InvalidArgument('A state needs a directory.');
+  return new BuildState(
+    options.readOnly
+      ? await openReader(options.directory)
+      : await openWriter(options.directory, options.onCorrupt ?? 'throw'),
+  );
+}
+
+/** The state of another thread, in this one. O(1). @throws StateUnavailable if it comes from another version */
+export function attachState(handle: StateHandle): AttachedState {
+  const table = TaskTable.from(handle.table);
+  return { tasks: new TaskManager(table, 'attached'), graph: new DependencyGraph(table, 'attached') };
+}
+
+/** For the engine. */
+export function partsOf(state: BuildState): StateParts {
+  const { table, artifacts, store } = state.opened;
+  return {
+    table,
+    artifacts,
+    getRecord: (name) => store.records.get(['record', name]),
+    putRecord: (name, value) => {
+      state.requireWritable();
+      store.records.put(['record', name], value);
+    },
+  };
+}

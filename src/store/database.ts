@@ -1,0 +1,24 @@
+/** A key: what kind of thing it is, then what names it among its kind. Ordered element by element. */
+export type Key = readonly [kind: string, ...rest: (string | number)[]];
+
+/** The first elements of keys. */
+export type KeyPrefix = readonly (string | number)[];
+
+/** What a transaction may do. Values are copied before the call returns. */
+export interface Writer {
+  put(key: Key, value: Uint8Array): void;
+  remove(key: Key): void;
+}
+
+/** An ordered map from keys to bytes that changes in transactions only: the file of a state, or memory. */
+export interface Database {
+  /** The value, valid until the next call; undefined if there is none. @throws StateCorrupt if it is damaged */
+  get(key: Key): Buffer | undefined;
+  /** The keys that begin with `prefix`, in order; all of them if it is empty. */
+  keys(prefix: KeyPrefix): Key[];
+  /** Everything that `body` reads comes from one commit. */
+  snapshot<T>(body: () => T): T;
+  /** Resolves when everything that `body` did is durable; if it rejects, nothing was done. */
+  transact(body: (writer: Writer) => void): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,184 @@
+import type { Reason } from '../artifacts/reason.js';
+import { StateUnavailable } from '../errors.js';
+import type { Outcome, TaskId } from '../task.js';
+import type { Key } from './database.js';
+import type { Records } from './records.js';
+
+/** The number of a run: the first is 1. */
+export type RunId = number;
+
+/** What is known of a run when it begins. */
+export interface RunStart {
+  readonly targets: readonly TaskId[];
+  /** Tasks that may run at once. */
+  readonly jobs: number;
+  /** The command line, if one began the run. */
+  readonly arguments?: readonly string[];
+}
+
+/** What a run did, in tasks. */
+export interface RunEnd {
+  readonly result: 'succeeded' | 'failed' | 'cancelled';
+  readonly total: number;
+  readonly executed: number;
+  readonly fresh: number;
+  readonly failed: number;
+  readonly blocked: number;
+  readonly cancelled: number;
+  /** Milliseconds. */
+  readonly duration: number;
+}
+
+export interface RunRecord extends RunStart {
+  readonly run: RunId;
+  /** Milliseconds since the epoch. */
+  readonly start: number;
+  /** `interrupted`: the process ended before the run did. */
+  readonly result: RunEnd['result'] | 'running' | 'interrupted';
+  /** What it did; undefined for a run that has not ended, or was interrupted. */
+  readonly end: RunEnd | undefined;
+}
+
+/** One attempt at a task. */
+export interface Attempt {
+  readonly task: TaskId;
+  /** Milliseconds since the epoch. */
+  readonly start: number;
+  /** Milliseconds. */
+  readonly duration: number;
+  readonly outcome: Outcome;
+  readonly exitCode?: number;
+  readonly signal?: string;
+  /** Why the task was started. */
+  readonly reason?: Reason | string;
+}
+
+export interface AttemptRecord extends Attempt {
+  readonly run: RunId;
+}
+
+interface StoredRun extends RunStart {
+  readonly start: number;
+  readonly end?: RunEnd;
+}
+
+export interface HistoryOptions {
+  readonly readOnly: boolean;
+  /** True if another process may be in the middle of the newest run. */
+  readonly isWriting: () => boolean;
+}
+
+/**
+ * The runs and their attempts. Owner only.
+ *
+ * A run is one record. Attempts are written in segments: all those of a run that came since the last commit are one
+ * value, so that an attempt costs its bytes and no key of its own.
+ */
+export class BuildHistory {
+  private readonly records: Records;
+  private readonly options: HistoryOptions;
+  /** The run that was begun here and has not ended, and the number of its newest segment. */
+  private current: { readonly run: RunId; segment: number } | undefined;
+
+  constructor(records: Records, options: HistoryOptions) {
+    this.records = records;
+    this.options = options;
+  }
+
+  /** @throws StateUnavailable if the state is open for reading only, or a run has not ended */
+  beginRun(start: RunStart): RunId {
+    if (this.options.readOnly) throw new StateUnavailable('The state is open for reading only.');
+    if (this.current !== undefined) throw new StateUnavailable(`Run ${this.current.run} has not ended yet.`);
+    const run = this.newest() + 1;
+    const { targets, jobs } = start;
+    const args = start.arguments === undefined ? {} : { arguments: start.arguments };
+    const stored: StoredRun = { targets, jobs, ...args, start: Date.now() };
+    this.records.put(runKey(run), stored);
+    this.current = { run, segment: 0 };
+    return run;
+  }
+
+  /** Adds to the run that was begun last. @throws StateUnavailable if none is under way */
+  addAttempt(attempt: Attempt): void {
+    const { current } = this;
+    if (current === undefined) throw new StateUnavailable('No run is under way.');
+    const segment = this.records.pending(attemptsKey(current.run, current.segment)) as Attempt[] | undefined;
+    if (segment !== undefined) {
+      segment.push(attempt);
+      return;
+    }
+    current.segment++;
+    this.records.put(attemptsKey(current.run, current.segment), [attempt]);
+  }
+
+  /** @throws StateUnavailable if the run was not begun here, or has ended */
+  endRun(run: RunId, end: RunEnd): void {
+    if (this.current?.run !== run) throw new StateUnavailable(`Run ${run} was not begun here, or has ended.`);
+    const { result, total, executed, fresh, failed, blocked, cancelled, duration } = end;
+    const stored = this.records.get(runKey(run)) as StoredRun;
+    const kept: RunEnd = { result, total, executed, fresh, failed, blocked, cancelled, duration };
+    this.records.put(runKey(run), { ...stored, end: kept });
+    this.current = undefined;
+  }
+
+  /**
+   * The runs, newest first.
+   * @param options.limit how many at most (default: all)
+   * @param options.before only runs with a smaller number
+   */
+  runs(options: { readonly limit?: number; readonly before?: RunId } = {}): RunRecord[] {
+    const all = this.runIds().filter((run) => run < (options.before ?? Number.POSITIVE_INFINITY));
+    return all.slice(0, options.limit ?? all.length).map((run) => this.runRecord(run));
+  }
+
+  /** The attempts of a run in the order in which they ended, or those at a task, newest first. O(attempts looked at). */
+  *attempts(of: { readonly run: RunId } | { readonly task: TaskId }): Generator<AttemptRecord, void> {
+    if ('run' in of) {
+      for (const key of this.segments(of.run)) yield* this.segment(of.run, key);
+      return;
+    }
+    for (const run of this.runIds()) {
+      for (const key of this.segments(run).reverse()) {
+        yield* this.segment(run, key)
+          .filter(({ task }) => task === of.task)
+          .reverse();
+      }
+    }
+  }
+
+  /** Milliseconds of the attempts at a task that were executed to their end, newest first. O(attempts). */
+  durations(task: TaskId): number[] {
+    const done = [...this.attempts({ task })].filter(({ outcome }) => outcome === 'executed');
+    return done.map(({ duration }) => duration);
+  }
+
+  private runRecord(run: RunId): RunRecord {
+    const { end, ...start } = this.records.get(runKey(run)) as StoredRun;
+    return { run, ...start, result: end?.result ?? (this.isRunning(run) ? 'running' : 'interrupted'), end };
+  }
+
+  private isRunning(run: RunId): boolean {
+    return this.current?.run === run || (run === this.newest() && this.options.isWriting());
+  }
+
+  /** Newest first. */
+  private runIds(): RunId[] {
+    const ids = this.records.keys(['run']).map(([, run]) => run as RunId);
+    return ids.reverse();
+  }
+
+  private newest(): RunId {
+    return this.runIds()[0] ?? 0;
+  }
+
+  private segments(run: RunId): Key[] {
+    return this.records.keys(['attempts', run]);
+  }
+
+  private segment(run: RunId, key: Key): AttemptRecord[] {
+    return (this.records.get(key) as Attempt[]).map((attempt) => ({ run, ...attempt }));
+  }
+}
+
+const runKey = (run: RunId): Key => ['run', run];
+const attemptsKey = (run: RunId, segment: number): Key => ['attempts', run, segment];

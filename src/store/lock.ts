@@ -1,0 +1,125 @@
+import { randomUUID } from 'node:crypto';
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { StateLocked } from '../errors.js';
+import { mayBeRunning, type ProcessIdentity, thisProcess } from './process.js';
+
+/** What the lock file says. */
+interface Holder extends ProcessIdentity {
+  /** When the lock was taken, in ISO 8601. */
+  readonly since: string;
+  /** Tells this taking of the lock from every other one. */
+  readonly id: string;
+}
+
+/** A file is written whole, so one that says nothing was lost in a crash of the machine: its holder has ended. */
+const UNREADABLE: Holder = { ...thisProcess(), boot: 'unknown', since: new Date(0).toISOString(), id: 'unreadable' };
+
+/**
+ * The lock of a state directory: one writing process, by a file that names it.
+ *
+ * A file appears under its name whole or not at all, because it is written under another name and linked. A lock
+ * whose holder has ended is taken over by its successor, who is found without a race: who wants to succeed holder X
+ * creates the file `lock.X`, which only one can, and then makes sure that `lock` still names X. Now nobody else may
+ * replace `lock`, and renaming `lock.X` to `lock` does. If a successor ends in between, it is succeeded in the same
+ * way, by `lock.<successor>`: the last of this chain is who holds, or is about to hold, the lock.
+ *
+ * A lock that is still there after its process has ended is also the mark of an unclean end.
+ * Why no library: those that carry binaries lock by age and heartbeat (a stalled process loses its lock), and Node
+ * itself has no flock.
+ */
+export class DirectoryLock {
+  /** True if the last process that wrote ended without giving the lock back. */
+  readonly tookOver: boolean;
+  private readonly path: string;
+  private readonly own: Holder;
+
+  private constructor(path: string, own: Holder, tookOver: boolean) {
+    this.path = path;
+    this.own = own;
+    this.tookOver = tookOver;
+  }
+
+  /** @throws StateLocked with the holder's pid */
+  static acquire(path: string, directory: string): DirectoryLock {
+    const own: Holder = { ...thisProcess(), since: new Date().toISOString(), id: randomUUID() };
+    const draft = `${path}.${own.id}.new`;
+    writeFileSync(draft, JSON.stringify(own), { mode: 0o600 });
+    try {
+      return new DirectoryLock(path, own, takeLock(path, draft, directory));
+    } finally {
+      rmSync(draft, { force: true });
+    }
+  }
+
+  /** True if the file still says that we hold the lock. */
+  isHeld(): boolean {
+    return readHolder(this.path)?.id === this.own.id;
+  }
+
+  release(): void {
+    if (this.isHeld()) rmSync(this.path, { force: true });
+  }
+}
+
+/** True if the process that wrote last has ended without giving its lock back. */
+export function endedUncleanly(path: string): boolean {
+  const holder = lastOf(holders(path));
+  return holder !== undefined && !mayBeRunning(holder);
+}
+
+/** Returns true if the lock was another's, who has ended. */
+function takeLock(path: string, draft: string, directory: string): boolean {
+  for (;;) {
+    if (tryLink(draft, path)) return false;
+    const chain = holders(path);
+    const last = lastOf(chain);
+    if (last === undefined) continue;
+    if (mayBeRunning(last)) throw new StateLocked(directory, last.pid, new Date(last.since));
+    const claim = successorPath(path, last);
+    if (!tryLink(draft, claim)) continue;
+    // Only now, with the claim made: whoever succeeded this holder before has put another name into the lock.
+    if (sameHolders(chain, holders(path).slice(0, chain.length))) {
+      renameSync(claim, path);
+      for (const passed of chain) rmSync(successorPath(path, passed), { force: true });
+      return true;
+    }
+    rmSync(claim, { force: true });
+  }
+}
+
+/** Who the lock names, and the successors, oldest first. */
+function holders(path: string): Holder[] {
+  const chain: Holder[] = [];
+  for (let file = path; ; file = successorPath(path, lastOf(chain)!)) {
+    const holder = readHolder(file);
+    if (holder === undefined) return chain;
+    chain.push(holder);
+  }
+}
+
+function sameHolders(before: readonly Holder[], now: readonly Holder[]): boolean {
+  return before.length === now.length && before.every(({ id }, index) => id === now[index]!.id);
+}
+
+const successorPath = (path: string, holder: Holder): string => `${path}.${holder.id}`;
+const lastOf = <T>(list: readonly T[]): T | undefined => list[list.length - 1];
+
+function readHolder(path: string): Holder | undefined {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as Holder;
+  } catch (error) {
+    if (error instanceof SyntaxError) return UNREADABLE;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function tryLink(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}

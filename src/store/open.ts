@@ -1,0 +1,183 @@
+import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterLoad, artifactRegions, type ArtifactTables, createArtifacts } from '../artifacts/index.js';
+import { StateCorrupt } from '../errors.js';
+import { TaskTable } from '../memory/table.js';
+import { OUTCOMES, type Row, TaskStatus } from '../task.js';
+import type { Database } from './database.js';
+import { examineFile } from './file-check.js';
+import { Guard } from './guard.js';
+import { BuildHistory } from './history.js';
+import { LmdbDatabase } from './lmdb.js';
+import { DirectoryLock, endedUncleanly } from './lock.js';
+import { MemoryDatabase } from './memory.js';
+import { makeFolder, type StatePaths, statePaths } from './paths.js';
+import { Store } from './store.js';
+import { readControl, restoreTable, type TableControl, tableExtents } from './table.js';
+import { verifyInChild } from './verify.js';
+
+/** What opening had to put right. */
+export interface Recovery {
+  /** True if the process that wrote last did not close the state. */
+  readonly unclean: boolean;
+  /** Tasks that were InProgress when it ended: Pending now, with outcome `interrupted`. */
+  readonly interrupted: number;
+  /** Where a damaged store was moved to; the state is empty then. */
+  readonly movedAside: string | undefined;
+  /** The same in one sentence for a person; undefined if there was nothing that a person would want to know. */
+  readonly message: string | undefined;
+}
+
+/** Everything that an open state consists of. */
+export interface Opened {
+  /** Absolute; undefined in memory. */
+  readonly directory: string | undefined;
+  readonly readOnly: boolean;
+  readonly table: TaskTable;
+  readonly artifacts: ArtifactTables;
+  readonly store: Store<TableControl>;
+  readonly history: BuildHistory;
+  readonly database: Database;
+  readonly recovery: Recovery;
+  /** Undefined for a state in memory, or open for reading. */
+  readonly lock: DirectoryLock | undefined;
+}
+
+const INTERRUPTED = OUTCOMES.indexOf('interrupted');
+const NOTHING_RECOVERED: Recovery = {
+  unclean: false,
+  interrupted: 0,
+  movedAside: undefined,
+  message: undefined,
+};
+
+/** A state without a disk. */
+export function openMemory(): Opened {
+  const parts = loadParts(new MemoryDatabase(), '(memory)', () => {}, 'memory');
+  const history = new BuildHistory(parts.store.records, { readOnly: false, isWriting: () => false });
+  const nowhere = { directory: undefined, readOnly: false, lock: undefined };
+  return { ...parts, ...nowhere, history, recovery: NOTHING_RECOVERED };
+}
+
+/** The last committed state, for reading; an empty one if nothing was ever committed. @throws StateCorrupt, StateTooNew */
+export async function openReader(directory: string): Promise<Opened> {
+  const paths = statePaths(directory);
+  const unclean = isUnclean(paths);
+  const database = existsSync(paths.data) ? await openDatabase(paths, true, unclean) : new MemoryDatabase();
+  const parts = await closingOnError(database, () => loadParts(database, paths.directory, () => {}, 'disk'));
+  const isWriting = (): boolean => existsSync(paths.lock) && !endedUncleanly(paths.lock);
+  const history = new BuildHistory(parts.store.records, { readOnly: true, isWriting });
+  const recovery = { ...NOTHING_RECOVERED, unclean };
+  return { ...parts, directory: paths.directory, readOnly: true, history, recovery, lock: undefined };
+}
+
+/**
+ * The state in a directory, made if there is none, for the one process that writes it.
+ * @throws StateLocked, StateTooNew, StateCorrupt unless damage is to be moved aside
+ */
+export async function openWriter(directory: string, onCorrupt: 'throw' | 'reset'): Promise<Opened> {
+  const paths = statePaths(directory);
+  makeFolder(paths.directory);
+  const lock = DirectoryLock.acquire(paths.lock, paths.directory);
+  try {
+    // The mark outlives the lock: until the store was verified, every opener verifies it.
+    if (lock.tookOver) writeFileSync(paths.unverified, '', { mode: 0o600 });
+    const unclean = isUnclean(paths);
+    const { parts, moved } = await loadOrReset(paths, lock, unclean, onCorrupt);
+    rmSync(paths.unverified, { force: true });
+    const recovery: Recovery = { unclean, interrupted: interruptAll(parts.table), ...moved };
+    parts.store.autosave();
+    const history = new BuildHistory(parts.store.records, { readOnly: false, isWriting: () => false });
+    return { ...parts, directory: paths.directory, readOnly: false, history, recovery, lock };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+type Parts = Pick<Opened, 'table' | 'artifacts' | 'store' | 'database'>;
+
+type Moved = Pick<Recovery, 'movedAside' | 'message'>;
+
+async function loadOrReset(
+  paths: StatePaths,
+  lock: DirectoryLock,
+  unclean: boolean,
+  onCorrupt: 'throw' | 'reset',
+): Promise<{ parts: Parts; moved: Moved }> {
+  try {
+    const parts = await loadWriter(paths, lock, unclean);
+    return { parts, moved: { movedAside: undefined, message: undefined } };
+  } catch (error) {
+    if (!(error instanceof StateCorrupt) || onCorrupt === 'throw') throw error;
+    const moved = moveAside(paths, error.problem);
+    return { parts: await loadWriter(paths, lock, false), moved };
+  }
+}
+
+async function loadWriter(paths: StatePaths, lock: DirectoryLock, unclean: boolean): Promise<Parts> {
+  const database = await openDatabase(paths, false, unclean);
+  return closingOnError(database, () => {
+    const guard = new Guard(paths, lock);
+    return loadParts(database, paths.directory, (bytes) => guard.check(bytes), 'disk');
+  });
+}
+
+/** Opens LMDB only after the file was found to be sound. */
+async function openDatabase(paths: StatePaths, readOnly: boolean, unclean: boolean): Promise<Database> {
+  const damage = examineFile(paths) ?? (unclean ? await verifyInChild(paths) : undefined);
+  if (damage !== undefined) throw new StateCorrupt(paths.directory, damage);
+  if (!readOnly) makeFolder(paths.store);
+  return LmdbDatabase.open(paths, readOnly);
+}
+
+function loadParts(
+  database: Database,
+  directory: string,
+  guard: (bytes: number) => void,
+  kind: 'disk' | 'memory',
+): Parts {
+  const table = TaskTable.create();
+  const artifacts = createArtifacts();
+  const extents =
+    kind === 'memory' ? () => [] : () => [...tableExtents(table), ...artifactRegions(artifacts, table)];
+  const control = (): TableControl => readControl(table);
+  const store = new Store<TableControl>({ database, directory, extents, control, guard });
+  const stored = store.load(extents().map(([region]) => region));
+  if (stored !== undefined) {
+    restoreTable(table, stored);
+    afterLoad(artifacts, table);
+  }
+  return { table, artifacts, store, database };
+}
+
+async function closingOnError<T>(database: Database, body: () => T): Promise<T> {
+  try {
+    return body();
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+const isUnclean = (paths: StatePaths): boolean =>
+  existsSync(paths.unverified) || (existsSync(paths.lock) && endedUncleanly(paths.lock));
+
+/** Keeps the evidence under another name. */
+function moveAside({ directory, store }: StatePaths, problem: string): Moved {
+  const stamp = new Date().toISOString().replaceAll(':', '-');
+  const movedAside = join(directory, `store.corrupt-${stamp}`);
+  renameSync(store, movedAside);
+  const message = `The state was damaged (${problem}); it was moved to ${movedAside}, and all is built anew.`;
+  return { movedAside, message };
+}
+
+/** What was InProgress when its process ended becomes Pending. Returns how many. O(rows). */
+function interruptAll(table: TaskTable): number {
+  if (table.counts().inProgress === 0) return 0;
+  let count = 0;
+  for (let row = 0; row < table.rowCount; row++) {
+    if (table.transition(row as Row, TaskStatus.InProgress, TaskStatus.Pending, INTERRUPTED)) count++;
+  }
+  return count;
+}

@@ -1,0 +1,98 @@
+import { StateCorrupt } from '../errors.js';
+import { PAGE_BYTES } from '../memory/layout.js';
+import type { Region } from '../memory/region.js';
+import type { Database, Key, Writer } from './database.js';
+
+/** Regions and how many of their bytes are in use, in the order in which they are copied. */
+export type Extents = readonly (readonly [Region, number])[];
+
+/** Region name → bytes in use. */
+export type Sizes = Readonly<Record<string, number>>;
+
+const pageKey = (region: string, page: number): Key => ['page', region, page];
+
+/**
+ * The pages of a state's regions, in memory and in its database.
+ *
+ * A page is written if it is marked dirty, or was not stored before. The last page of a region is stored as far as it
+ * is in use. A write is followed by `written` or, if it failed, by `failed`, which marks the pages again.
+ */
+export class Pages {
+  /** Region name → pages in the database. */
+  private stored = new Map<string, number>();
+  private next = new Map<string, number>();
+  private taken: [Region, number][] = [];
+  private readonly scratch = new Uint8Array(PAGE_BYTES);
+
+  /** What a write would write; 0 if nothing has changed. O(pages in use). */
+  changedBytes(extents: Extents): number {
+    let pages = 0;
+    for (const [region, used] of extents) {
+      const [stored, count] = [this.storedPages(region), pageCount(used)];
+      pages += Math.abs(count - stored);
+      for (let page = 0; page < Math.min(count, stored); page++) pages += Atomics.load(region.dirty, page);
+    }
+    return pages * PAGE_BYTES;
+  }
+
+  /** Copies and puts what changed, region by region in the order given. */
+  write(extents: Extents, writer: Writer): void {
+    this.taken = [];
+    this.next = new Map();
+    for (const [region, used] of extents) {
+      const [stored, count] = [this.storedPages(region), pageCount(used)];
+      for (let page = 0; page < count; page++) {
+        if (page < stored && Atomics.load(region.dirty, page) === 0) continue;
+        this.writePage(region, page, used, writer);
+      }
+      for (let page = count; page < stored; page++) writer.remove(pageKey(region.name, page));
+      this.next.set(region.name, count);
+    }
+  }
+
+  written(): void {
+    this.stored = this.next;
+    this.taken = [];
+  }
+
+  failed(): void {
+    for (const [region, page] of this.taken) Atomics.store(region.dirty, page, 1);
+    this.taken = [];
+  }
+
+  /** Fills the regions from the database. @throws StateCorrupt if a page is missing or damaged */
+  load(regions: readonly Region[], sizes: Sizes, database: Database, directory: string): void {
+    for (const region of regions) {
+      const used = sizes[region.name];
+      if (used === undefined) continue;
+      region.ensure(used);
+      const count = pageCount(used);
+      for (let page = 0; page < count; page++) {
+        const payload = database.get(pageKey(region.name, page));
+        if (payload === undefined) throw new StateCorrupt(directory, `page ${page} of ${region.name} is missing`);
+        region.bytes.set(payload, page * PAGE_BYTES);
+        // What `create` wrote before is not a change.
+        Atomics.store(region.dirty, page, 0);
+      }
+      this.stored.set(region.name, count);
+    }
+  }
+
+  private writePage(region: Region, page: number, used: number, writer: Writer): void {
+    // The mark first, the copy second: a change that comes meanwhile is in the copy or marked again.
+    Atomics.store(region.dirty, page, 0);
+    this.taken.push([region, page]);
+    const from = page * PAGE_BYTES;
+    const length = Math.min(PAGE_BYTES, used - from);
+    // Into ordinary memory that is aligned: so no word of another thread is copied by halves, and lmdb never sees
+    // shared memory, of which it stores other bytes or crashes.
+    this.scratch.set(region.bytes.subarray(from, from + length));
+    writer.put(pageKey(region.name, page), this.scratch.subarray(0, length));
+  }
+
+  private storedPages(region: Region): number {
+    return this.stored.get(region.name) ?? 0;
+  }
+}
+
+const pageCount = (bytes: number): number => Math.ceil(bytes / PAGE_BYTES);

@@ -1,0 +1,33 @@
+import { mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+/** Where things lie in a state directory. */
+export interface StatePaths {
+  readonly directory: string;
+  /** The folder of the LMDB environment. */
+  readonly store: string;
+  readonly data: string;
+  /** LMDB's table of readers. Never opened by us: closing a descriptor of it drops LMDB's lock. */
+  readonly readers: string;
+  /** Says which process writes (see lock.ts). */
+  readonly lock: string;
+  /** Exists while the store has not been verified since an unclean end. */
+  readonly unverified: string;
+}
+
+export function statePaths(directory: string): StatePaths {
+  const absolute = resolve(directory);
+  const store = join(absolute, 'store');
+  return {
+    directory: absolute,
+    store,
+    data: join(store, 'data.mdb'),
+    readers: join(store, 'lock.mdb'),
+    lock: join(absolute, 'lock'),
+    unverified: join(absolute, 'unverified'),
+  };
+}
+
+export function makeFolder(path: string): void {
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+}

@@ -1,0 +1,75 @@
+import { createRequire } from 'node:module';
+import type { Database, Key, KeyPrefix, Writer } from './database.js';
+import { compareKeys, hasPrefix, nameOf } from './memory.js';
+
+// By require: lmdb has loaded the same copy of it.
+const { pack, unpack } = createRequire(import.meta.url)('msgpackr') as typeof import('msgpackr', {
+  with: { 'resolution-mode': 'require' },
+});
+
+/** Bytes of a packed value, for an estimate. */
+const ROUGH_BYTES = 4096;
+
+interface Change {
+  readonly key: Key;
+  /** Packed when it is written: until then it may be added to. */
+  readonly value: unknown;
+}
+
+/**
+ * Small values under keys, packed as msgpack. A change is seen here at once and written with the next commit.
+ */
+export class Records {
+  private readonly database: Database;
+  private waiting = new Map<string, Change>();
+  /** What the commit under way is writing. */
+  private taken = new Map<string, Change>();
+
+  constructor(database: Database) {
+    this.database = database;
+  }
+
+  /** What a write would write, roughly; 0 if nothing has changed. */
+  get waitingBytes(): number {
+    return this.waiting.size * ROUGH_BYTES;
+  }
+
+  get(key: Key): unknown {
+    const name = nameOf(key);
+    const change = this.waiting.get(name) ?? this.taken.get(name);
+    if (change !== undefined) return change.value;
+    const packed = this.database.get(key);
+    return packed && unpack(packed);
+  }
+
+  put(key: Key, value: unknown): void {
+    this.waiting.set(nameOf(key), { key, value });
+  }
+
+  /** The value that waits for the next commit, if one does: it may still be changed in place. */
+  pending(key: Key): unknown {
+    return this.waiting.get(nameOf(key))?.value;
+  }
+
+  /** The keys that begin with `prefix`, in order. */
+  keys(prefix: KeyPrefix): Key[] {
+    const known = new Map(this.database.keys(prefix).map((key) => [nameOf(key), key]));
+    for (const [name, { key }] of [...this.taken, ...this.waiting]) if (hasPrefix(key, prefix)) known.set(name, key);
+    return [...known.values()].sort(compareKeys);
+  }
+
+  write(writer: Writer): void {
+    this.taken = this.waiting;
+    this.waiting = new Map();
+    for (const { key, value } of this.taken.values()) writer.put(key, pack(value));
+  }
+
+  written(): void {
+    this.taken = new Map();
+  }
+
+  failed(): void {
+    this.waiting = new Map([...this.taken, ...this.waiting]);
+    this.taken = new Map();
+  }
+}

@@ -1,0 +1,135 @@
+import { CommitFailed, MillraceError, StateUnavailable } from '../errors.js';
+import type { Region } from '../memory/region.js';
+import type { Database, Key } from './database.js';
+import { type Extents, Pages, type Sizes } from './pages.js';
+import { Records } from './records.js';
+
+/** Milliseconds between two looks for changes to commit. */
+const AUTOSAVE_INTERVAL = 100;
+
+/** The key of what belongs to all pages. */
+export const CONTROL: Key = ['control'];
+
+/** What is stored beside the pages, in the same transaction. */
+export interface StoredControl<Control> {
+  /** Counts the commits. */
+  readonly sequence: number;
+  readonly sizes: Sizes;
+  readonly control: Control;
+}
+
+/** What a store keeps, and how. */
+export interface StoreParts<Control> {
+  readonly database: Database;
+  /** For messages. */
+  readonly directory: string;
+  /** The regions to keep, as they are now, in the order in which they must be copied. */
+  readonly extents: () => Extents;
+  /** Small values that belong to the regions. */
+  readonly control: () => Control;
+  /** Called before every commit with the bytes that it will write; throws if nothing may be written. */
+  readonly guard: (bytes: number) => void;
+}
+
+/**
+ * Keeps regions and records in a database. Owner only.
+ *
+ * A commit copies what changed and writes it in one transaction; there is one at a time, and who asks for one
+ * meanwhile shares the next. After a commit that failed nothing is written any more.
+ */
+export class Store<Control> {
+  readonly records: Records;
+  private readonly parts: StoreParts<Control>;
+  private readonly pages = new Pages();
+  private sequence = 0;
+  /** The commit that was asked for and has not begun. */
+  private queued: Promise<void> | undefined;
+  /** Settles, always well, when the newest commit has ended. */
+  private last: Promise<void> = Promise.resolve();
+  private failure: MillraceError | undefined;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(parts: StoreParts<Control>) {
+    this.parts = parts;
+    this.records = new Records(parts.database);
+  }
+
+  /** Fills the regions; undefined if nothing was ever committed. @throws StateCorrupt */
+  load(regions: readonly Region[]): Control | undefined {
+    const { database, directory } = this.parts;
+    return database.snapshot(() => {
+      const stored = this.records.get(CONTROL) as StoredControl<Control> | undefined;
+      if (stored === undefined) return undefined;
+      this.pages.load(regions, stored.sizes, database, directory);
+      this.sequence = stored.sequence;
+      return stored.control;
+    });
+  }
+
+  /**
+   * Resolves when all that was changed before the call is durable.
+   * @throws CommitFailed, StateUnavailable (also if an earlier commit failed)
+   */
+  commit(): Promise<void> {
+    if (this.queued === undefined) {
+      this.queued = this.last.then(() => {
+        this.queued = undefined;
+        return this.write();
+      });
+      this.last = this.queued.catch(() => {});
+    }
+    return this.queued;
+  }
+
+  /** Commits from now on at most every 100 ms while something changes. Keeps no process alive. */
+  autosave(): void {
+    this.timer = setInterval(() => {
+      // Whoever commits or closes next is told of a failure.
+      if (this.failure === undefined && this.changedBytes() > 0) this.commit().catch(() => {});
+    }, AUTOSAVE_INTERVAL).unref();
+  }
+
+  /** Ends the commit under way; what has changed since is not written. */
+  async close(): Promise<void> {
+    clearInterval(this.timer);
+    await this.last;
+    this.failure ??= new StateUnavailable('The state is closed.');
+    await this.parts.database.close();
+  }
+
+  private async write(): Promise<void> {
+    if (this.failure !== undefined) throw this.failure;
+    const bytes = this.changedBytes();
+    if (bytes === 0) return;
+    try {
+      this.parts.guard(bytes);
+      await this.transact();
+      this.pages.written();
+      this.records.written();
+    } catch (error) {
+      this.pages.failed();
+      this.records.failed();
+      this.failure =
+        error instanceof MillraceError ? error : new CommitFailed(this.parts.directory, error);
+      throw this.failure;
+    }
+  }
+
+  private transact(): Promise<void> {
+    const { database, extents, control } = this.parts;
+    return database.transact((writer) => {
+      const now = extents();
+      const sizes = Object.fromEntries(now.map(([region, used]) => [region.name, used]));
+      this.sequence++;
+      const stored: StoredControl<Control> = { sequence: this.sequence, sizes, control: control() };
+      this.pages.write(now, writer);
+      this.records.put(CONTROL, stored);
+      this.records.write(writer);
+    });
+  }
+
+  /** What a commit would write, roughly; 0 if nothing has changed. */
+  private changedBytes(): number {
+    return this.pages.changedBytes(this.parts.extents()) + this.records.waitingBytes;
+  }
+}

@@ -1,0 +1,44 @@
+import { Control } from '../memory/layout.js';
+import type { TaskTable } from '../memory/table.js';
+import { derive } from '../tasks/derive.js';
+import type { Extents } from './pages.js';
+
+/** What is stored of the table's control block. */
+export interface TableControl {
+  readonly rowCount: number;
+  readonly nextPosition: number;
+}
+
+/**
+ * What is stored of the task table. The statuses come first: a record is written before the status that it allows,
+ * so whatever is Completed in the copied statuses has its record in the pages that are copied after them.
+ */
+export function tableExtents(table: TaskTable): Extents {
+  const rows = table.rowCount;
+  const { status, duration, priority, position } = table.columns;
+  const columns = [status, duration, priority, position] as const;
+  return [
+    ...columns.map((column) => [column, rows * 4] as const),
+    ...table.names.regions(rows),
+    ...table.dependencies.regions(rows),
+    ...table.dependents.regions(rows),
+    ...table.details.regions(rows),
+  ];
+}
+
+export function readControl(table: TaskTable): TableControl {
+  return { rowCount: table.rowCount, nextPosition: Atomics.load(table.control, Control.NextPosition) };
+}
+
+/** Completes a table whose stored regions were loaded. O(rows + edges). */
+export function restoreTable(table: TaskTable, { rowCount, nextPosition }: TableControl): void {
+  for (const column of Object.values(table.columns)) column.ensure(rowCount * 4);
+  table.ready.extend(0, rowCount);
+  Atomics.store(table.control, Control.NextPosition, nextPosition);
+  Atomics.store(table.control, Control.RowCount, rowCount);
+  for (const lists of [table.dependencies, table.dependents, table.details]) {
+    if (lists.wasted > 0.5) lists.compact(rowCount);
+  }
+  derive(table);
+  Atomics.add(table.control, Control.Structure, 1);
+}

@@ -1,0 +1,70 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { PAGE_BYTES } from '../memory/layout.js';
+import type { Database, Key } from './database.js';
+import type { StatePaths } from './paths.js';
+import { Records } from './records.js';
+import { CONTROL, type StoredControl } from './store.js';
+
+/** What a look at everything that is stored has shown. */
+export interface VerifyReport {
+  readonly ok: boolean;
+  /** One sentence each. */
+  readonly problems: readonly string[];
+  readonly pages: number;
+  readonly records: number;
+}
+
+/** Milliseconds that a child may take to verify a store: many times what a large one needs. */
+const CHILD_TIMEOUT = 300_000;
+
+/** Reads everything that is committed: every checksum must hold and no page may be missing. O(bytes). */
+export function verifyDatabase(database: Database): VerifyReport {
+  return database.snapshot(() => {
+    const problems: string[] = [];
+    const tryTo = (check: () => void): void => {
+      try {
+        check();
+      } catch (error) {
+        problems.push(error instanceof Error ? error.message : String(error));
+      }
+    };
+    let keys: Key[] = [];
+    tryTo(() => {
+      keys = database.keys([]);
+    });
+    for (const key of keys) tryTo(() => database.get(key));
+    tryTo(() => problems.push(...missingPages(database, keys)));
+    const pages = keys.filter(([kind]) => kind === 'page').length;
+    return { ok: problems.length === 0, problems, pages, records: keys.length - pages };
+  });
+}
+
+/**
+ * Verifies a store in a process of its own, because LMDB may crash on a damaged one.
+ * @returns what is wrong, or undefined
+ */
+export function verifyInChild(paths: StatePaths): Promise<string | undefined> {
+  const script = fileURLToPath(new URL('./verify-process.js', import.meta.url));
+  return new Promise((resolve) => {
+    const options = { timeout: CHILD_TIMEOUT, env: { ...process.env, NODE_OPTIONS: '' } };
+    execFile(process.execPath, [script, paths.directory], options, (error, stdout) => {
+      if (error === null) resolve(undefined);
+      else if (error.signal) resolve(`reading it ended a process with ${error.signal}`);
+      else resolve(stdout.trim() || `reading it failed: ${error.message}`);
+    });
+  });
+}
+
+function missingPages(database: Database, keys: readonly Key[]): string[] {
+  const stored = new Records(database).get(CONTROL) as StoredControl<unknown> | undefined;
+  if (stored === undefined) return keys.length === 0 ? [] : ['The control record is missing.'];
+  const present = new Set(keys.map((key) => key.join('/')));
+  const missing: string[] = [];
+  for (const [region, used] of Object.entries(stored.sizes)) {
+    for (let page = 0; page * PAGE_BYTES < used; page++) {
+      if (!present.has(`page/${region}/${page}`)) missing.push(`Page ${page} of ${region} is missing.`);
+    }
+  }
+  return missing;
+}

@@ -1,0 +1,105 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { BuildEvent } from '../../src/engine/events.js';
+
+const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+
+/** Milliseconds after which a run that has not ended is stuck: many times what the largest needs. */
+const DEADLINE_MS = 60_000;
+
+/** When to kill: so many milliseconds after the nth event of a type, or after the start. */
+export interface KillMoment {
+  readonly after: 'start' | 'task-started' | 'task-finished' | 'committed';
+  readonly count: number;
+  readonly delay: number;
+}
+
+export interface LaunchOptions {
+  readonly directory: string;
+  readonly stateDirectory: string;
+  /** Of `millrace run`. */
+  readonly args: readonly string[];
+  /** Is in the environment of the process and of all that it starts. */
+  readonly mark: Readonly<Record<string, string>>;
+  readonly kill?: KillMoment;
+}
+
+/** What was heard of a run until its process ended. */
+export interface Ending {
+  readonly how: 'exited' | 'killed' | 'stuck';
+  /** Undefined if a signal ended it. */
+  readonly exitCode: number | undefined;
+  readonly events: readonly BuildEvent[];
+  readonly stderr: string;
+}
+
+/** Runs millrace until it ends, or until the moment to kill it: that process only, with SIGKILL. */
+export async function launch(options: LaunchOptions): Promise<Ending> {
+  const { directory, stateDirectory, args, mark } = options;
+  const words = [MAIN, 'run', '--json', '-C', directory, '--state', stateDirectory, ...args];
+  const child = spawn(process.execPath, words, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...mark },
+  });
+  let how: Ending['how'] = 'exited';
+  const end = (as: Ending['how']): void => {
+    if (child.kill('SIGKILL')) how = as;
+  };
+  const deadline = setTimeout(() => end('stuck'), DEADLINE_MS);
+  const trigger = new Trigger(options.kill, () => end('killed'));
+  const events: BuildEvent[] = [];
+  createInterface({ input: child.stdout! }).on('line', (line) => {
+    const event = parseEvent(line);
+    if (event === undefined) return;
+    events.push(event);
+    trigger.hear(event.type);
+  });
+  const stderr = collect(child);
+  trigger.hear('start');
+  const [exitCode, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
+  clearTimeout(deadline);
+  trigger.disarm();
+  // It may have ended by itself just before the signal came.
+  if (signal === null) how = 'exited';
+  return { how, exitCode: exitCode ?? undefined, events, stderr: stderr() };
+}
+
+/** Acts once, when the moment has come. */
+class Trigger {
+  private readonly moment: KillMoment | undefined;
+  private readonly act: () => void;
+  private heard = 0;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(moment: KillMoment | undefined, act: () => void) {
+    this.moment = moment;
+    this.act = act;
+  }
+
+  hear(what: string): void {
+    if (what !== this.moment?.after || ++this.heard !== this.moment.count) return;
+    if (this.moment.delay === 0) this.act();
+    else this.timer = setTimeout(this.act, this.moment.delay);
+  }
+
+  disarm(): void {
+    clearTimeout(this.timer);
+  }
+}
+
+/** The last line of a killed process may be cut off. */
+function parseEvent(line: string): BuildEvent | undefined {
+  try {
+    return JSON.parse(line) as BuildEvent;
+  } catch {
+    return undefined;
+  }
+}
+
+function collect(child: ChildProcess): () => string {
+  const chunks: Buffer[] = [];
+  child.stderr!.on('data', (chunk: Buffer) => chunks.push(chunk));
+  return () => Buffer.concat(chunks).toString();
+}

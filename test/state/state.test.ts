@@ -1,0 +1,215 @@
+import assert from 'node:assert/strict';
+import { existsSync, statSync } from 'node:fs';
+import { test } from 'node:test';
+import { Worker } from 'node:worker_threads';
+import { attachState, openState, TaskStatus } from '../../src/index.js';
+import { statePaths } from '../../src/store/paths.js';
+import { chooseSeed, randomFrom } from '../engine/lane-support.js';
+import { everything, runCode, stateDirectory, withState } from '../store/support.js';
+import { randomDefinitions } from '../tasks/support.js';
+
+test('a state reopens as it was, whatever was done', async (t) => {
+  const random = randomFrom(chooseSeed(t));
+  const directory = await stateDirectory(t);
+  let state = await openState(directory);
+  for (let round = 0; round < 12; round++) {
+    state.tasks.define(
+      Array.from({ length: Math.floor(random() * 400) }, (_, index) => ({
+        id: `${round}/${index}${'é'.repeat(Math.floor(random() * 20))}`,
+        ...(random() < 0.5 ? {} : { command: `run ${'x'.repeat(Math.floor(random() * 300))}` }),
+        ...(random() < 0.8 ? {} : { priority: 5 }),
+      })),
+    );
+    const ids = Array.from(state.tasks.list(), ({ id }) => id);
+    const pick = (): string => ids[Math.floor(random() * ids.length)]!;
+    for (let edge = 0; edge < 200 && ids.length > 1; edge++) {
+      const [task, on] = [pick(), pick()];
+      if (task !== on && state.graph.cycle(task, on) === undefined) state.graph.add(task, on);
+    }
+    for (let step = 0; step < 100; step++) {
+      const row = state.tasks.claim();
+      if (row === undefined) break;
+      if (random() < 0.8) state.tasks.complete(row, { duration: random() * 1000 });
+      else state.tasks.fail(row, { outcome: 'timed-out' });
+    }
+    for (const { id } of [...state.tasks.list({ status: TaskStatus.Failed })]) {
+      if (random() < 0.3) state.tasks.retry(id);
+      else if (random() < 0.5 && state.graph.dependentsOf(id).length === 0) state.tasks.remove(id);
+    }
+    if (random() < 0.3) await state.commit();
+    const before = everything(state);
+    await state.close();
+    state = await openState(directory);
+    assert.deepEqual(everything(state), before);
+  }
+  assert.deepEqual((await state.verify()).problems, []);
+  await state.close();
+});
+
+test('100,000 tasks reopen', async (t) => {
+  const directory = await stateDirectory(t);
+  const definitions = randomDefinitions(100_000, randomFrom(chooseSeed(t)));
+  await withState(directory, (state) => {
+    state.tasks.define(definitions);
+    for (let index = 0; index < 1000; index++) state.tasks.complete(state.tasks.claim()!);
+  });
+  await withState(directory, (state) => {
+    assert.deepEqual(state.tasks.counts(), { total: 100_000, pending: 99_000, inProgress: 0, completed: 1000, failed: 0 });
+    for (let index = 0; index < 100_000; index += 997) {
+      const unique = [...new Set(definitions[index]!.dependencies)];
+      assert.deepEqual(state.graph.dependenciesOf(`task-${index}`), unique);
+    }
+  });
+});
+
+test('a task that was InProgress when its process ended is Pending and interrupted', async (t) => {
+  const directory = await stateDirectory(t);
+  await runCode(
+    directory,
+    `const state = await openState(directory);
+     state.tasks.define([{ id: 'a' }, { id: 'b', dependencies: ['a'] }, { id: 'c' }]);
+     state.tasks.start('a'); state.tasks.complete('a'); state.tasks.start('b');
+     await state.commit();
+     process.kill(process.pid, 'SIGKILL');`,
+  );
+  await withState(directory, (state) => {
+    assert.deepEqual([state.recovery.interrupted, state.recovery.unclean], [1, true]);
+    const { status, outcome, attempt } = state.tasks.get('b');
+    assert.deepEqual([status, outcome, attempt], [TaskStatus.Pending, 'interrupted', 1]);
+    assert.equal(state.tasks.status('a'), TaskStatus.Completed);
+    assert.equal(state.tasks.idOf(state.tasks.claim()!), 'b');
+  });
+});
+
+test('a state in memory does all and leaves nothing', async () => {
+  const state = await openState({ memory: true });
+  state.tasks.define([{ id: 'a' }, { id: 'b', dependencies: ['a'] }]);
+  state.tasks.start('a');
+  const run = state.history.beginRun({ targets: ['b'], jobs: 1 });
+  state.history.addAttempt({ task: 'a', start: 1, duration: 2, outcome: 'executed' });
+  await state.commit();
+  assert.equal(state.directory, undefined);
+  assert.deepEqual(state.history.durations('a'), [2]);
+  assert.equal(state.history.runs()[0]?.run, run);
+  assert.equal((await state.verify()).ok, true);
+  await state.close();
+});
+
+test('readers see what was committed last, and change nothing', async (t) => {
+  const directory = await stateDirectory(t);
+  const empty = await openState({ directory, readOnly: true });
+  assert.deepEqual([empty.tasks.counts().total, existsSync(directory)], [0, false]);
+  await empty.close();
+  await withState(directory, async (writer) => {
+    writer.tasks.define([{ id: 'a' }, { id: 'b' }]);
+    writer.history.beginRun({ targets: ['a'], jobs: 1 });
+    await writer.commit();
+    writer.tasks.start('a');
+    const reader = await openState({ directory, readOnly: true });
+    assert.equal(reader.tasks.status('a'), TaskStatus.Pending);
+    assert.equal(reader.history.runs()[0]?.result, 'running');
+    const refused = { code: 'STATE_UNAVAILABLE' };
+    assert.throws(() => reader.tasks.define({ id: 'c' }), refused);
+    assert.throws(() => reader.tasks.start('a'), refused);
+    assert.throws(() => reader.tasks.claim(), refused);
+    assert.throws(() => reader.tasks.update([]), refused);
+    assert.throws(() => reader.graph.add('a', 'b'), refused);
+    assert.throws(() => reader.history.beginRun({ targets: [], jobs: 1 }), refused);
+    await assert.rejects(reader.commit(), refused);
+    await reader.close();
+    // The reader in this process and its end didn't disturb the writer.
+    await writer.commit();
+    const elsewhere = `const state = await openState({ directory, readOnly: true });
+      console.log(state.tasks.status('a')); await state.close();`;
+    assert.equal((await runCode(directory, elsewhere)).stdout, '1\n');
+  });
+});
+
+test('readers get a whole commit while a writer goes on committing', async (t) => {
+  const directory = await stateDirectory(t);
+  const code = `
+    for (let round = 0; round < 25; round++) {
+      const state = await openState({ directory, readOnly: true });
+      const { total } = state.tasks.counts();
+      if (total % 1000 !== 0 || [...state.tasks.list()].length !== total) throw new Error('torn: ' + total);
+      await state.close();
+    }
+    console.log('whole');`;
+  const state = await openState(directory);
+  let reading = true;
+  const reader = runCode(directory, code).finally(() => {
+    reading = false;
+  });
+  for (let round = 0; reading; round++) {
+    state.tasks.define(Array.from({ length: 1000 }, (_, index) => ({ id: `${round}/${index}` })));
+    await state.commit();
+    if (round % 20 === 19) state.tasks.remove([...state.tasks.list()].map(({ id }) => id));
+  }
+  const { stdout, stderr } = await reader;
+  assert.equal(stdout, 'whole\n', stderr);
+  await state.close();
+});
+
+test('a closed state refuses, and closing twice is as once', async (t) => {
+  const directory = await stateDirectory(t);
+  const state = await openState(directory);
+  assert.equal(state.close(), state.close());
+  await state.close();
+  const refused = { code: 'STATE_UNAVAILABLE' };
+  await assert.rejects(state.commit(), refused);
+  await assert.rejects(state.verify(), refused);
+  assert.throws(() => state.share(), refused);
+});
+
+test('several states are independent, and "await using" closes', async (t) => {
+  const directories = [await stateDirectory(t), await stateDirectory(t)];
+  {
+    await using first = await openState(directories[0]!);
+    await using second = await openState({ directory: directories[1]! });
+    first.tasks.define({ id: 'first' });
+    second.tasks.define({ id: 'second' });
+    assert.equal(existsSync(statePaths(directories[0]!).lock), true);
+  }
+  for (const [index, id] of ['first', 'second'].entries()) {
+    assert.equal(existsSync(statePaths(directories[index]!).lock), false);
+    await withState(directories[index]!, (state) => {
+      assert.deepEqual(Array.from(state.tasks.list(), (task) => task.id), [id]);
+    });
+  }
+});
+
+test('a thread attaches and what it does is kept', async (t) => {
+  const directory = await stateDirectory(t);
+  const index = new URL('../../src/index.js', import.meta.url).href;
+  await withState(directory, async (state) => {
+    state.tasks.define([{ id: 'a' }, { id: 'b', dependencies: ['a'] }]);
+    const source = `
+      const { workerData, parentPort } = require('node:worker_threads');
+      import(${JSON.stringify(index)}).then(({ attachState }) => {
+        const { tasks, graph } = attachState(workerData);
+        for (let row = tasks.claim(); row !== undefined; row = tasks.claim()) tasks.complete(row);
+        parentPort.postMessage(graph.dependenciesOf('b'));
+      });`;
+    const worker = new Worker(source, { eval: true, workerData: state.share() });
+    const said = await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
+    assert.deepEqual(said, ['a']);
+    assert.throws(() => attachState(state.share()).tasks.define({ id: 'c' }), { code: 'STATE_UNAVAILABLE' });
+  });
+  await withState(directory, (state) => assert.equal(state.tasks.counts().completed, 2));
+});
+
+test('a process that forgets to close ends by itself', async (t) => {
+  const directory = await stateDirectory(t);
+  const { code, signal, stderr } = await runCode(directory, 'await openState(directory);');
+  assert.deepEqual([code, signal, stderr], [0, null, '']);
+});
+
+test('only the owner may look into a state directory', async (t) => {
+  const directory = await stateDirectory(t);
+  await withState(directory, (state) => {
+    state.tasks.define({ id: 'a' });
+    const { store, data, lock } = statePaths(directory);
+    const modes = [directory, store, data, lock].map((path) => (statSync(path).mode & 0o777).toString(8));
+    assert.deepEqual(modes, ['700', '700', '600', '600']);
+  });
+});

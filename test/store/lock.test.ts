@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { openState, StateLocked } from '../../src/index.js';
+import { statePaths } from '../../src/store/paths.js';
+import { thisProcess } from '../../src/store/process.js';
+import { runCode, stateDirectory, withState } from './support.js';
+
+/** A lock as a process that is not ours would have left it. */
+function leaveLock(directory: string, changes: object): void {
+  const holder = { ...thisProcess(), since: new Date().toISOString(), id: 'left-behind', ...changes };
+  writeFileSync(statePaths(directory).lock, JSON.stringify(holder));
+}
+
+test('a second writer learns who holds the state', async (t) => {
+  const directory = await stateDirectory(t);
+  const code = `try { await openState(directory); console.log('opened'); }
+    catch (error) { console.log(error.code, error.pid, error.since instanceof Date); }`;
+  await withState(directory, async () => {
+    assert.equal((await runCode(directory, code)).stdout, `STATE_LOCKED ${process.pid} true\n`);
+    await assert.rejects(openState(directory), (error: StateLocked) => {
+      return error instanceof StateLocked && error.pid === process.pid;
+    });
+  });
+  assert.equal((await runCode(directory, code)).stdout, 'opened\n');
+});
+
+test('the lock of a process that has ended is taken over', async (t) => {
+  const directory = await stateDirectory(t);
+  await withState(directory, (state) => state.tasks.define({ id: 'kept' }));
+  const left: Record<string, object> = {
+    'its process is dead': { pid: 2 ** 22 + 1 },
+    'its pid has gone to another process': { started: '1' },
+    'the machine was started anew': { boot: 'another boot' },
+  };
+  for (const [why, changes] of Object.entries(left)) {
+    leaveLock(directory, changes);
+    await withState(directory, (state) => {
+      assert.deepEqual([why, state.tasks.has('kept'), state.recovery.unclean], [why, true, true]);
+      assert.equal(JSON.parse(readFileSync(statePaths(directory).lock, 'utf8')).pid, process.pid);
+    });
+  }
+  writeFileSync(statePaths(directory).lock, '');
+  await withState(directory, (state) => assert.ok(state.tasks.has('kept')));
+  assert.deepEqual(readdirSync(directory), ['store']);
+});
+
+test('a lock that cannot be judged from here is respected', async (t) => {
+  const directory = await stateDirectory(t);
+  await withState(directory, () => {});
+  for (const changes of [{ host: 'elsewhere', pid: 2 ** 22 + 1 }, { namespace: 'pid:[1]', pid: 2 ** 22 + 1 }]) {
+    leaveLock(directory, changes);
+    await assert.rejects(openState(directory), { code: 'STATE_LOCKED' });
+  }
+});
+
+test('of processes that race for a stale lock exactly one gets it', async (t) => {
+  const directory = await stateDirectory(t);
+  await withState(directory, () => {});
+  const { lock } = statePaths(directory);
+  const module = new URL('../../src/store/lock.js', import.meta.url).href;
+  const code = `const { DirectoryLock } = await import(${JSON.stringify(module)});
+    const start = Number(process.env.START_AT);
+    while (Date.now() < start);
+    try {
+      const held = DirectoryLock.acquire(${JSON.stringify(lock)}, directory);
+      console.log('held');
+      // Longer than the others need to try.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400);
+      console.log(held.isHeld() ? 'kept' : 'lost');
+      held.release();
+    } catch (error) { console.log(error.code); }`;
+  for (let round = 0; round < 3; round++) {
+    leaveLock(directory, { pid: 2 ** 22 + 1, id: `stale-${round}` });
+    const shell = `START_AT=${Date.now() + 400} exec "$@"`;
+    const ended = await Promise.all(Array.from({ length: 4 }, () => runCode(directory, code, shell)));
+    const said = ended.map(({ stdout, stderr }) => stdout + stderr).sort();
+    assert.deepEqual(said, ['STATE_LOCKED\n', 'STATE_LOCKED\n', 'STATE_LOCKED\n', 'held\nkept\n']);
+    assert.deepEqual(readdirSync(directory), ['store']);
+  }
+});
+
+test('a successor that dies half-way is succeeded', async (t) => {
+  const directory = await stateDirectory(t);
+  await withState(directory, () => {});
+  leaveLock(directory, { pid: 2 ** 22 + 1, id: 'first' });
+  const second = { ...thisProcess(), pid: 2 ** 22 + 2, since: new Date().toISOString(), id: 'second' };
+  writeFileSync(`${statePaths(directory).lock}.first`, JSON.stringify(second));
+  await withState(directory, (state) => assert.equal(state.recovery.unclean, true));
+  assert.deepEqual(readdirSync(directory), ['store']);
+});

@@ -1,0 +1,47 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { type BuildState, openState } from '../../src/index.js';
+import type { TaskState } from '../../src/task.js';
+import { temporaryFolder } from '../engine/lane-support.js';
+
+const INDEX = new URL('../../src/index.js', import.meta.url).href;
+
+/** A directory for a state, not made yet, removed at the end of the test. */
+export async function stateDirectory(t: TestContext): Promise<string> {
+  return join(await temporaryFolder(t), '.millrace');
+}
+
+export async function withState<T>(directory: string, body: (state: BuildState) => T | Promise<T>): Promise<T> {
+  const state = await openState(directory);
+  try {
+    return await body(state);
+  } finally {
+    await state.close();
+  }
+}
+
+/** Everything that can be asked of the tasks. */
+export function everything(state: BuildState): { tasks: TaskState[]; counts: object; order: string[] } {
+  return { tasks: [...state.tasks.list()], counts: state.tasks.counts(), order: state.graph.order() };
+}
+
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs module code that may use `openState` and `directory` in a process of its own. */
+export function runCode(directory: string, code: string, shell = 'exec "$@"'): Promise<Ended> {
+  const source = `import { openState } from ${JSON.stringify(INDEX)};
+const directory = ${JSON.stringify(directory)};
+${code}`;
+  const args = ['-c', shell, 'sh', process.execPath, '--input-type=module', '-e', source];
+  return new Promise((resolve) => {
+    const child = execFile('/bin/sh', args, { timeout: 60_000 }, (_error, stdout, stderr) => {
+      resolve({ code: child.exitCode, signal: child.signalCode, stdout, stderr });
+    });
+  });
+}

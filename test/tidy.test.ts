@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+// dist/test/tidy.test.js → the project.
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../..');
+
+/** What the files of a folder of src may import from src, beside their own folder. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  memory: ['errors', 'task'],
+  graph: ['errors', 'task', 'memory'],
+  tasks: ['errors', 'task', 'memory', 'graph'],
+  artifacts: ['errors', 'task', 'memory', 'tasks'],
+  store: ['errors', 'task', 'memory', 'graph', 'tasks', 'artifacts'],
+  manifest: ['errors', 'task'],
+  engine: ['errors', 'task', 'memory', 'graph', 'tasks', 'artifacts', 'store', 'manifest', 'state'],
+  errors: [],
+  task: [],
+};
+
+/** The one place in src where a package is imported. */
+const HOME: Readonly<Record<string, string>> = {
+  lmdb: 'store',
+  msgpackr: 'store',
+  zod: 'manifest',
+  piscina: 'artifacts',
+  tinyglobby: 'artifacts',
+  commander: 'cli',
+  'log-update': 'cli',
+  picocolors: 'cli',
+};
+
+const MAX_FILE_LINES = 400;
+
+interface SourceFile {
+  /** Relative to the project, `/`-separated. */
+  readonly path: string;
+  readonly text: string;
+}
+
+function sources(...folders: string[]): SourceFile[] {
+  return folders
+    .flatMap((folder) => readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .map((path) => ({ path: relative(ROOT, path), text: readFileSync(path, 'utf8') }));
+}
+
+/** What a file imports, statically or not: as written. */
+function imports({ text }: SourceFile): string[] {
+  return [...text.matchAll(/(?:from|import|import\(|require\)?\()\s*'([^']+)'/g)].map((match) => match[1]!);
+}
+
+/** The part of src that a path belongs to: a folder, or a file on top. */
+function partOf(path: string): string {
+  return path.split('/')[1]!.replace(/\.[jt]s$/, '');
+}
+
+test('imports go in one direction', () => {
+  const wrong: string[] = [];
+  for (const file of sources('src')) {
+    const part = partOf(file.path);
+    for (const name of imports(file).filter((name) => name.startsWith('.'))) {
+      const target = join(dirname(file.path), name);
+      if (!target.startsWith('src/') || partOf(target) === part) continue;
+      const allowed = MAY_IMPORT[part];
+      if (allowed !== undefined && !allowed.includes(partOf(target))) wrong.push(`${file.path} → ${target}`);
+    }
+  }
+  assert.deepEqual(wrong, []);
+});
+
+test('a package is imported in one place', () => {
+  const wrong: string[] = [];
+  for (const file of sources('src')) {
+    for (const name of imports(file)) {
+      const home = HOME[name];
+      if (home !== undefined && partOf(file.path) !== home) wrong.push(`${file.path} → ${name}`);
+    }
+  }
+  assert.deepEqual(wrong, []);
+});
+
+test('every file of src is used', () => {
+  const files = sources('src', 'workers');
+  const used = new Set(
+    files.flatMap((file) =>
+      imports(file)
+        .filter((name) => name.startsWith('.'))
+        .map((name) => join(dirname(file.path), name).replace(/\.js$/, '.ts')),
+    ),
+  );
+  const entries = files.filter(({ path, text }) => {
+    const named = files.some(
+      (file) => file.path !== path && file.text.includes(path.split('/').at(-1)!.replace(/\.ts$/, '.js')),
+    );
+    return path === 'src/index.ts' || text.startsWith('#!') || named;
+  });
+  const dead = files.map(({ path }) => path).filter((path) => !used.has(path));
+  assert.deepEqual(
+    dead.filter((path) => !entries.some((entry) => entry.path === path)),
+    [],
+  );
+});
+
+test('files are short', () => {
+  const long = sources('src', 'workers', 'test', 'bench')
+    .map(({ path, text }) => ({ path, lines: text.split('\n').length - 1 }))
+    .filter(({ lines }) => lines > MAX_FILE_LINES);
+  assert.deepEqual(long, []);
+});
+
+test('no path of a machine is in the sources', () => {
+  const pattern = new RegExp(['/home/', '/root/', '/Users/'].map((path) => `${path}[a-z]`).join('|'));
+  const found = sources('src', 'workers', 'bench').filter(({ text }) => pattern.test(text));
+  assert.deepEqual(
+    found.map(({ path }) => path),
+    [],
+  );
+});

@@ -1,0 +1,3 @@
+import { ScanJob } from '../src/artifacts/scan-job.js';
+
+export default ScanJob.work;
