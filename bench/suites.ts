@@ -1,9 +1,21 @@
+import { suite as freshness } from './artifacts/scan.js';
+import { suite as commandLine } from './cli/commands.js';
 import { suite as define } from './core/define.js';
 import { suite as drain } from './core/drain.js';
 import { suite as graph } from './core/graph.js';
 import { suite as threads } from './core/threads.js';
 import { suite as transition } from './core/transition.js';
+import { suite as persistence } from './store/persistence.js';
 import type { BenchSuite } from './suite.js';
 
 /** All that `npm run bench` measures, in this order. */
-export const suites: readonly BenchSuite[] = [transition, drain, threads, define, graph];
+export const suites: readonly BenchSuite[] = [
+  transition,
+  drain,
+  threads,
+  define,
+  graph,
+  freshness,
+  commandLine,
+  persistence,
+];

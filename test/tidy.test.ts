@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
@@ -85,24 +85,16 @@ test('a package is imported in one place', () => {
 
 test('every file of src is used', () => {
   const files = sources('src', 'workers');
-  const used = new Set(
+  const imported = new Set(
     files.flatMap((file) =>
-      imports(file)
-        .filter((name) => name.startsWith('.'))
-        .map((name) => join(dirname(file.path), name).replace(/\.js$/, '.ts')),
+      imports(file).map((name) => join(dirname(file.path), name).replace(/\.js$/, '.ts')),
     ),
   );
-  const entries = files.filter(({ path, text }) => {
-    const named = files.some(
-      (file) => file.path !== path && file.text.includes(path.split('/').at(-1)!.replace(/\.ts$/, '.js')),
-    );
-    return path === 'src/index.ts' || text.startsWith('#!') || named;
-  });
-  const dead = files.map(({ path }) => path).filter((path) => !used.has(path));
-  assert.deepEqual(
-    dead.filter((path) => !entries.some((entry) => entry.path === path)),
-    [],
-  );
+  // An entry of a process, a thread or the package is named as a file.
+  const naming = [...files.map(({ text }) => text), readFileSync(join(ROOT, 'package.json'), 'utf8')];
+  const isNamed = (path: string) => naming.some((text) => text.includes(`/${basename(path, '.ts')}.js`));
+  const dead = files.map(({ path }) => path).filter((path) => !imported.has(path) && !isNamed(path));
+  assert.deepEqual(dead, []);
 });
 
 test('files are short', () => {

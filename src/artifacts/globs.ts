@@ -1,8 +1,8 @@
 import { type Dirent, lstatSync, readdirSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { relative, resolve } from 'node:path';
-import picomatch from 'picomatch';
-import { escapePath, globSync, isDynamicPattern } from 'tinyglobby';
 import { FileUnreadable } from '../errors.js';
+import { picomatch } from '../tasks/glob.js';
 import { unreadable } from './examine.js';
 import { cleanPath } from './paths.js';
 
@@ -21,9 +21,19 @@ const REPLACEMENT = '\ufffd';
 
 type Matcher = (path: string) => boolean;
 
+type Tinyglobby = typeof import('tinyglobby');
+
+let loaded: Tinyglobby | undefined;
+
+/** Loaded at the first use: a run of tasks without globs has no need of it. */
+function tinyglobby(): Tinyglobby {
+  loaded ??= createRequire(import.meta.url)('tinyglobby') as Tinyglobby;
+  return loaded;
+}
+
 /** True if the pattern is not simply a path. */
 export function isGlob(pattern: string): boolean {
-  return pattern.startsWith('!') || isDynamicPattern(pattern);
+  return pattern.startsWith('!') || tinyglobby().isDynamicPattern(pattern);
 }
 
 /**
@@ -41,7 +51,7 @@ export function isGlob(pattern: string): boolean {
 export function expandGlobs(root: string, patterns: readonly string[], options: GlobOptions = {}): string[] {
   const isLeftOut = matcherOf([
     ...patterns.filter((pattern) => pattern.startsWith('!')).map((pattern) => pattern.slice(1)),
-    ...(options.exclude ?? []).map(escapePath),
+    ...(options.exclude ?? []).map((path) => tinyglobby().escapePath(path)),
   ]);
   const found = new Set<string>();
   const globs: string[] = [];
@@ -49,7 +59,7 @@ export function expandGlobs(root: string, patterns: readonly string[], options: 
     if (pattern.startsWith('!')) continue;
     const kind = kindOf(root, pattern);
     if (kind === 'glob') globs.push(stripDot(pattern));
-    else if (kind === 'folder') globs.push(`${escapePath(cleanPath(pattern))}/**`);
+    else if (kind === 'folder') globs.push(`${tinyglobby().escapePath(cleanPath(pattern))}/**`);
     else found.add(cleanPath(pattern));
   }
   for (const path of walk(root, globs)) found.add(path);
@@ -69,7 +79,12 @@ export function pathMatcher(patterns: readonly string[]): Matcher {
 function matcherOf(patterns: readonly string[]): Matcher {
   if (patterns.length === 0) return () => false;
   const clean = patterns.map((pattern) => stripDot(pattern).replace(/\/+$/, ''));
-  const both = [...clean, ...clean.filter((pattern) => isDynamicPattern(pattern)).map(escapePath)];
+  const both = [
+    ...clean,
+    ...clean
+      .filter((pattern) => tinyglobby().isDynamicPattern(pattern))
+      .map((path) => tinyglobby().escapePath(path)),
+  ];
   return picomatch([...both, ...both.map((pattern) => `${pattern}/**`)], MATCH_OPTIONS);
 }
 
@@ -85,7 +100,7 @@ function kindOf(root: string, pattern: string): 'folder' | 'file' | 'glob' {
   } catch {
     // What keeps it from being looked at is met when it is scanned.
   }
-  return isDynamicPattern(pattern) ? 'glob' : 'file';
+  return tinyglobby().isDynamicPattern(pattern) ? 'glob' : 'file';
 }
 
 /** Patterns that name a folder which is usually left out are on their own, so that it stays left out for the others. */
@@ -117,7 +132,7 @@ class Walk {
   }
 
   run(): string[] {
-    const found = globSync(this.globs, {
+    const found = tinyglobby().globSync(this.globs, {
       cwd: this.root,
       ignore: this.ignore,
       dot: true,

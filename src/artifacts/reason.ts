@@ -30,7 +30,7 @@ export type Reason =
 
 const SENTENCES: Readonly<Record<Exclude<Reason['kind'], 'dependency'>, string>> = {
   forced: 'forced',
-  'never-ran': 'never ran before',
+  'never-ran': 'no success on record',
   always: 'declares neither inputs nor outputs',
   'command-changed': 'the command changed',
   'environment-changed': 'the environment changed',

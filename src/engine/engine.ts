@@ -6,13 +6,14 @@ import { type BuildState, partsOf } from '../state.js';
 import type { Row } from '../task.js';
 import { unpackDetails } from '../tasks/details.js';
 import type { EventBody, RunSummary } from './events.js';
-import { LanePool } from './lane/index.js';
 import type { EngineOptions, RunOptions } from './options.js';
-import { type Assessment, assess } from './run/assess.js';
+import { type Assessment, assess, settle } from './run/assess.js';
 import { commandText } from './run/command.js';
 import { Emitter } from './run/emitter.js';
-import { Run } from './run/run.js';
+import type { Run, WorkSummary } from './run/run.js';
 import { type Selection, select } from './run/selection.js';
+
+const NO_WORK: WorkSummary = { result: 'succeeded', executed: 0, fresh: 0, failed: 0, blocked: 0 };
 
 /** What is known about a run before anything of it starts. */
 interface Plan {
@@ -35,7 +36,7 @@ interface Plan {
 export class BuildEngine {
   readonly #state: BuildState;
   readonly #options: EngineOptions;
-  #lanes: LanePool | undefined;
+  #run: Run | undefined;
   #busy = false;
 
   constructor(state: BuildState, options: EngineOptions) {
@@ -63,7 +64,7 @@ export class BuildEngine {
 
   /** Kills all commands at once, without waiting; for exit handlers. */
   kill(): void {
-    this.#lanes?.killAll();
+    this.#run?.kill();
   }
 
   async #plan(options: RunOptions): Promise<Plan> {
@@ -88,30 +89,34 @@ export class BuildEngine {
   }
 
   async #execute(plan: Plan, options: RunOptions): Promise<RunSummary> {
-    const { emitter, targets, jobs, assessment, startedAt } = plan;
+    const { emitter, targets, jobs, assessment, selection, startedAt } = plan;
     const { history } = this.#state;
     const run = history.beginRun({ targets, jobs });
     emitter.emit(this.#started(plan, run));
-    const { outputLimit, graceMs, environment } = this.#options;
-    const lanes = new LanePool({
-      size: jobs,
-      ...(environment === undefined ? {} : { env: environment as NodeJS.ProcessEnv }),
-      ...(outputLimit === undefined ? {} : { outputLimit }),
-      ...(graceMs === undefined ? {} : { graceMs }),
-    });
-    this.#lanes = lanes;
+    settle(partsOf(this.#state).table, selection, assessment);
+    const work = assessment.stale.length > 0 ? await this.#work(plan, options) : NO_WORK;
+    const { fresh, stale } = assessment;
+    const total = fresh + stale.length;
+    const counts = { ...work, run, total, fresh: fresh + work.fresh };
+    const cancelled = total - counts.fresh - work.executed - work.failed - work.blocked;
+    const summary = { ...counts, cancelled, duration: performance.now() - startedAt };
+    history.endRun(run, summary);
+    await this.#state.commit();
+    emitter.emit({ type: 'run-finished', ...summary });
+    return summary;
+  }
+
+  /** Runs what is stale. Loaded only if there is something: what starts commands takes longer to load than a check of a small graph. */
+  async #work(plan: Plan, options: RunOptions): Promise<WorkSummary> {
+    const { Run } = await import('./run/run.js');
+    this.#run = new Run({ ...plan, state: this.#state, engine: this.#options, options });
     try {
-      const context = { ...plan, state: this.#state, engine: this.#options, options, lanes, run };
-      const result = await new Run(context).execute(assessment);
-      const summary = { ...result, duration: performance.now() - startedAt };
-      history.endRun(run, summary);
-      if (assessment.stale.length > 0) await plan.scanner.settle();
-      await this.#state.commit();
-      emitter.emit({ type: 'run-finished', ...summary });
+      const summary = await this.#run.execute();
+      await plan.scanner.settle();
       return summary;
     } finally {
-      await lanes.close();
-      this.#lanes = undefined;
+      await this.#run.close();
+      this.#run = undefined;
     }
   }
 

@@ -9,7 +9,6 @@ import { BuildEngine } from './engine.js';
 import type { BuildEvent, RunSummary } from './events.js';
 import { imageOf, isCurrent, type ManifestImage } from './manifest-image.js';
 import type { RunOptions } from './options.js';
-import { resolveTarget } from './targets.js';
 
 /** The record under which the state keeps the manifest's image. */
 const IMAGE = 'manifest';
@@ -72,7 +71,8 @@ export class Project implements AsyncDisposable {
   }
 
   /** The tasks that names on a command line mean. @throws UnknownTarget */
-  resolveTargets(names: readonly string[]): TaskId[] {
+  async resolveTargets(names: readonly string[]): Promise<TaskId[]> {
+    const { resolveTarget } = await import('./targets.js');
     const { artifacts, table } = partsOf(this.state);
     artifacts.taskFiles.refresh(table);
     return names.map((name) => resolveTarget(this.state, this.#manifest.root, name));
@@ -91,7 +91,7 @@ export class Project implements AsyncDisposable {
       if (regenerated !== 'changed') return regenerated;
     }
     const names = options.targets ?? [];
-    const targets = names.length > 0 ? this.resolveTargets(names) : this.#manifest.defaults;
+    const targets = names.length > 0 ? await this.resolveTargets(names) : this.#manifest.defaults;
     return await this.#newEngine().run({ ...options, targets, onEvent: events.relay });
   }
 

@@ -1,4 +1,5 @@
 import { DependencyCycle, SelfDependency, StateUnavailable, UnknownTask } from '../errors.js';
+import { add } from '../memory/atomic.js';
 import { Control } from '../memory/layout.js';
 import type { RowLists } from '../memory/lists.js';
 import type { TaskTable } from '../memory/table.js';
@@ -55,7 +56,7 @@ export class DependencyGraph {
     table.dependencies.pushReserved(row, on);
     table.dependents.pushReserved(on, row);
     if (table.status(on) !== TaskStatus.Completed) table.hold(row);
-    Atomics.add(table.control, Control.Structure, 1);
+    add(table.control, Control.Structure, 1);
   }
 
   /** Removes an edge; false if there was none. O(edges of both). @throws UnknownTask */
@@ -66,7 +67,7 @@ export class DependencyGraph {
     if (!table.dependencies.remove(row, on)) return false;
     table.dependents.remove(on, row);
     if (table.status(on) !== TaskStatus.Completed) table.letGo(row);
-    Atomics.add(table.control, Control.Structure, 1);
+    add(table.control, Control.Structure, 1);
     return true;
   }
 

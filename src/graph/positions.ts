@@ -1,3 +1,4 @@
+import { load, store } from '../memory/atomic.js';
 import { Control } from '../memory/layout.js';
 import type { TaskTable } from '../memory/table.js';
 
@@ -21,11 +22,11 @@ export function rowsByPosition(table: TaskTable): Int32Array {
  * Amortised O(1) a position given out.
  */
 export function keepPositionsDense(table: TaskTable, more: number): void {
-  const next = Atomics.load(table.control, Control.NextPosition) + more;
+  const next = load(table.control, Control.NextPosition) + more;
   if (next <= Math.max(ALWAYS_FINE, MAX_PER_ROW * table.rowCount)) return;
   const rows = rowsByPosition(table);
   rows.forEach((row, position) => {
     table.columns.position.set(row, position);
   });
-  Atomics.store(table.control, Control.NextPosition, rows.length);
+  store(table.control, Control.NextPosition, rows.length);
 }

@@ -1,4 +1,5 @@
 import { InvalidArgument, quote } from '../errors.js';
+import { add, load } from './atomic.js';
 import { Region, type RegionHandle } from './region.js';
 
 /** Words at the head of the slots region. */
@@ -154,7 +155,7 @@ export class NameTable {
     const mask = count - 1;
     for (let slot = scratchHash & mask; ; slot = (slot + 1) & mask) {
       const at = HEAD_WORDS + slot * 2;
-      const stored = Atomics.load(slots, at + 1);
+      const stored = load(slots, at + 1);
       if (stored === EMPTY) return -1;
       if (stored !== TOMBSTONE && slots[at] === scratchHash && this.equals(stored - 1)) return stored - 1;
     }
@@ -202,10 +203,10 @@ export class NameTable {
   private rebuild(expected = 0): void {
     const live = this.livePairs();
     const count = slotsFor(Math.max(expected, live.length / 2 + 1));
-    Atomics.add(this.slots.ints, GENERATION, 1);
+    add(this.slots.ints, GENERATION, 1);
     this.resetSlots(count);
     for (let i = 0; i < live.length; i += 2) this.fillSlot(live[i]!, live[i + 1]! - 1);
-    Atomics.add(this.slots.ints, GENERATION, 1);
+    add(this.slots.ints, GENERATION, 1);
   }
 
   private livePairs(): Int32Array {

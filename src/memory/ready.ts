@@ -1,3 +1,4 @@
+import { and, load, or, store } from './atomic.js';
 import { Control } from './layout.js';
 import { Region, type RegionHandle } from './region.js';
 
@@ -119,7 +120,7 @@ export class ReadySet {
 
   /** True if no bit is set. */
   get isEmpty(): boolean {
-    return Atomics.load(this.current().bits.ints, FIRST[LEVELS - 1]!) === 0;
+    return load(this.current().bits.ints, FIRST[LEVELS - 1]!) === 0;
   }
 
   /**
@@ -128,12 +129,12 @@ export class ReadySet {
    * @param isReady the truth about a row, asked after the switch
    */
   reorder(rowAt: Int32Array, isReady: (row: number) => boolean): void {
-    const next = Atomics.load(this.control, Control.Generation) ^ 1;
+    const next = load(this.control, Control.Generation) ^ 1;
     const half = this.halves[next as 0 | 1];
     half.bits.ints.fill(0);
     half.rowAt.ints.set(rowAt);
     for (let rank = 0; rank < rowAt.length; rank++) half.rankOf.ints[rowAt[rank]!] = rank;
-    Atomics.store(this.control, Control.Generation, next);
+    store(this.control, Control.Generation, next);
     for (let rank = 0; rank < rowAt.length; rank++) {
       if (isReady(rowAt[rank]!)) setBit(half.bits.ints, 0, rank);
     }
@@ -147,14 +148,14 @@ export class ReadySet {
   }
 
   private current(): Half {
-    return this.halves[Atomics.load(this.control, Control.Generation) as 0 | 1];
+    return this.halves[load(this.control, Control.Generation) as 0 | 1];
   }
 }
 
 /** Sets a bit at `level`, and the summary bits above as far as they may be missing. */
 function setBit(words: Int32Array, level: number, index: number): void {
   for (let at = index; level < LEVELS; level++, at >>>= SHIFT) {
-    const before = Atomics.or(words, FIRST[level]! + (at >>> SHIFT), 1 << (at & 31));
+    const before = or(words, FIRST[level]! + (at >>> SHIFT), 1 << (at & 31));
     if (before !== 0) return;
   }
 }
@@ -162,7 +163,7 @@ function setBit(words: Int32Array, level: number, index: number): void {
 /** Clears a bit at `level`, and the summary bits above that became wrong; true if the bit was set. */
 function clearBit(words: Int32Array, level: number, index: number): boolean {
   const bit = 1 << (index & 31);
-  const before = Atomics.and(words, FIRST[level]! + (index >>> SHIFT), ~bit);
+  const before = and(words, FIRST[level]! + (index >>> SHIFT), ~bit);
   if ((before & bit) === 0) return false;
   if (before === bit) clearSummary(words, level + 1, index >>> SHIFT);
   return true;
@@ -172,9 +173,9 @@ function clearBit(words: Int32Array, level: number, index: number): boolean {
 function clearSummary(words: Int32Array, level: number, index: number): void {
   for (let at = index; level < LEVELS; level++, at >>>= SHIFT) {
     const bit = 1 << (at & 31);
-    const before = Atomics.and(words, FIRST[level]! + (at >>> SHIFT), ~bit);
+    const before = and(words, FIRST[level]! + (at >>> SHIFT), ~bit);
     // Only now, after the summary is gone: was the word filled meanwhile?
-    if (Atomics.load(words, FIRST[level - 1]! + at) !== 0) {
+    if (load(words, FIRST[level - 1]! + at) !== 0) {
       setBit(words, level, at);
       return;
     }
@@ -205,7 +206,7 @@ function search(words: Int32Array): number {
     let index = 0;
     let level: number = LEVELS - 1;
     for (; level >= 0; level--) {
-      const word = Atomics.load(words, FIRST[level]! + index);
+      const word = load(words, FIRST[level]! + index);
       if (word === 0) break;
       index = (index << SHIFT) | (31 - Math.clz32(word & -word));
     }

@@ -1,4 +1,5 @@
 import { CapacityExceeded } from '../errors.js';
+import { load, shareMemory, store } from './atomic.js';
 import { PAGE_BYTES, PAGE_SHIFT } from './layout.js';
 
 /** What another thread needs to see the same region; structured-cloneable. */
@@ -41,10 +42,12 @@ export class Region {
   }
 
   static from(handle: RegionHandle): Region {
+    shareMemory();
     return new Region(handle);
   }
 
   handle(): RegionHandle {
+    shareMemory();
     return { name: this.name, buffer: this.buffer, dirty: this.dirty.buffer };
   }
 
@@ -69,18 +72,17 @@ export class Region {
   /** Marks the page of int32 `index` after it was written. */
   mark(index: number): void {
     const page = index >> (PAGE_SHIFT - 2);
-    if (Atomics.load(this.dirty, page) === 0) Atomics.store(this.dirty, page, 1);
+    if (load(this.dirty, page) === 0) store(this.dirty, page, 1);
   }
 
   /** Marks every page that bytes [from, to) touch. */
   markBytes(from: number, to: number): void {
-    for (let page = from >> PAGE_SHIFT; page <= (to - 1) >> PAGE_SHIFT; page++)
-      Atomics.store(this.dirty, page, 1);
+    for (let page = from >> PAGE_SHIFT; page <= (to - 1) >> PAGE_SHIFT; page++) store(this.dirty, page, 1);
   }
 
   /** Stores an int32 for other threads to see, and marks its page. */
   set(index: number, value: number): void {
-    Atomics.store(this.ints, index, value);
+    store(this.ints, index, value);
     this.mark(index);
   }
 
@@ -91,10 +93,10 @@ export class Region {
   put(index: number, value: number): void {
     this.ints[index] = value;
     const page = index >> (PAGE_SHIFT - 2);
-    if (this.dirty[page] === 0) Atomics.store(this.dirty, page, 1);
+    if (this.dirty[page] === 0) store(this.dirty, page, 1);
   }
 
   get(index: number): number {
-    return Atomics.load(this.ints, index);
+    return load(this.ints, index);
   }
 }

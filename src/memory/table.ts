@@ -1,5 +1,6 @@
 import { StateUnavailable } from '../errors.js';
 import { OUTCOMES, type Outcome, type Row, TaskStatus } from '../task.js';
+import { add, compareExchange, load, notify, sub, wait } from './atomic.js';
 import {
   ATTEMPT_MAX,
   attemptOf,
@@ -37,6 +38,16 @@ export interface TableHandle {
   readonly dependents: ListsHandle;
   readonly details: ListsHandle;
   readonly ready: ReadyHandle;
+}
+
+interface Parts {
+  readonly control: Int32Array<SharedArrayBuffer>;
+  readonly columns: Readonly<Record<ColumnName, Region>>;
+  readonly names: NameTable;
+  readonly dependencies: RowLists;
+  readonly dependents: RowLists;
+  readonly details: RowLists;
+  readonly ready: ReadySet;
 }
 
 /** The statuses, counted. */
@@ -85,15 +96,15 @@ export class TaskTable {
   private seenStructure: number;
   private seenRows = 0;
 
-  private constructor(handle: TableHandle) {
-    this.control = new Int32Array(handle.control);
-    this.columns = makeColumns((name) => Region.from(handle.columns[name]));
-    this.names = NameTable.from(handle.names);
-    this.dependencies = RowLists.from(handle.dependencies);
-    this.dependents = RowLists.from(handle.dependents);
-    this.details = RowLists.from(handle.details);
-    this.ready = ReadySet.from(this.control, handle.ready);
-    this.seenStructure = Atomics.load(this.control, Control.Structure);
+  private constructor(parts: Parts) {
+    this.control = parts.control;
+    this.columns = parts.columns;
+    this.names = parts.names;
+    this.dependencies = parts.dependencies;
+    this.dependents = parts.dependents;
+    this.details = parts.details;
+    this.ready = parts.ready;
+    this.seenStructure = load(this.control, Control.Structure);
   }
 
   static create(): TaskTable {
@@ -101,13 +112,13 @@ export class TaskTable {
     control[Control.Magic] = LAYOUT_MAGIC;
     control[Control.Version] = LAYOUT_VERSION;
     return new TaskTable({
-      control: control.buffer,
-      columns: makeColumns((name) => Region.create(`tasks.${name}`, MAX_ROWS * 4).handle()),
-      names: NameTable.create('tasks.names', MAX_ROWS).handle(),
-      dependencies: RowLists.create('tasks.dependencies', MAX_ROWS, MAX_LIST_WORDS).handle(),
-      dependents: RowLists.create('tasks.dependents', MAX_ROWS, MAX_LIST_WORDS).handle(),
-      details: RowLists.create('tasks.details', MAX_ROWS, MAX_LIST_WORDS).handle(),
-      ready: ReadySet.create(control, MAX_ROWS).handle(),
+      control,
+      columns: makeColumns((name) => Region.create(`tasks.${name}`, MAX_ROWS * 4)),
+      names: NameTable.create('tasks.names', MAX_ROWS),
+      dependencies: RowLists.create('tasks.dependencies', MAX_ROWS, MAX_LIST_WORDS),
+      dependents: RowLists.create('tasks.dependents', MAX_ROWS, MAX_LIST_WORDS),
+      details: RowLists.create('tasks.details', MAX_ROWS, MAX_LIST_WORDS),
+      ready: ReadySet.create(control, MAX_ROWS),
     });
   }
 
@@ -119,7 +130,15 @@ export class TaskTable {
         'This handle was not made by the same version of millrace; share the state again.',
       );
     }
-    return new TaskTable(handle);
+    return new TaskTable({
+      control,
+      columns: makeColumns((name) => Region.from(handle.columns[name])),
+      names: NameTable.from(handle.names),
+      dependencies: RowLists.from(handle.dependencies),
+      dependents: RowLists.from(handle.dependents),
+      details: RowLists.from(handle.details),
+      ready: ReadySet.from(control, handle.ready),
+    });
   }
 
   handle(): TableHandle {
@@ -136,12 +155,12 @@ export class TaskTable {
 
   /** Rows ever used, vacant ones included. */
   get rowCount(): number {
-    return Atomics.load(this.control, Control.RowCount);
+    return load(this.control, Control.RowCount);
   }
 
   /** Makes the views of an attached thread cover what the owner has added. */
   renew(): void {
-    const structure = Atomics.load(this.control, Control.Structure);
+    const structure = load(this.control, Control.Structure);
     if (structure === this.seenStructure) return;
     this.renewViews();
     this.seenStructure = structure;
@@ -165,7 +184,7 @@ export class TaskTable {
   }
 
   status(row: Row): TaskStatus {
-    return statusOf(Atomics.load(this.columns.status.ints, row));
+    return statusOf(load(this.columns.status.ints, row));
   }
 
   /** True for a row that holds a task or once did; then the views of this thread cover it. */
@@ -186,22 +205,22 @@ export class TaskTable {
 
   /** Number of dependencies that are not Completed. */
   pending(row: Row): number {
-    return Atomics.load(this.columns.pending.ints, row);
+    return load(this.columns.pending.ints, row);
   }
 
   isReady(row: number): boolean {
     return (
-      (Atomics.load(this.columns.status.ints, row) & (STATUS_MASK | VACANT_BIT)) === TaskStatus.Pending &&
-      Atomics.load(this.columns.pending.ints, row) === 0
+      (load(this.columns.status.ints, row) & (STATUS_MASK | VACANT_BIT)) === TaskStatus.Pending &&
+      load(this.columns.pending.ints, row) === 0
     );
   }
 
   /** O(1); exact as soon as the transitions under way in other threads have returned. */
   counts(): StatusCounts {
-    const inProgress = Atomics.load(this.control, Control.InProgress);
-    const completed = Atomics.load(this.control, Control.Completed);
-    const failed = Atomics.load(this.control, Control.Failed);
-    const total = Atomics.load(this.control, Control.LiveCount);
+    const inProgress = load(this.control, Control.InProgress);
+    const completed = load(this.control, Control.Completed);
+    const failed = load(this.control, Control.Failed);
+    const total = load(this.control, Control.LiveCount);
     return {
       total,
       pending: Math.max(0, total - inProgress - completed - failed),
@@ -234,7 +253,7 @@ export class TaskTable {
     }
     this.columns.status.mark(row);
     if (from === to) return true;
-    if (to !== TaskStatus.Pending) Atomics.add(this.control, COUNTER[to], 1);
+    if (to !== TaskStatus.Pending) add(this.control, COUNTER[to], 1);
     if (to === TaskStatus.Completed) this.releaseDependents(row);
     if (to === TaskStatus.Pending) this.offer(row);
     if (from !== TaskStatus.Pending) this.leave(from);
@@ -245,10 +264,10 @@ export class TaskTable {
     const words = this.columns.status.ints;
     const mustBeReady = from === TaskStatus.Pending && to !== from && restored === undefined;
     // A plain load is a guess that the swap proves; it costs a tenth of an atomic one.
-    let word = mustBeReady ? Atomics.load(words, row) : words[row]!;
+    let word = mustBeReady ? load(words, row) : words[row]!;
     for (;;) {
       if ((word & (STATUS_MASK | VACANT_BIT)) !== from) {
-        const now = Atomics.load(words, row);
+        const now = load(words, row);
         if ((now & (STATUS_MASK | VACANT_BIT)) !== from) return false;
         word = now;
       }
@@ -256,7 +275,7 @@ export class TaskTable {
       if (mustBeReady && this.pending(row) !== 0) return false;
       const attempt = restored ?? nextAttempt(attemptOf(word), to, outcome);
       const next = packStatus(to, outcome, attempt, versionOf(word) + 1);
-      const found = Atomics.compareExchange(words, row, word, next);
+      const found = compareExchange(words, row, word, next);
       if (found === word) return true;
       word = found;
     }
@@ -264,7 +283,7 @@ export class TaskTable {
 
   /** The last task in progress to end wakes parked threads: nothing may be left to wait for. */
   private leave(from: TaskStatus): void {
-    const before = Atomics.sub(this.control, COUNTER[from], 1);
+    const before = sub(this.control, COUNTER[from], 1);
     if (from === TaskStatus.InProgress && before === 1) this.wake();
   }
 
@@ -300,9 +319,9 @@ export class TaskTable {
 
   /** Wakes threads that wait for work. */
   wake(): void {
-    if (Atomics.load(this.control, Control.Parked) === 0) return;
-    Atomics.add(this.control, Control.WakeSequence, 1);
-    Atomics.notify(this.control, Control.WakeSequence);
+    if (load(this.control, Control.Parked) === 0) return;
+    add(this.control, Control.WakeSequence, 1);
+    notify(this.control, Control.WakeSequence);
   }
 
   /**
@@ -311,13 +330,13 @@ export class TaskTable {
    * @param isOver the caller's own reason not to wait
    */
   park(timeout: number, isOver?: () => boolean): void {
-    Atomics.add(this.control, Control.Parked, 1);
-    const seen = Atomics.load(this.control, Control.WakeSequence);
+    add(this.control, Control.Parked, 1);
+    const seen = load(this.control, Control.WakeSequence);
     // The last look comes after `Parked` was raised: who makes a task ready after it sees us and notifies.
     if (this.ready.isEmpty && isOver?.() !== true) {
-      Atomics.wait(this.control, Control.WakeSequence, seen, timeout);
+      wait(this.control, Control.WakeSequence, seen, timeout);
     }
-    Atomics.sub(this.control, Control.Parked, 1);
+    sub(this.control, Control.Parked, 1);
   }
 
   /** Puts a row into the ready set if it is ready. */
@@ -335,17 +354,17 @@ export class TaskTable {
    * one who hid it wakes it again.
    */
   private wakeForRest(): void {
-    if (Atomics.load(this.control, Control.Parked) !== 0 && !this.ready.isEmpty) this.wake();
+    if (load(this.control, Control.Parked) !== 0 && !this.ready.isEmpty) this.wake();
   }
 
   /** One dependency more that is not Completed. */
   hold(row: number): void {
-    Atomics.add(this.columns.pending.ints, row, 1);
+    add(this.columns.pending.ints, row, 1);
   }
 
   /** One such dependency less: who takes the last one away makes the row ready. */
   letGo(row: number): void {
-    if (Atomics.sub(this.columns.pending.ints, row, 1) === 1) this.announce(row);
+    if (sub(this.columns.pending.ints, row, 1) === 1) this.announce(row);
   }
 
   private releaseDependents(row: Row): void {

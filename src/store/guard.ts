@@ -1,5 +1,5 @@
 import { statfsSync, statSync } from 'node:fs';
-import { StateUnavailable } from '../errors.js';
+import { CommitFailed, StateUnavailable } from '../errors.js';
 import type { DirectoryLock } from './lock.js';
 import type { StatePaths } from './paths.js';
 
@@ -21,7 +21,7 @@ export class Guard {
     this.identities = this.identify();
   }
 
-  /** @param bytes what will be written @throws StateUnavailable */
+  /** @param bytes what will be written @throws StateUnavailable, or CommitFailed if the disk is full */
   check(bytes: number): void {
     const { directory, store } = this.paths;
     const now = this.identify();
@@ -33,7 +33,7 @@ export class Guard {
     const { bavail, bsize } = statfsSync(store);
     // Twice: LMDB writes changed pages to new places, and a page of ours takes more than its bytes.
     if (bavail * bsize >= RESERVE_BYTES + 2 * bytes) return;
-    throw new StateUnavailable(`The disk of ${directory} is full; nothing more is written.`);
+    throw new CommitFailed(directory, 'the disk is full');
   }
 
   private identify(): string[] {

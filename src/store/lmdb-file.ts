@@ -27,7 +27,14 @@ export interface Meta {
  */
 const HEAD = 24;
 const PAGE = { number: 0, transaction: 8, flags: 18, lower: 20 } as const;
-const META = { magic: HEAD, version: HEAD + 4, free: HEAD + 24, main: HEAD + 72, last: HEAD + 120, transaction: HEAD + 128 };
+const META = {
+  magic: HEAD,
+  version: HEAD + 4,
+  free: HEAD + 24,
+  main: HEAD + 72,
+  last: HEAD + 120,
+  transaction: HEAD + 128,
+};
 const DB = { pad: 0, depth: 6, entries: 32, root: 40 } as const;
 const NODE_HEAD = 8;
 const OVERFLOW_REF = 24;
@@ -103,7 +110,8 @@ export class PageReader {
     const flags = bytes.readUInt16LE(at + 4);
     const data = at + NODE_HEAD + bytes.readUInt16LE(at + 6);
     if (flags !== 0 && flags !== BIG_DATA) throw new Damage('an entry is of an unknown kind');
-    if (data + (flags === BIG_DATA ? OVERFLOW_REF : size) > bytes.length) throw new Damage('an entry is too long');
+    if (data + (flags === BIG_DATA ? OVERFLOW_REF : size) > bytes.length)
+      throw new Damage('an entry is too long');
     if (flags !== BIG_DATA) {
       if (free !== undefined) collectFree(bytes.subarray(data, data + size), free);
       return;
@@ -125,7 +133,8 @@ export class PageReader {
   }
 
   private use(meta: Meta, page: number, count: number): void {
-    if (page < FIRST_PAGE || page + count - 1 > meta.lastPage) throw new Damage('a page number is out of range');
+    if (page < FIRST_PAGE || page + count - 1 > meta.lastPage)
+      throw new Damage('a page number is out of range');
     for (let at = page; at < page + count; at++) {
       if (this.used[at] === 1) throw new Damage('a page is used twice');
       this.used[at] = 1;
@@ -141,7 +150,8 @@ export function readMeta(reader: PageReader, index: 0 | 1): Meta {
   }
   if (bytes.readUInt32LE(META.version) !== FORMAT) throw new Damage('store/data.mdb has another format');
   const pageSize = bytes.readUInt32LE(META.free + DB.pad);
-  if (pageSize < 512 || pageSize > 65536 || (pageSize & (pageSize - 1)) !== 0) throw new Damage('its page size is wrong');
+  if (pageSize < 512 || pageSize > 65536 || (pageSize & (pageSize - 1)) !== 0)
+    throw new Damage('its page size is wrong');
   if (index === 0 && pageSize !== reader.pageSize) {
     reader.pageSize = pageSize;
     return readMeta(reader, 0);
@@ -164,13 +174,15 @@ function nodeOffsets(bytes: Buffer, page: number, meta: Meta): number[] {
   if (readPage(bytes, PAGE.number) !== page || (flags !== Flag.Branch && flags !== Flag.Leaf)) {
     throw new Damage('a page is not in its place');
   }
-  if (bytes.readBigUInt64LE(PAGE.transaction) > meta.transaction) throw new Damage('a page is from the future');
+  if (bytes.readBigUInt64LE(PAGE.transaction) > meta.transaction)
+    throw new Damage('a page is from the future');
   const lower = bytes.readUInt16LE(PAGE.lower);
   if (lower % 2 !== 0 || HEAD + lower > bytes.length) throw new Damage('a page has too many entries');
   const offsets: number[] = [];
   for (let at = HEAD; at < HEAD + lower; at += 2) {
     const node = HEAD + bytes.readUInt16LE(at);
-    if (node < HEAD + lower || node + NODE_HEAD > bytes.length) throw new Damage('an entry lies outside of its page');
+    if (node < HEAD + lower || node + NODE_HEAD > bytes.length)
+      throw new Damage('an entry lies outside of its page');
     if (node + NODE_HEAD + bytes.readUInt16LE(node + 6) > bytes.length) throw new Damage('a key is too long');
     offsets.push(node);
   }

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { RootDatabase } from 'lmdb' with { 'resolution-mode': 'require' };
+import type * as LmdbModule from 'lmdb';
 import { StateCorrupt, StateTooNew } from '../errors.js';
 import type { Database, Key, KeyPrefix, Writer } from './database.js';
 import { HEAD_BYTES, SCHEMA_VERSION, seal, unseal } from './envelope.js';
@@ -25,8 +25,7 @@ const SETTINGS = {
 
 /** lmdb's type for a key that it doesn't change either. */
 type LmdbKey = (string | number)[];
-type Lmdb = RootDatabase<Buffer, LmdbKey>;
-type LmdbModule = typeof import('lmdb', { with: { 'resolution-mode': 'require' } });
+type Lmdb = LmdbModule.RootDatabase<Buffer, LmdbKey>;
 
 const SCHEMA_KEY = ['schema'];
 /** Sorts after everything that stands in a key. */
@@ -63,7 +62,7 @@ export class LmdbDatabase implements Database {
    */
   static open(paths: StatePaths, readOnly: boolean): LmdbDatabase {
     // By require: as an ES module the package takes 44 ms to load, as CommonJS 27 ms.
-    const { open } = createRequire(import.meta.url)('lmdb') as LmdbModule;
+    const { open } = createRequire(import.meta.url)('lmdb') as typeof LmdbModule;
     const lmdb = open<Buffer, LmdbKey>({ ...SETTINGS, path: paths.store, readOnly });
     try {
       return new LmdbDatabase(paths.directory, lmdb, hasSchema(paths.directory, lmdb));

@@ -12,7 +12,12 @@ interface Holder extends ProcessIdentity {
 }
 
 /** A file is written whole, so one that says nothing was lost in a crash of the machine: its holder has ended. */
-const UNREADABLE: Holder = { ...thisProcess(), boot: 'unknown', since: new Date(0).toISOString(), id: 'unreadable' };
+const UNREADABLE: Holder = {
+  ...thisProcess(),
+  boot: 'unknown',
+  since: new Date(0).toISOString(),
+  id: 'unreadable',
+};
 
 /**
  * The lock of a state directory: one writing process, by a file that names it.

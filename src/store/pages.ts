@@ -69,7 +69,8 @@ export class Pages {
       const count = pageCount(used);
       for (let page = 0; page < count; page++) {
         const payload = database.get(pageKey(region.name, page));
-        if (payload === undefined) throw new StateCorrupt(directory, `page ${page} of ${region.name} is missing`);
+        if (payload === undefined)
+          throw new StateCorrupt(directory, `page ${page} of ${region.name} is missing`);
         region.bytes.set(payload, page * PAGE_BYTES);
         // What `create` wrote before is not a change.
         Atomics.store(region.dirty, page, 0);

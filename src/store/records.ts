@@ -1,11 +1,10 @@
 import { createRequire } from 'node:module';
+import type * as Msgpackr from 'msgpackr';
 import type { Database, Key, KeyPrefix, Writer } from './database.js';
 import { compareKeys, hasPrefix, nameOf } from './memory.js';
 
 // By require: lmdb has loaded the same copy of it.
-const { pack, unpack } = createRequire(import.meta.url)('msgpackr') as typeof import('msgpackr', {
-  with: { 'resolution-mode': 'require' },
-});
+const { pack, unpack } = createRequire(import.meta.url)('msgpackr') as typeof Msgpackr;
 
 /** Bytes of a packed value, for an estimate. */
 const ROUGH_BYTES = 4096;
@@ -54,7 +53,8 @@ export class Records {
   /** The keys that begin with `prefix`, in order. */
   keys(prefix: KeyPrefix): Key[] {
     const known = new Map(this.database.keys(prefix).map((key) => [nameOf(key), key]));
-    for (const [name, { key }] of [...this.taken, ...this.waiting]) if (hasPrefix(key, prefix)) known.set(name, key);
+    for (const [name, { key }] of [...this.taken, ...this.waiting])
+      if (hasPrefix(key, prefix)) known.set(name, key);
     return [...known.values()].sort(compareKeys);
   }
 

@@ -109,8 +109,7 @@ export class Store<Control> {
     } catch (error) {
       this.pages.failed();
       this.records.failed();
-      this.failure =
-        error instanceof MillraceError ? error : new CommitFailed(this.parts.directory, error);
+      this.failure = error instanceof MillraceError ? error : new CommitFailed(this.parts.directory, error);
       throw this.failure;
     }
   }

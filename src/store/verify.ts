@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { PAGE_BYTES } from '../memory/layout.js';
 import type { Database, Key } from './database.js';
@@ -44,7 +43,9 @@ export function verifyDatabase(database: Database): VerifyReport {
  * Verifies a store in a process of its own, because LMDB may crash on a damaged one.
  * @returns what is wrong, or undefined
  */
-export function verifyInChild(paths: StatePaths): Promise<string | undefined> {
+export async function verifyInChild(paths: StatePaths): Promise<string | undefined> {
+  // Loaded here, because hardly any opening needs it.
+  const { execFile } = await import('node:child_process');
   const script = fileURLToPath(new URL('./verify-process.js', import.meta.url));
   return new Promise((resolve) => {
     const options = { timeout: CHILD_TIMEOUT, env: { ...process.env, NODE_OPTIONS: '' } };

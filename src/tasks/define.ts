@@ -11,6 +11,7 @@ import { type Csr, reverse } from '../graph/csr.js';
 import { cycleAmong } from '../graph/cycle.js';
 import { keepPositionsDense } from '../graph/positions.js';
 import { topology } from '../graph/topology.js';
+import { add, load, store } from '../memory/atomic.js';
 import { Control, STATUS_MASK, VACANT_BIT } from '../memory/layout.js';
 import type { TaskTable } from '../memory/table.js';
 import { MAX_ID_BYTES, type Row, type TaskDefinition, type TaskId, TaskStatus } from '../task.js';
@@ -35,7 +36,7 @@ export function defineTasks(table: TaskTable, rows: Rows, definitions: readonly 
   let named = 0;
   try {
     for (; named < taken.length; named++) nameTask(table, definitions[named]!, taken[named]!);
-    const base = Atomics.load(table.control, Control.NextPosition);
+    const base = load(table.control, Control.NextPosition);
     // Provisional positions: they tell the batch's rows from all others, and which node a row is.
     taken.forEach((row, node) => {
       table.columns.position.ints[row] = base + node;
@@ -51,7 +52,7 @@ export function defineTasks(table: TaskTable, rows: Rows, definitions: readonly 
     order.forEach((node, index) => {
       table.columns.position.put(taken[node]!, base + index);
     });
-    Atomics.store(table.control, Control.NextPosition, base + order.length);
+    store(table.control, Control.NextPosition, base + order.length);
     link(table, taken, edges.toRows);
   } catch (error) {
     for (let node = 0; node < named; node++) table.names.remove(taken[node]!);
@@ -195,7 +196,7 @@ function publish(
     table.columns.priority.put(taken[node]!, definitions[node]!.priority ?? 0);
     rows.makeLive(taken[node]!);
   }
-  Atomics.add(table.control, Control.LiveCount, taken.length);
-  Atomics.add(table.control, Control.Structure, 1);
+  add(table.control, Control.LiveCount, taken.length);
+  add(table.control, Control.Structure, 1);
   for (const row of taken) table.offer(row);
 }

@@ -1,6 +1,7 @@
 import { remainingPaths } from '../graph/longest-path.js';
 import { rowsByPosition } from '../graph/positions.js';
 import { rankDescending } from '../graph/ranking.js';
+import { store } from '../memory/atomic.js';
 import { Control } from '../memory/layout.js';
 import type { TaskTable } from '../memory/table.js';
 import { TaskStatus } from '../task.js';
@@ -20,11 +21,11 @@ export function derive(table: TaskTable): void {
     counts[status]!++;
     if (status !== TaskStatus.Completed) addToDependents(table, row);
   }
-  Atomics.store(table.control, Control.InProgress, counts[TaskStatus.InProgress]!);
-  Atomics.store(table.control, Control.Completed, counts[TaskStatus.Completed]!);
-  Atomics.store(table.control, Control.Failed, counts[TaskStatus.Failed]!);
+  store(table.control, Control.InProgress, counts[TaskStatus.InProgress]!);
+  store(table.control, Control.Completed, counts[TaskStatus.Completed]!);
+  store(table.control, Control.Failed, counts[TaskStatus.Failed]!);
   const total = counts.reduce((sum, count) => sum + count);
-  Atomics.store(table.control, Control.LiveCount, total);
+  store(table.control, Control.LiveCount, total);
   table.ready.refill(table.rowCount, (row) => table.isReady(row));
   table.wake();
 }

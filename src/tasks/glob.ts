@@ -1,4 +1,14 @@
-import picomatch from 'picomatch';
+import { createRequire } from 'node:module';
+
+type Picomatch = typeof import('picomatch');
+
+let loaded: Picomatch | undefined;
+
+/** The library, loaded at the first call: it takes longer to load than a run without work takes in all. */
+export function picomatch(...args: Parameters<Picomatch>): ReturnType<Picomatch> {
+  loaded ??= createRequire(import.meta.url)('picomatch') as Picomatch;
+  return loaded(...args);
+}
 
 /** A test for ids by glob: `*` stops at `/`, `**` does not. */
 export function idMatcher(glob: string): (id: string) => boolean {

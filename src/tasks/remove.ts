@@ -1,4 +1,5 @@
 import { IllegalTransition, TaskNeeded } from '../errors.js';
+import { add, sub } from '../memory/atomic.js';
 import { Control, packStatus, VACANT_BIT, versionOf } from '../memory/layout.js';
 import type { TaskTable } from '../memory/table.js';
 import { type Row, TaskStatus } from '../task.js';
@@ -24,7 +25,7 @@ export function removeTasks(table: TaskTable, rows: Rows, removed: ReadonlySet<R
   for (const row of needed) table.dependents.removeWhere(row, (dependent) => removed.has(dependent as Row));
   for (const row of removed) vacate(table, row);
   rows.giveBack(Int32Array.from(removed));
-  Atomics.add(table.control, Control.Structure, 1);
+  add(table.control, Control.Structure, 1);
 }
 
 /** @throws IllegalTransition */
@@ -40,7 +41,7 @@ export function vacate(table: TaskTable, row: Row): void {
   if (status !== TaskStatus.Pending) table.transition(row, status, TaskStatus.Pending, 0);
   const word = table.columns.status.get(row);
   table.columns.status.set(row, packStatus(0, 0, 0, versionOf(word) + 1) | VACANT_BIT);
-  Atomics.sub(table.control, Control.LiveCount, 1);
+  sub(table.control, Control.LiveCount, 1);
   table.names.remove(row);
   table.dependencies.clear(row);
   table.dependents.clear(row);

@@ -1,4 +1,5 @@
 import { CapacityExceeded } from '../errors.js';
+import { store } from '../memory/atomic.js';
 import { Control, packStatus, VACANT_BIT, versionOf } from '../memory/layout.js';
 import { MAX_ROWS, type TaskTable } from '../memory/table.js';
 import { TaskStatus } from '../task.js';
@@ -51,6 +52,6 @@ export class Rows {
     // Last: an attached thread whose view of the statuses covers a row relies on all other columns covering it.
     status.ensure(to * 4);
     for (let row = from; row < to; row++) status.put(row, VACANT_BIT);
-    Atomics.store(table.control, Control.RowCount, to);
+    store(table.control, Control.RowCount, to);
   }
 }

@@ -1,4 +1,5 @@
 import { packLists, reverse } from '../graph/csr.js';
+import { add, store } from '../memory/atomic.js';
 import { Control } from '../memory/layout.js';
 import type { RowLists } from '../memory/lists.js';
 import { TaskTable } from '../memory/table.js';
@@ -54,10 +55,10 @@ export function replaceTasks(
     changed++;
     reset(table, to);
   }
-  Atomics.store(table.control, Control.NextPosition, wanted.control[Control.NextPosition]!);
+  store(table.control, Control.NextPosition, wanted.control[Control.NextPosition]!);
   if (removed + changed + fresh.length > 0) rebuildDependents(table);
   derive(table);
-  Atomics.add(table.control, Control.Structure, 1);
+  add(table.control, Control.Structure, 1);
   return { added: fresh.length, changed, removed };
 }
 

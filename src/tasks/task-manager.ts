@@ -1,4 +1,5 @@
 import { InvalidArgument, StateUnavailable, UnknownTask } from '../errors.js';
+import { load } from '../memory/atomic.js';
 import { Control } from '../memory/layout.js';
 import type { StatusCounts, TaskTable } from '../memory/table.js';
 import type { Row, TaskDefinition, TaskId, TaskState, TaskStatus } from '../task.js';
@@ -204,7 +205,7 @@ export class TaskManager {
   prioritize(): void {
     this.owned();
     prioritize(this.table);
-    const structure = Atomics.load(this.table.control, Control.Structure);
+    const structure = load(this.table.control, Control.Structure);
     this.ranked = { structure, tasks: this.table.rowCount };
   }
 

@@ -58,7 +58,7 @@ describe('describeReason', () => {
       describeReason({ kind: 'output-added', path: 'a\n', count: 3 }),
       'new output: "a\\n" and 2 more',
     );
-    assert.equal(describeReason({ kind: 'never-ran' }), 'never ran before');
+    assert.equal(describeReason({ kind: 'never-ran' }), 'no success on record');
   });
 });
 

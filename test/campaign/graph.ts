@@ -7,7 +7,13 @@ const MAX_TASKS = 200;
 const REACH = 40;
 
 /** What a task's command does beside its work. */
-export const BEHAVIOURS = ['plain', 'sleeps', 'sleeps-in-own-group', 'leaves-child', 'leaves-quiet-child'] as const;
+export const BEHAVIOURS = [
+  'plain',
+  'sleeps',
+  'sleeps-in-own-group',
+  'leaves-child',
+  'leaves-quiet-child',
+] as const;
 
 /** A task that hashes what it reads into its output. Tasks are known by their place in the graph. */
 export interface CampaignTask {
@@ -83,7 +89,9 @@ export function expectedOutputs({ tasks, sources }: Graph): Map<string, string> 
       ...[...task.sources, ...task.discovered].map((source) => sourceContent(sources[source]!)),
       ...task.inputs.map((input) => outputs.get(tasks[input]!.id)!),
     ];
-    const content = `${createHash('sha256').update(`${headOf(task)}\n${read.join('')}`).digest('hex')}  -\n`;
+    const content = `${createHash('sha256')
+      .update(`${headOf(task)}\n${read.join('')}`)
+      .digest('hex')}  -\n`;
     outputs.set(task.id, content);
     if (task.extra !== undefined) outputs.set(task.extra, content);
   }
@@ -108,7 +116,7 @@ function randomTask(
   const some = (most: number, from: number, to: number): number[] =>
     to <= from ? [] : distinct(most, () => from + Math.floor(random() * (to - from)), random);
   const from = Math.max(0, index - REACH);
-  const inputs = some(3, from, index);
+  const inputs = random() < 0.85 ? some(3, from, index) : [];
   const orderOnly = withOrderOnly && random() < 0.2 ? some(1, from, index) : [];
   return {
     id: `out/t${index}.txt`,

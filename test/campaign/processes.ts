@@ -13,7 +13,10 @@ export interface Leftovers {
 }
 
 /** Waits until no process has the variable in its environment, at most so many milliseconds. Needs /proc. */
-export async function waitUntilGone(mark: Readonly<Record<string, string>>, atMost: number): Promise<Leftovers> {
+export async function waitUntilGone(
+  mark: Readonly<Record<string, string>>,
+  atMost: number,
+): Promise<Leftovers> {
   const start = performance.now();
   for (;;) {
     const pids = marked(mark);

@@ -1,6 +1,13 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type CampaignTask, expectedOutputs, type Graph, headOf, type Source, sourceContent } from './graph.js';
+import {
+  type CampaignTask,
+  expectedOutputs,
+  type Graph,
+  headOf,
+  type Source,
+  sourceContent,
+} from './graph.js';
 
 /** The manifests that a project may have. */
 export const FORMATS = ['millrace.json', 'build.ninja'] as const;
@@ -52,7 +59,9 @@ export class Project {
   /** The outputs that are not what a build from nothing would make. */
   wrongOutputs(): string[] {
     const expected = [...expectedOutputs(this.graph)];
-    return expected.filter(([path, content]) => readOutput(join(this.directory, path)) !== content).map(([path]) => path);
+    return expected
+      .filter(([path, content]) => readOutput(join(this.directory, path)) !== content)
+      .map(([path]) => path);
   }
 
   private native(): string {

@@ -80,7 +80,7 @@ describe('millrace run', () => {
     const { stdout, exitCode } = await workspace.millrace('-n');
     assert.equal(
       stdout,
-      'copy: never ran before\ncount: "copy" runs\nmillrace: 2 tasks would run, 0 fresh\n',
+      'copy: no success on record\ncount: "copy" runs\nmillrace: 2 tasks would run, 0 fresh\n',
     );
     assert.equal(exitCode, 0);
     assert.ok(!existsSync(workspace.path('out.txt')));

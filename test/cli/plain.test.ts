@@ -146,7 +146,7 @@ describe('a run in a pipe', () => {
         })
         .end({ run: 0, total: 10, fresh: 8 }),
     );
-    assert.equal(stdout, 'a: never ran before\nlink: "a" runs\nmillrace: 2 tasks would run, 8 fresh\n');
+    assert.equal(stdout, 'a: no success on record\nlink: "a" runs\nmillrace: 2 tasks would run, 8 fresh\n');
   });
 
   test('counts what ran before the number of tasks was known', async () => {

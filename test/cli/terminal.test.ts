@@ -115,7 +115,7 @@ describe('the live line', () => {
       .end({ total: 1, executed: 1 });
     for (const [verbose, expected] of [
       [false, 'millrace: 1 ran in 4.2 s\n'],
-      [true, 'starting a: never ran before\n[1/1] a (1.0 s)\nmillrace: 1 ran in 4.2 s\n'],
+      [true, 'starting a: no success on record\n[1/1] a (1.0 s)\nmillrace: 1 ran in 4.2 s\n'],
     ] as const) {
       const stage = new Stage(verbose);
       await stage.play(recording);

@@ -70,7 +70,7 @@ describe('a task runs again', { concurrency: 2 }, () => {
     assert.deepEqual(await project.build(), new Map([['copy', { kind: 'command-changed' }]]));
     project.writeTasks({ copy: { ...task, command: 'cat in > out', description: 'Copy', priority: 3 } });
     assert.deepEqual(await project.build(), new Map());
-    project.writeTasks({ copy: { ...task, command: 'cat in > out', cwd: './.' , env: { A: '1' } } });
+    project.writeTasks({ copy: { ...task, command: 'cat in > out', cwd: './.', env: { A: '1' } } });
     assert.deepEqual(await project.build(), new Map([['copy', { kind: 'command-changed' }]]));
   });
 
@@ -147,13 +147,36 @@ describe('a task runs again', { concurrency: 2 }, () => {
     assert.deepEqual(await project.build(), new Map());
   });
 
+  test('if a file is gone from the folder that is its output', async (t) => {
+    const project = new Project(t);
+    project.writeTasks({
+      make: { command: 'mkdir -p site/sub; echo a > site/sub/a; echo b > site/b', outputs: ['site'] },
+      pack: { command: 'cat site/b site/sub/a > pack', deps: ['make'], outputs: ['pack'] },
+    });
+    await project.build();
+    assert.deepEqual(await project.build(), new Map());
+    project.delete('site/sub');
+    const reason = { kind: 'output-missing', path: 'site/sub/a', count: 1 };
+    assert.deepEqual(await project.build(), new Map([['make', reason]]));
+    project.write('site/b', 'edited');
+    assert.deepEqual([...(await project.build()).keys()], ['make']);
+    assert.equal(project.read('pack'), 'b\na\n');
+    project.delete('site');
+    project.write('site', 'a file');
+    const result = await project.millrace(['run']);
+    assert.equal(result.exitCode, 1);
+  });
+
   test('if it declares an input or an output more', async (t) => {
     const project = new Project(t, { a: 'a', b: 'b' });
     const command = 'touch one two';
     project.writeTasks({ make: { command, inputs: ['a'], outputs: ['one'] } });
     await project.build();
     project.writeTasks({ make: { command, inputs: ['a', 'b'], outputs: ['one'] } });
-    assert.deepEqual(await project.build(), new Map([['make', { kind: 'input-added', path: 'b', count: 1 }]]));
+    assert.deepEqual(
+      await project.build(),
+      new Map([['make', { kind: 'input-added', path: 'b', count: 1 }]]),
+    );
     project.writeTasks({ make: { command, inputs: ['a', 'b'], outputs: ['one', 'two'] } });
     assert.equal((await project.build()).size, 1);
     assert.deepEqual(await project.build(), new Map());
@@ -205,7 +228,7 @@ describe('a task runs again', { concurrency: 2 }, () => {
     const project = chain(t);
     await project.build();
     const { atime, mtime } = statSync(project.path('in'));
-    project.write('in', 'FIRST\nsecond\n');
+    project.write('in', 'first\nSECOND\n');
     utimesSync(project.path('in'), atime, mtime);
     assert.deepEqual([...(await project.build()).keys()], ['middle']);
   });

@@ -86,7 +86,9 @@ export class Invocation {
     return new Promise((done, fail) => {
       const deadline = setTimeout(() => {
         this.child.kill('SIGKILL');
-        fail(new Error(`millrace did not end.\n${Buffer.concat(this.stdout)}\n${Buffer.concat(this.stderr)}`));
+        fail(
+          new Error(`millrace did not end.\n${Buffer.concat(this.stdout)}\n${Buffer.concat(this.stderr)}`),
+        );
       }, DEADLINE_MS);
       this.child.on('error', fail);
       this.child.on('close', (exitCode, signal) => {
@@ -201,6 +203,7 @@ export class Project {
   async build(args: readonly string[] = [], options: Options = {}): Promise<Map<string, Reason>> {
     const result = await this.millrace(['run', '--json', ...args], options);
     assert.equal(result.exitCode, 0, explain(result));
+    assert.equal(result.stderr, '');
     return started(result);
   }
 
@@ -229,7 +232,14 @@ export class Project {
   private describe(path: string): object {
     const { mode, size, mtimeMs, ctimeMs, ino } = lstatSync(this.path(path));
     const isFile = lstatSync(this.path(path)).isFile();
-    return { mode, size, mtimeMs, ctimeMs, ino, ...(isFile && { bytes: readFileSync(this.path(path), 'latin1') }) };
+    return {
+      mode,
+      size,
+      mtimeMs,
+      ctimeMs,
+      ino,
+      ...(isFile && { bytes: readFileSync(this.path(path), 'latin1') }),
+    };
   }
 
   private isMarked(pid: string): boolean {

@@ -54,7 +54,13 @@ test('100,000 tasks reopen', async (t) => {
     for (let index = 0; index < 1000; index++) state.tasks.complete(state.tasks.claim()!);
   });
   await withState(directory, (state) => {
-    assert.deepEqual(state.tasks.counts(), { total: 100_000, pending: 99_000, inProgress: 0, completed: 1000, failed: 0 });
+    assert.deepEqual(state.tasks.counts(), {
+      total: 100_000,
+      pending: 99_000,
+      inProgress: 0,
+      completed: 1000,
+      failed: 0,
+    });
     for (let index = 0; index < 100_000; index += 997) {
       const unique = [...new Set(definitions[index]!.dependencies)];
       assert.deepEqual(state.graph.dependenciesOf(`task-${index}`), unique);
@@ -173,7 +179,10 @@ test('several states are independent, and "await using" closes', async (t) => {
   for (const [index, id] of ['first', 'second'].entries()) {
     assert.equal(existsSync(statePaths(directories[index]!).lock), false);
     await withState(directories[index]!, (state) => {
-      assert.deepEqual(Array.from(state.tasks.list(), (task) => task.id), [id]);
+      assert.deepEqual(
+        Array.from(state.tasks.list(), (task) => task.id),
+        [id],
+      );
     });
   }
 });
@@ -191,7 +200,9 @@ test('a thread attaches and what it does is kept', async (t) => {
         parentPort.postMessage(graph.dependenciesOf('b'));
       });`;
     const worker = new Worker(source, { eval: true, workerData: state.share() });
-    const said = await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
+    const said = await new Promise((resolve, reject) =>
+      worker.once('message', resolve).once('error', reject),
+    );
     assert.deepEqual(said, ['a']);
     assert.throws(() => attachState(state.share()).tasks.define({ id: 'c' }), { code: 'STATE_UNAVAILABLE' });
   });

@@ -10,6 +10,7 @@ import type { Writer } from '../../src/store/database.js';
 import { MemoryDatabase } from '../../src/store/memory.js';
 import { statePaths } from '../../src/store/paths.js';
 import { Store } from '../../src/store/store.js';
+import { chooseSeed, randomFrom } from '../engine/lane-support.js';
 import { runCode, stateDirectory, withState } from './support.js';
 
 class FailingDatabase extends MemoryDatabase {
@@ -53,7 +54,10 @@ test('only what changed is written, and pages no longer in use are removed', asy
   region.set(0, 1);
   region.set(PAGE_BYTES / 4, 9);
   await store.commit();
-  assert.deepEqual(database.keys(['page']), [['page', 'r', 0], ['page', 'r', 1]]);
+  assert.deepEqual(database.keys(['page']), [
+    ['page', 'r', 0],
+    ['page', 'r', 1],
+  ]);
   const copy = Region.create('r', 10 * PAGE_BYTES);
   assert.equal(openStore(database, copy, () => used).load([copy]), 'control');
   assert.deepEqual([copy.get(0), copy.get(PAGE_BYTES / 4), copy.get(PAGE_BYTES / 4 + 1)], [1, 9, 0]);
@@ -171,22 +175,22 @@ async function checkCompleted(state: BuildState, acknowledged: number): Promise<
 }
 
 test('killed at any moment, all that was acknowledged is there and nothing is torn', async (t) => {
+  const random = randomFrom(chooseSeed(t));
   const directory = await stateDirectory(t);
   const code = `
     const { writeSync } = await import('node:fs');
     const state = await openState(directory);
-    let round = state.tasks.counts().total / 500;
-    setTimeout(() => process.kill(process.pid, 'SIGKILL'), 20 + Math.random() * 60);
-    for (;; round++) {
+    const first = state.tasks.counts().total / 500;
+    for (let round = first; ; round++) {
       state.tasks.define(Array.from({ length: 500 }, (_, index) => ({ id: round + '/' + index, command: 'c'.repeat(index) })));
       await state.commit();
       writeSync(1, round + '\\n');
+      if (round === first) setTimeout(() => process.kill(process.pid, 'SIGKILL'), delay);
     }`;
-  let acknowledged = -1;
   for (let round = 0; round < 8; round++) {
-    const { signal, stdout, stderr } = await runCode(directory, code);
+    const { signal, stdout, stderr } = await runCode(directory, `const delay = ${random() * 50};${code}`);
     assert.equal(signal, 'SIGKILL', stderr);
-    acknowledged = Number(stdout.trim().split("\n").pop() || acknowledged);
+    const acknowledged = Number(stdout.trim().split('\n').pop());
     const state = await openState(directory);
     const { total } = state.tasks.counts();
     assert.equal(total % 500, 0);

@@ -21,22 +21,52 @@ test('runs and attempts are kept, in order, also before they are committed', asy
   for (let round = 1; round <= 12; round++) {
     const run = state.history.beginRun({ targets: [`t${round}`], jobs: 2, arguments: ['run', '-j2'] });
     assert.equal(run, round);
-    state.history.addAttempt({ task: 'a', start: 1, duration: round, outcome: 'executed', exitCode: 0, reason });
+    state.history.addAttempt({
+      task: 'a',
+      start: 1,
+      duration: round,
+      outcome: 'executed',
+      exitCode: 0,
+      reason,
+    });
     if (round % 3 === 0) await state.commit();
-    state.history.addAttempt({ task: 'b', start: 2, duration: 9, outcome: 'failed', exitCode: 1, signal: 'SIGTERM' });
-    state.history.addAttempt({ task: 'a', start: 3, duration: round + 0.5, outcome: 'failed', reason: 'again' });
+    state.history.addAttempt({
+      task: 'b',
+      start: 2,
+      duration: 9,
+      outcome: 'failed',
+      exitCode: 1,
+      signal: 'SIGTERM',
+    });
+    state.history.addAttempt({
+      task: 'a',
+      start: 3,
+      duration: round + 0.5,
+      outcome: 'failed',
+      reason: 'again',
+    });
     state.history.endRun(run, END);
   }
   for (let look = 0; look < 2; look++) {
     const { history } = state;
-    assert.deepEqual(history.runs().map(({ run }) => run), [12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1]);
-    assert.deepEqual(history.runs({ limit: 2, before: 10 }).map(({ run }) => run), [9, 8]);
+    assert.deepEqual(
+      history.runs().map(({ run }) => run),
+      [12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1],
+    );
+    assert.deepEqual(
+      history.runs({ limit: 2, before: 10 }).map(({ run }) => run),
+      [9, 8],
+    );
     const [newest] = history.runs({ limit: 1 });
     assert.deepEqual([newest?.targets, newest?.arguments, newest?.jobs], [['t12'], ['run', '-j2'], 2]);
     assert.deepEqual([newest?.result, newest?.end], ['failed', END]);
     assert.deepEqual(
       [...history.attempts({ run: 3 })].map(({ task, duration }) => [task, duration]),
-      [['a', 3], ['b', 9], ['a', 3.5]],
+      [
+        ['a', 3],
+        ['b', 9],
+        ['a', 3.5],
+      ],
     );
     const [last, first] = [...history.attempts({ task: 'a' })];
     assert.deepEqual([last?.run, last?.duration, last?.reason], [12, 12.5, 'again']);
@@ -65,7 +95,10 @@ test('a run whose process ended is interrupted', async (t) => {
     assert.equal(history.runs()[0]?.result, 'interrupted');
     assert.equal([...history.attempts({ run: 1 })].length, 1);
     const second = history.beginRun({ targets: [], jobs: 1 });
-    assert.deepEqual(history.runs().map(({ result }) => result), ['running', 'interrupted']);
+    assert.deepEqual(
+      history.runs().map(({ result }) => result),
+      ['running', 'interrupted'],
+    );
     assert.throws(() => history.beginRun({ targets: [], jobs: 1 }), { code: 'STATE_UNAVAILABLE' });
     assert.throws(() => history.endRun(1, END), { code: 'STATE_UNAVAILABLE' });
     history.endRun(second, END);

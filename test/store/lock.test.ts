@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { openState, StateLocked } from '../../src/index.js';
 import { statePaths } from '../../src/store/paths.js';
 import { thisProcess } from '../../src/store/process.js';
+import { temporaryFolder } from '../engine/lane-support.js';
 import { runCode, stateDirectory, withState } from './support.js';
 
 /** A lock as a process that is not ours would have left it. */
@@ -48,7 +49,10 @@ test('the lock of a process that has ended is taken over', async (t) => {
 test('a lock that cannot be judged from here is respected', async (t) => {
   const directory = await stateDirectory(t);
   await withState(directory, () => {});
-  for (const changes of [{ host: 'elsewhere', pid: 2 ** 22 + 1 }, { namespace: 'pid:[1]', pid: 2 ** 22 + 1 }]) {
+  for (const changes of [
+    { host: 'elsewhere', pid: 2 ** 22 + 1 },
+    { namespace: 'pid:[1]', pid: 2 ** 22 + 1 },
+  ]) {
     leaveLock(directory, changes);
     await assert.rejects(openState(directory), { code: 'STATE_LOCKED' });
   }
@@ -58,24 +62,28 @@ test('of processes that race for a stale lock exactly one gets it', async (t) =>
   const directory = await stateDirectory(t);
   await withState(directory, () => {});
   const { lock } = statePaths(directory);
+  const meeting = await temporaryFolder(t);
   const module = new URL('../../src/store/lock.js', import.meta.url).href;
+  // All start at once, and who has the lock keeps it until the others have tried.
   const code = `const { DirectoryLock } = await import(${JSON.stringify(module)});
-    const start = Number(process.env.START_AT);
-    while (Date.now() < start);
+    const { readdirSync, writeFileSync } = await import('node:fs');
+    const meet = (place, count) => {
+      const folder = ${JSON.stringify(meeting)};
+      writeFileSync(folder + '/' + round + place + process.pid, '');
+      while (readdirSync(folder).filter((name) => name.startsWith(round + place)).length < count);
+    };
+    meet('start', 4);
     try {
       const held = DirectoryLock.acquire(${JSON.stringify(lock)}, directory);
-      console.log('held');
-      // Longer than the others need to try.
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400);
+      meet('end', 4);
       console.log(held.isHeld() ? 'kept' : 'lost');
       held.release();
-    } catch (error) { console.log(error.code); }`;
-  for (let round = 0; round < 3; round++) {
+    } catch (error) { meet('end', 1); console.log(error.code); }`;
+  for (const round of ['a', 'b', 'c']) {
     leaveLock(directory, { pid: 2 ** 22 + 1, id: `stale-${round}` });
-    const shell = `START_AT=${Date.now() + 400} exec "$@"`;
-    const ended = await Promise.all(Array.from({ length: 4 }, () => runCode(directory, code, shell)));
-    const said = ended.map(({ stdout, stderr }) => stdout + stderr).sort();
-    assert.deepEqual(said, ['STATE_LOCKED\n', 'STATE_LOCKED\n', 'STATE_LOCKED\n', 'held\nkept\n']);
+    const racers = Array.from({ length: 4 }, () => runCode(directory, `const round = '${round}';${code}`));
+    const said = (await Promise.all(racers)).map(({ stdout, stderr }) => stdout + stderr);
+    assert.deepEqual(said.sort(), ['STATE_LOCKED\n', 'STATE_LOCKED\n', 'STATE_LOCKED\n', 'kept\n']);
     assert.deepEqual(readdirSync(directory), ['store']);
   }
 });

@@ -12,7 +12,10 @@ export async function stateDirectory(t: TestContext): Promise<string> {
   return join(await temporaryFolder(t), '.millrace');
 }
 
-export async function withState<T>(directory: string, body: (state: BuildState) => T | Promise<T>): Promise<T> {
+export async function withState<T>(
+  directory: string,
+  body: (state: BuildState) => T | Promise<T>,
+): Promise<T> {
   const state = await openState(directory);
   try {
     return await body(state);

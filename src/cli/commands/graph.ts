@@ -23,7 +23,7 @@ export async function graph(
   try {
     return await withProject(use, async (project) => {
       if (options.cycle) printCycle(undefined, options, context);
-      else print(nodesOf(project, targets), options, context);
+      else print(await nodesOf(project, targets), options, context);
       return ExitCode.Ok;
     });
   } catch (error) {
@@ -46,12 +46,11 @@ function printCycle(cycle: readonly TaskId[] | undefined, options: GraphOptions,
 }
 
 /** The targets and what they need, dependencies first; without a target all tasks. O(tasks + edges) for each target. */
-function nodesOf(project: Project, targets: readonly string[]): Node[] {
+async function nodesOf(project: Project, targets: readonly string[]): Promise<Node[]> {
   const { graph } = project.state;
+  const ids = await project.resolveTargets(targets);
   const wanted = new Set(
-    project
-      .resolveTargets(targets)
-      .flatMap((target) => [target, ...graph.dependenciesOf(target, { transitive: true })]),
+    ids.flatMap((target) => [target, ...graph.dependenciesOf(target, { transitive: true })]),
   );
   const order = targets.length > 0 ? graph.order().filter((id) => wanted.has(id)) : graph.order();
   return order.map((id) => ({ id, dependencies: graph.dependenciesOf(id) }));

@@ -14,7 +14,8 @@ export async function run(
 ): Promise<number> {
   using renderer = await createRenderer(options, context);
   const onWarning = (message: string): void => renderer.warning(message);
-  return await withProject({ options, mode: 'write', onWarning }, async (project) => {
+  const mode = options.dryRun === true ? 'read' : 'write';
+  return await withProject({ options, mode, onWarning }, async (project) => {
     // Paths relative to the working directory are looked up much faster than absolute ones.
     process.chdir(project.manifest.root);
     using interruption = new Interruption(context.stdout, {

@@ -40,7 +40,7 @@ export async function status(
 ): Promise<number> {
   const use = { options, mode: 'read', onWarning: warnOn(context.stderr) } as const;
   return await withProject(use, async (project) => {
-    if (tasks.length > 0) printTasks(project.state, project.resolveTargets(tasks), options, context);
+    if (tasks.length > 0) printTasks(project.state, await project.resolveTargets(tasks), options, context);
     else printOverview(overviewOf(project), options, context);
     return ExitCode.Ok;
   });

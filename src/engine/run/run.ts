@@ -1,5 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type StaleVerdict, type TaskChecker, TaskFlag, type Verdict } from '../../artifacts/index.js';
+import {
+  type Reason,
+  type StaleVerdict,
+  type TaskChecker,
+  TaskFlag,
+  type Verdict,
+} from '../../artifacts/index.js';
 import { MillraceError } from '../../errors.js';
 import type { TaskTable } from '../../memory/table.js';
 import { type BuildState, partsOf } from '../../state.js';
@@ -7,9 +13,8 @@ import { type Outcome, type Row, TaskStatus } from '../../task.js';
 import { type TaskDetails, unpackDetails } from '../../tasks/details.js';
 import { block, complete, fail, release, retry } from '../../tasks/lifecycle.js';
 import type { RunSummary } from '../events.js';
-import type { LanePool } from '../lane/index.js';
+import { LanePool } from '../lane/index.js';
 import type { EngineOptions, RunOptions } from '../options.js';
-import { type Assessment, settle } from './assess.js';
 import { type AttemptEnd, attempt } from './attempt.js';
 import { commandText, type KnownFolders } from './command.js';
 import { Committer } from './committer.js';
@@ -26,14 +31,14 @@ export interface RunContext {
   readonly engine: EngineOptions;
   readonly options: RunOptions;
   readonly jobs: number;
-  readonly lanes: LanePool;
   readonly emitter: Emitter;
   readonly checker: TaskChecker;
   readonly selection: Selection;
   readonly isForced: (row: Row) => boolean;
-  /** The number of the run in the history. */
-  readonly run: number;
 }
+
+/** What came of the tasks that were not fresh at the beginning. */
+export type WorkSummary = Pick<RunSummary, 'result' | 'executed' | 'fresh' | 'failed' | 'blocked'>;
 
 /**
  * One run: the main loop of the engine.
@@ -51,6 +56,7 @@ export class Run {
   readonly #table: TaskTable;
   readonly #gate: Gate;
   readonly #committer: Committer;
+  readonly #lanes: LanePool;
   readonly #knownFolders: KnownFolders = new Set();
   /** Definitions of tasks that were claimed or are waiting for a pool. */
   readonly #details = new Map<Row, TaskDetails>();
@@ -73,14 +79,19 @@ export class Run {
       (row) => this.#detailsOf(row).pool,
     );
     this.#committer = new Committer(context.state, context.emitter, () => this.#stop());
+    const { outputLimit, graceMs, environment } = context.engine;
+    this.#lanes = new LanePool({
+      size: context.jobs,
+      ...(environment === undefined ? {} : { env: environment as NodeJS.ProcessEnv }),
+      ...(outputLimit === undefined ? {} : { outputLimit }),
+      ...(graceMs === undefined ? {} : { graceMs }),
+    });
   }
 
-  /** @throws what the state's commit throws, after all commands have ended */
-  async execute(assessment: Assessment): Promise<Omit<RunSummary, 'duration'>> {
+  /** Runs until nothing is left to do. @throws what the state's commit throws, after all commands have ended */
+  async execute(): Promise<WorkSummary> {
     const { signal } = this.#context.options;
-    this.#counts.fresh = assessment.fresh;
-    settle(this.#table, this.#context.selection, assessment);
-    if (assessment.stale.length > 0) this.#context.state.tasks.prioritize();
+    this.#context.state.tasks.prioritize();
     const stop = () => this.#stop();
     signal?.addEventListener('abort', stop);
     if (signal?.aborted) this.#stop();
@@ -90,9 +101,19 @@ export class Run {
       signal?.removeEventListener('abort', stop);
       this.#gate.open();
     }
-    const summary = this.#summary(assessment);
+    const summary = this.#summary();
     await this.#committer.finish();
     return summary;
+  }
+
+  /** Ends the lanes. */
+  close(): Promise<void> {
+    return this.#lanes.close();
+  }
+
+  /** Kills all commands at once, without waiting. */
+  kill(): void {
+    this.#lanes.killAll();
   }
 
   async #loop(): Promise<void> {
@@ -147,7 +168,7 @@ export class Run {
       return;
     }
     const details = this.#detailsOf(row);
-    const { engine, options, lanes, checker, emitter } = this.#context;
+    const { engine, options, checker, emitter } = this.#context;
     const terminal = options.terminal === true;
     emitter.emit({
       type: 'task-started',
@@ -157,10 +178,11 @@ export class Run {
       reason,
       console: terminal && details.pool === CONSOLE,
       expected: this.#table.duration(row),
+      command: commandText(details.command),
     });
     this.#running++;
     const work = { row, details, verdict, root: engine.root, terminal, signal: options.signal };
-    attempt(work, lanes, checker, this.#knownFolders).then(
+    attempt(work, this.#lanes, checker, this.#knownFolders).then(
       (end) => {
         this.#running--;
         this.#finish(row, end, reason);
@@ -185,7 +207,7 @@ export class Run {
   }
 
   /** The attempt is over: the one place where its end is told, recorded and acted upon. */
-  #finish(row: Row, end: AttemptEnd, reason?: StaleVerdict['reason']): void {
+  #finish(row: Row, end: AttemptEnd, reason?: Reason): void {
     const { attempt: count } = this.#table.read(row)!;
     const mayRetry = end.outcome === 'failed' || end.outcome === 'timed-out';
     const retrying = mayRetry && !this.#stopped && count <= (this.#detailsOf(row).retries ?? 0);
@@ -195,8 +217,10 @@ export class Run {
     this.#details.delete(row);
     this.#gate.leave(row);
     if (end.outcome === 'executed') this.#counts.executed++;
+    else this.#context.checker.forgetGlobs();
     if (!mayRetry || retrying) return;
     this.#counts.failed++;
+    if (reason !== undefined && !isChange(reason)) this.#forget(row);
     this.#blockDependents(row);
     const { keepGoing = 1 } = this.#context.options;
     if (keepGoing > 0 && this.#counts.failed >= keepGoing) this.#stop();
@@ -239,7 +263,7 @@ export class Run {
     }
   }
 
-  #remember(row: Row, { result, outcome, duration }: AttemptEnd, reason?: StaleVerdict['reason']): void {
+  #remember(row: Row, { result, outcome, duration }: AttemptEnd, reason?: Reason): void {
     this.#context.state.history.addAttempt({
       task: this.#table.names.nameOf(row),
       start: result?.start ?? Date.now(),
@@ -250,6 +274,11 @@ export class Run {
       ...(reason === undefined ? {} : { reason }),
     });
     this.#committer.touch();
+  }
+
+  /** What has now failed under the circumstances of its last success is not fresh by that. */
+  #forget(row: Row): void {
+    partsOf(this.#context.state).artifacts.records.clear(row);
   }
 
   /** What needs a failed task stays Pending, and says so. O(tasks above it and their edges). */
@@ -284,22 +313,18 @@ export class Run {
     this.#wake();
   }
 
-  #summary({ fresh, stale }: Assessment): Omit<RunSummary, 'duration'> {
+  #summary(): WorkSummary {
     const { taskFiles } = partsOf(this.#context.state).artifacts;
     const blocked = [...this.#blocked].filter((row) => taskFiles.has(row, TaskFlag.Command)).length;
-    const total = fresh + stale.length;
-    const { executed, failed } = this.#counts;
-    const cancelled = total - executed - failed - blocked - this.#counts.fresh;
     const aborted = this.#context.options.signal?.aborted === true;
-    return {
-      run: this.#context.run,
-      result: aborted ? 'cancelled' : failed > 0 ? 'failed' : 'succeeded',
-      total,
-      ...this.#counts,
-      blocked,
-      cancelled,
-    };
+    const result = aborted ? 'cancelled' : this.#counts.failed > 0 ? 'failed' : 'succeeded';
+    return { result, ...this.#counts, blocked };
   }
+}
+
+/** True if the task failed under other circumstances than those on record: should they come back, so does the success. */
+function isChange({ kind }: Reason): boolean {
+  return kind.startsWith('input-') || kind === 'command-changed' || kind === 'environment-changed';
 }
 
 /** The end of an attempt that never began. */

@@ -1,5 +1,5 @@
 import { ManifestError, quote } from '../../errors.js';
-import type { Source } from '../ninja/source.js';
+import type { Source } from '../source.js';
 
 /** The deepest that tables and lists may be nested. */
 export const MAX_DEPTH = 64;

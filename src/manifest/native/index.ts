@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { Files, type ReadFile } from '../files.js';
 import type { Manifest } from '../manifest.js';
-import { Files, type ReadFile } from '../ninja/files.js';
-import type { Source } from '../ninja/source.js';
+import type { Source } from '../source.js';
 import { type Document, errorIn, START } from './document.js';
 import { expand } from './expand.js';
 import { readJson } from './json.js';

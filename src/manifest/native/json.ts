@@ -1,5 +1,5 @@
 import { type ObjectNode, parse, type ValueNode } from '@humanwhocodes/momoa';
-import { errorAt, type Source } from '../ninja/source.js';
+import { errorAt, type Source } from '../source.js';
 import { type Document, errorIn, MAX_DEPTH, type Spot, shown, TOO_DEEP } from './document.js';
 
 /** The most keys and list entries: the parser that knows positions takes some 700 bytes for each. */

@@ -16,8 +16,8 @@ const REASONS: Record<Context, string | undefined> = {
 };
 
 /** Where quotes stop to mean what they mean elsewhere. `${NAME}` is harmless, also as a template writes it: `${{NAME}}`. */
-const OPAQUE_PLAIN = /`|<<|\(\(|\$\[|\$'|\$\{(?!\w+\}|\{\w+\}\})/y;
-const OPAQUE_DOUBLE = /`|\$\(|\$\[|\$\{(?!\w+\}|\{\w+\}\})/y;
+const OPAQUE_PLAIN = /[<($]\\\n|`|<<|\(\(|\$\[|\$'|\$\{(?!\w+\}|\{\w+\}\})/y;
+const OPAQUE_DOUBLE = /\$\\\n|`|\$\(|\$\[|\$\{(?!\w+\}|\{\w+\}\})/y;
 
 /**
  * Why a quoted word can't be put at places of a shell command, for each of them; undefined where it can.
@@ -55,7 +55,8 @@ function nextContext(command: string, at: number, context: Context): Context {
       if (isAt(OPAQUE_PLAIN, command, at)) return 'opaque';
       if (char === "'") return 'single';
       if (char === '"') return 'double';
-      return char === '#' && /[\s;&|()]/.test(command[at - 1] ?? ' ') ? 'comment' : 'plain';
+      if (char !== '#' || !/[ \t\n;&|()<>]/.test(command[at - 1] ?? ' ')) return 'plain';
+      return command[at - 2] === '\\' ? 'opaque' : 'comment';
     case 'single':
       return char === "'" ? 'plain' : 'single';
     case 'double':

@@ -1,5 +1,5 @@
 import { type AST, ParseError, parseTOML } from 'toml-eslint-parser';
-import type { Source } from '../ninja/source.js';
+import type { Source } from '../source.js';
 import {
   childOf,
   type Document,

@@ -1,10 +1,10 @@
 import { quote } from '../../errors.js';
 import { didYouMean } from '../hint.js';
+import { errorAt, type Place, showPlace } from '../source.js';
 import { CHECKED_VARIABLES, type Edge, EdgeVariables, PathVariables, variablePlace } from './edge.js';
 import type { Lexer } from './lexer.js';
 import { NO_EDGE, type Node, type PathTable } from './paths.js';
 import { PHONY, type Rule, type Scope } from './scope.js';
-import { errorAt, type Place, showPlace } from './source.js';
 import { CONSOLE, type Statements } from './statements.js';
 import { evaluate, type Template, type Variables } from './template.js';
 

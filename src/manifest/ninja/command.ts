@@ -1,7 +1,7 @@
 import { quote } from '../../errors.js';
 import type { TaskDefinition } from '../../task.js';
+import { errorAt } from '../source.js';
 import { type Edge, EdgeVariables, variablePlace } from './edge.js';
-import { errorAt } from './source.js';
 import { CONSOLE, type Statements } from './statements.js';
 
 /** How a task runs: what its rule and variables say, beyond its files. */

@@ -1,6 +1,6 @@
+import { errorAt, type Place } from '../source.js';
 import type { Node, PathTable } from './paths.js';
 import { PHONY, type Rule, type Scope } from './scope.js';
-import { errorAt, type Place } from './source.js';
 import { evaluate, type Template, type Variables } from './template.js';
 
 /** A build statement. Its index in the list of all edges is its number in every other structure. */

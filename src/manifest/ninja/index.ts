@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
+import { Files, type ReadFile } from '../files.js';
 import type { Manifest } from '../manifest.js';
-import { Files, type ReadFile } from './files.js';
 import { Parser } from './parser.js';
 import { Scope } from './scope.js';
 import { Statements } from './statements.js';
 import { Tasks } from './tasks.js';
 
-export type { ReadFile } from './files.js';
+export type { ReadFile } from '../files.js';
 export { canonicalise } from './paths.js';
 
 /**

@@ -1,5 +1,5 @@
 import { type ManifestError, quote } from '../../errors.js';
-import { errorAt, type Place, type Source } from './source.js';
+import { errorAt, type Place, type Source } from '../source.js';
 import { type Template, TemplateBuilder } from './template.js';
 
 /** What begins a statement. */

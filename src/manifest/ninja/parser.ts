@@ -1,12 +1,12 @@
 import { resolve } from 'node:path';
 import { quote } from '../../errors.js';
+import type { Files } from '../files.js';
 import { didYouMean } from '../hint.js';
+import { errorAt, type Place } from '../source.js';
 import { readBuild } from './build-statement.js';
-import type { Files } from './files.js';
 import { describe, KEYWORDS, Lexer, type Token } from './lexer.js';
 import { readRule } from './rule-statement.js';
 import { Scope } from './scope.js';
-import { errorAt, type Place } from './source.js';
 import { CONSOLE, type Statements } from './statements.js';
 import { evaluate } from './template.js';
 

@@ -1,8 +1,8 @@
 import { quote } from '../../errors.js';
 import { didYouMean } from '../hint.js';
+import { errorAt } from '../source.js';
 import type { Lexer } from './lexer.js';
 import { type Binding, RULE_VARIABLES, type Scope } from './scope.js';
-import { errorAt } from './source.js';
 
 /** Reads one `rule` statement, whose keyword was read, and adds the rule to the scope. */
 export function readRule(lexer: Lexer, scope: Scope): void {

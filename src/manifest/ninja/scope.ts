@@ -1,4 +1,4 @@
-import type { Place } from './source.js';
+import type { Place } from '../source.js';
 import type { Template, Variables } from './template.js';
 
 /** A variable of a rule; evaluated for each edge anew. */

@@ -1,6 +1,6 @@
+import type { Place } from '../source.js';
 import type { Edge } from './edge.js';
 import { PathTable } from './paths.js';
-import type { Place } from './source.js';
 
 /** Runs one task at a time, with the terminal; every manifest has it. */
 export const CONSOLE = 'console';

@@ -1,12 +1,12 @@
 import { quote } from '../../errors.js';
 import { MAX_ID_BYTES, type TaskDefinition, type TaskId } from '../../task.js';
 import { didYouMean } from '../hint.js';
+import { errorAt } from '../source.js';
 import { toCommand } from './command.js';
 import { type Edge, isPhony } from './edge.js';
 import { Marks } from './marks.js';
 import { NO_EDGE, type Node } from './paths.js';
 import { RealInputs } from './real-inputs.js';
-import { errorAt } from './source.js';
 import type { DefaultTarget, Statements } from './statements.js';
 
 /** The edges of a manifest as tasks. An edge's task is named by its first output. */
@@ -15,8 +15,6 @@ export class Tasks {
   readonly #statements: Statements;
   readonly #ids: readonly TaskId[];
   readonly #realInputs: RealInputs;
-  /** By edge: whether another one depends on it. */
-  readonly #needed: Uint8Array;
   /** The edges that the edge at hand depends on. */
   readonly #dependencies: Marks;
 
@@ -26,7 +24,6 @@ export class Tasks {
     this.#statements = statements;
     this.#ids = edges.map((edge) => checkId(paths.path(edge.outputs[0]!), edge));
     this.#realInputs = new RealInputs(statements);
-    this.#needed = new Uint8Array(edges.length);
     this.#dependencies = new Marks(edges.length);
     edges.forEach((edge, number) => {
       if (isPhony(edge)) this.#addPhony(edge, number);
@@ -34,11 +31,12 @@ export class Tasks {
     });
   }
 
-  /** The targets of all `default` statements; without such a statement, the tasks that no other one depends on. */
+  /**
+   * The targets of all `default` statements; without such a statement none, which means all: as in ninja, where it means
+   * those that no other one depends on, and so all that these need.
+   */
   defaults(): TaskId[] {
-    const { defaults } = this.#statements;
-    if (defaults.length === 0) return this.#ids.filter((_, number) => this.#needed[number] === 0);
-    return [...new Set(defaults.map((target) => this.#targetId(target)))];
+    return [...new Set(this.#statements.defaults.map((target) => this.#targetId(target)))];
   }
 
   /** The task that makes a file. */
@@ -78,7 +76,6 @@ export class Tasks {
       const producer = paths.producers[node]!;
       if (producer === NO_EDGE || !this.#dependencies.add(producer)) continue;
       ids.push(this.#ids[producer]!);
-      this.#needed[producer] = 1;
     }
     return ids;
   }

@@ -1,4 +1,4 @@
-import { errorAt, type Place } from './source.js';
+import { errorAt, type Place } from '../source.js';
 
 /** The most that a value may grow to by its variables, in UTF-16 units. Keeps `a = $b$b`, `b = $c$c`, … in bounds. */
 const MAX_VALUE_LENGTH = 16 * 1024 * 1024;

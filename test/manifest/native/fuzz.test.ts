@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ManifestError } from '../../../src/errors.js';
 import { readNative } from '../../../src/manifest/native/index.js';
+import { random } from './support.js';
 
 const ROUNDS = 1500;
 
@@ -34,15 +35,6 @@ const JSON_TEXT = JSON.stringify(
   null,
   1,
 );
-
-/** A linear congruential generator: the same seed gives the same numbers. */
-function random(seed: number): (below: number) => number {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
-}
 
 const PIECES = [
   '"',

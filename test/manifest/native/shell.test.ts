@@ -1,8 +1,14 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are variables of the shell
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { assertRefused, readJson, task } from './support.js';
+import { ManifestError } from '../../../src/errors.js';
+import { assertRefused, random, readJson, task } from './support.js';
+
+const ROUNDS = 800;
 
 const NASTY = [
   '',
@@ -79,6 +85,8 @@ test('a placeholder where its value could not be quoted is refused', () => {
     ['p "$(p "{x}")"', /changes how the shell reads quotes/],
     ['p "${A:-"{x}"}"', /changes how the shell reads quotes/],
     ["p $'\\'{x}'", /changes how the shell reads quotes/],
+    ["p \\ #'\n{x}", /changes how the shell reads quotes/],
+    ['p $\\\n(({x}))', /changes how the shell reads quotes/],
   ];
   for (const [command, message] of cases) {
     assertRefused(() => readJson({ templates: { t: { command } } }), {
@@ -100,3 +108,70 @@ test('the command of a task without a template is never touched', () => {
   const command = ['{x}', '{{x}}', '}}'];
   assert.deepEqual(task(readJson({ tasks: { a: { command } } }), 'a').command, command);
 });
+
+const PIECES = [
+  '{x}',
+  ' {x} ',
+  ' p ',
+  "'",
+  '"',
+  '\\',
+  '\n',
+  ' ',
+  '#',
+  '$',
+  '(',
+  ')',
+  '{',
+  '}',
+  '<',
+  '`',
+  ';',
+  ' a',
+  ':-',
+  '[',
+  ']',
+];
+
+/** Each of them runs `touch mark`, if any of its characters means something to the shell. */
+const BREAKOUTS = [
+  '$(touch mark)',
+  '`touch mark`',
+  "';touch mark;'",
+  '";touch mark;"',
+  '\ntouch mark\n',
+  "\\';touch mark;#",
+];
+
+test('no value gets out of a command that is accepted, however odd its quotes are', (context) => {
+  const seed = Number(process.env.SEED ?? Date.now() % 2 ** 32);
+  context.diagnostic(`SEED=${seed}`);
+  const next = random(seed);
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-shell-'));
+  let accepted = 0;
+  for (let round = 0; round < ROUNDS; round++) {
+    const command = Array.from({ length: 2 + next(7) }, () => PIECES[next(PIECES.length)]!).join('');
+    const x = BREAKOUTS[next(BREAKOUTS.length)]!;
+    const filled = fill(`:${command}`, x);
+    if (filled === undefined || !filled.includes('touch')) continue;
+    accepted++;
+    spawnSync('/bin/sh', ['-c', filled], { cwd: directory, stdio: 'ignore' });
+    assert.ok(!existsSync(join(directory, 'mark')), `SEED=${seed} ${JSON.stringify({ command, x })}`);
+  }
+  rmSync(directory, { recursive: true });
+  assert.ok(accepted > 0 && accepted < ROUNDS, 'some are accepted and some are not');
+});
+
+/** The command with a value put in; undefined if it is refused. */
+function fill(command: string, x: string): string | undefined {
+  try {
+    const manifest = readJson({
+      templates: { t: { command } },
+      tasks: { a: { template: 't', with: { x } } },
+    });
+    return String(task(manifest, 'a').command);
+  } catch (error) {
+    assert.ok(error instanceof ManifestError, String(error));
+    return undefined;
+  }
+}

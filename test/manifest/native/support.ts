@@ -39,3 +39,12 @@ export function assertRefused(read: () => unknown, { at, message, hint }: Expect
     return true;
   });
 }
+
+/** A linear congruential generator: the same seed gives the same numbers. */
+export function random(seed: number): (below: number) => number {
+  let state = seed >>> 0;
+  return (below) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+}

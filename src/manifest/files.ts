@@ -1,5 +1,5 @@
 import { getSystemErrorMap } from 'node:util';
-import { ManifestError } from '../../errors.js';
+import { ManifestError } from '../errors.js';
 import { errorAt, MAX_MANIFEST_BYTES, type Place, Source } from './source.js';
 
 /** Gives the content of a file, by its absolute path, or throws. */

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { ManifestError } from '../../errors.js';
+import { ManifestError } from '../errors.js';
 
 /** The most that all files of one manifest may hold together, in bytes. */
 export const MAX_MANIFEST_BYTES = 256 * 1024 * 1024;
