@@ -45,7 +45,7 @@ async function measure(): Promise<BenchRow[]> {
     return { scanner, checker: new TaskChecker(context) };
   };
   const first = start();
-  const hashing = await timed(() => first.scanner.scan(first.checker.filesOf(rows)));
+  const hashing = await timed(() => first.scanner.scan(first.checker.filesOf(Int32Array.from(rows))));
   await delay(50);
   await first.scanner.settle();
   writeRecords(rows, artifacts, first.checker);
@@ -58,10 +58,10 @@ async function measure(): Promise<BenchRow[]> {
   };
   for (let round = 0; round < ROUNDS; round++) {
     const single = start(1);
-    const files = single.checker.filesOf(rows);
+    const files = single.checker.filesOf(Int32Array.from(rows));
     times.one.push(await timed(() => single.scanner.scan(files)));
     const { scanner, checker } = start();
-    times.list.push(await timed(() => void checker.filesOf(rows)));
+    times.list.push(await timed(() => void checker.filesOf(Int32Array.from(rows))));
     times.all.push(await timed(() => scanner.scan(files)));
     times.check.push(await timed(() => checkAll(rows, checker)));
     times.derive.push(await timed(() => void artifacts.taskFiles.refresh(table)));

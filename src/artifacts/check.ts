@@ -46,18 +46,16 @@ export class TaskChecker {
   }
 
   /** The file rows that checks of these tasks look at: declared and recorded ones. Sorted, without those scanned already. */
-  filesOf(tasks: Iterable<Row>): Int32Array {
-    const { files, records, taskFiles } = this.context.artifacts;
-    const list = [...tasks];
+  filesOf(tasks: Int32Array): Int32Array {
+    const { files, taskFiles } = this.context.artifacts;
+    const others = tasks.filter(
+      (task) => !taskFiles.has(task, TaskFlag.Literal),
+    ) as Iterable<number> as Row[];
     // First, as it gives rows to what globs find.
-    for (const task of list) this.resolver.inputsOf(task);
+    for (const task of others) this.resolver.inputsOf(task);
     const marks = new Uint8Array(files.rowCount);
-    for (const task of list) {
-      for (const file of this.resolver.inputsOf(task)) marks[file] = 1;
-      for (const file of taskFiles.outputs.view(task)) marks[file] = 1;
-      const pairs = records.pairsOf(task);
-      for (let at = 0; at < pairs.length; at += 2) marks[pairs[at]!] = 1;
-    }
+    for (const task of others) for (const file of this.resolver.inputsOf(task)) marks[file] = 1;
+    for (const task of tasks) this.markRecorded(task, marks);
     const rows = new Int32Array(marks.length);
     let count = 0;
     for (let file = 1; file < marks.length; file++) {
@@ -104,6 +102,20 @@ export class TaskChecker {
   /** To be called after a command failed, too: files may have come and gone. */
   forgetGlobs(): void {
     this.resolver.forget();
+  }
+
+  /** Marks what a task declares by plain paths, and the files of its record. In place: a view for each would cost more than all the rest. */
+  private markRecorded(task: number, marks: Uint8Array): void {
+    const { records, taskFiles } = this.context.artifacts;
+    for (const lists of [taskFiles.inputs, taskFiles.outputs]) {
+      const { ints } = lists.pool;
+      const start = lists.start(task);
+      const end = start + lists.count(task);
+      for (let at = start; at < end; at++) marks[ints[at]!] = 1;
+    }
+    const { words } = records;
+    const end = records.end(task);
+    for (let at = records.declaredStart(task); at < end; at += 2) marks[words[at]!] = 1;
   }
 
   private reasonOf(task: Row): Reason | undefined {

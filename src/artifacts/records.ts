@@ -71,11 +71,6 @@ export class TaskRecords {
     this.put(row, words);
   }
 
-  /** The record's files with their contents, in place: pairs, valid until the next write. */
-  pairsOf(row: number): Int32Array {
-    return this.lists.view(row).subarray(Field.Pairs);
-  }
-
   /** The files that the execution made. */
   outputsOf(row: number): Int32Array {
     if (!this.has(row)) return NOTHING;
@@ -97,6 +92,11 @@ export class TaskRecords {
   /** The index of the first pair; those of discovered inputs and of outputs follow. */
   declaredStart(row: number): number {
     return this.lists.start(row) + Field.Pairs;
+  }
+
+  /** Where the last pair ends; if there is no record, not above `declaredStart`. */
+  end(row: number): number {
+    return this.lists.start(row) + this.lists.count(row);
   }
 
   outputStart(row: number): number {

@@ -81,7 +81,7 @@ export class BuildEngine {
     const selection = select(table, rows);
     const scanner = new FileScanner(artifacts.files, artifacts.contents, { root: this.#scanRoot() });
     const checker = this.#checker(scanner);
-    await scanner.scan(checker.filesOf(selection.order as Iterable<number> as Iterable<Row>));
+    await scanner.scan(checker.filesOf(selection.order));
     const hasCommand = (row: Row) => artifacts.taskFiles.has(row, TaskFlag.Command);
     const assessment = assess({ table, selection, checker, hasCommand, isForced });
     const emitter = new Emitter(options.onEvent);

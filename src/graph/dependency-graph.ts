@@ -67,6 +67,7 @@ export class DependencyGraph {
     if (!table.dependencies.remove(row, on)) return false;
     table.dependents.remove(on, row);
     if (table.status(on) !== TaskStatus.Completed) table.letGo(row);
+    table.wake();
     add(table.control, Control.Structure, 1);
     return true;
   }

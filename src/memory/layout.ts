@@ -45,12 +45,11 @@ export const Control = {
   Structure: 4,
   /** The next topological position to give out. Owner. */
   NextPosition: 5,
-  /** Set by the owner to ask every attached thread to leave. */
-  Stop: 6,
   /** Which half of the ready set is in use (0 or 1). Owner. */
-  Generation: 7,
-  /** Exact numbers of rows by status (Pending follows from LiveCount). Any: added to after the winning compare-and-swap. */
-  InProgress: LINE,
+  Generation: 6,
+  /** Rows that are not Pending. Any: changed after the winning compare-and-swap, as the two that follow. */
+  Begun: LINE,
+  /** Exact numbers of rows; those InProgress are what is left of `Begun`. */
   Completed: 2 * LINE,
   Failed: 3 * LINE,
   /** Bumped, then notified, by any thread that made work ready while threads are parked. */

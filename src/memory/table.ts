@@ -27,8 +27,8 @@ const MAX_LIST_WORDS = 2 ** 29;
 const COLUMNS = ['status', 'pending', 'duration', 'priority', 'position'] as const;
 type ColumnName = (typeof COLUMNS)[number];
 
-/** Counter word by status; Pending is what is left of the live rows. */
-const COUNTER = [0, Control.InProgress, Control.Completed, Control.Failed] as const;
+/** Counter word by status; the others follow from `Begun`. */
+const COUNTER = [0, 0, Control.Completed, Control.Failed] as const;
 
 export interface TableHandle {
   readonly control: SharedArrayBuffer;
@@ -217,14 +217,14 @@ export class TaskTable {
 
   /** O(1); exact as soon as the transitions under way in other threads have returned. */
   counts(): StatusCounts {
-    const inProgress = load(this.control, Control.InProgress);
     const completed = load(this.control, Control.Completed);
     const failed = load(this.control, Control.Failed);
+    const begun = load(this.control, Control.Begun);
     const total = load(this.control, Control.LiveCount);
     return {
       total,
-      pending: Math.max(0, total - inProgress - completed - failed),
-      inProgress,
+      pending: Math.max(0, total - begun),
+      inProgress: Math.max(0, begun - completed - failed),
       completed,
       failed,
     };
@@ -253,10 +253,11 @@ export class TaskTable {
     }
     this.columns.status.mark(row);
     if (from === to) return true;
-    if (to !== TaskStatus.Pending) add(this.control, COUNTER[to], 1);
     if (to === TaskStatus.Completed) this.releaseDependents(row);
-    if (to === TaskStatus.Pending) this.offer(row);
-    if (from !== TaskStatus.Pending) this.leave(from);
+    if (to === TaskStatus.Pending && this.isReady(row)) this.ready.insert(row);
+    // Not before: while others may still become ready by it, a task counts as in progress.
+    this.count(from, to);
+    this.wakeParked();
     return true;
   }
 
@@ -281,10 +282,12 @@ export class TaskTable {
     }
   }
 
-  /** The last task in progress to end wakes parked threads: nothing may be left to wait for. */
-  private leave(from: TaskStatus): void {
-    const before = sub(this.control, COUNTER[from], 1);
-    if (from === TaskStatus.InProgress && before === 1) this.wake();
+  /** `Begun` goes up first and down first, and is read last: who counts may miss a task in progress, but sees none too many. */
+  private count(from: TaskStatus, to: TaskStatus): void {
+    if (from === TaskStatus.Pending) add(this.control, Control.Begun, 1);
+    if (to === TaskStatus.Pending) sub(this.control, Control.Begun, 1);
+    if (from >= TaskStatus.Completed) sub(this.control, COUNTER[from], 1);
+    if (to >= TaskStatus.Completed) add(this.control, COUNTER[to], 1);
   }
 
   /**
@@ -299,10 +302,7 @@ export class TaskTable {
       const row = taken as Row;
       if (row >= this.columns.status.ints.length) this.renewViews();
       if (accept !== undefined && !(this.isReady(row) && accept(row))) continue;
-      if (this.transition(row, TaskStatus.Pending, TaskStatus.InProgress, 0)) {
-        this.wakeForRest();
-        return row;
-      }
+      if (this.transition(row, TaskStatus.Pending, TaskStatus.InProgress, 0)) return row;
     }
   }
 
@@ -339,22 +339,21 @@ export class TaskTable {
     sub(this.control, Control.Parked, 1);
   }
 
+  /**
+   * Wakes threads that wait if they need not: a task is ready, or none is in progress any more. Called after every
+   * transition: while summaries of the ready set are put right, others may miss a bit that is there, and the one who
+   * hid it, a taker, comes here afterwards.
+   */
+  private wakeParked(): void {
+    if (load(this.control, Control.Parked) === 0) return;
+    if (!this.ready.isEmpty || this.counts().inProgress === 0) this.wake();
+  }
+
   /** Puts a row into the ready set if it is ready. */
   offer(row: number): void {
-    if (this.isReady(row)) this.announce(row);
-  }
-
-  private announce(row: number): void {
+    if (!this.isReady(row)) return;
     this.ready.insert(row);
     this.wake();
-  }
-
-  /**
-   * After a bit was taken. While summaries are put right, a thread about to park may miss a bit that is there; the
-   * one who hid it wakes it again.
-   */
-  private wakeForRest(): void {
-    if (load(this.control, Control.Parked) !== 0 && !this.ready.isEmpty) this.wake();
   }
 
   /** One dependency more that is not Completed. */
@@ -362,9 +361,9 @@ export class TaskTable {
     add(this.columns.pending.ints, row, 1);
   }
 
-  /** One such dependency less: who takes the last one away makes the row ready. */
+  /** One such dependency less: who takes the last one away makes the row ready. Waking is the caller's. */
   letGo(row: number): void {
-    if (sub(this.columns.pending.ints, row, 1) === 1) this.announce(row);
+    if (sub(this.columns.pending.ints, row, 1) === 1) this.ready.insert(row);
   }
 
   private releaseDependents(row: Row): void {

@@ -21,10 +21,10 @@ export function derive(table: TaskTable): void {
     counts[status]!++;
     if (status !== TaskStatus.Completed) addToDependents(table, row);
   }
-  store(table.control, Control.InProgress, counts[TaskStatus.InProgress]!);
   store(table.control, Control.Completed, counts[TaskStatus.Completed]!);
   store(table.control, Control.Failed, counts[TaskStatus.Failed]!);
   const total = counts.reduce((sum, count) => sum + count);
+  store(table.control, Control.Begun, total - counts[TaskStatus.Pending]!);
   store(table.control, Control.LiveCount, total);
   table.ready.refill(table.rowCount, (row) => table.isReady(row));
   table.wake();

@@ -75,7 +75,7 @@ export class Project {
   async reason(id: string) {
     const scanner = this.scanner();
     const checker = this.checker(scanner);
-    await scanner.scan(checker.filesOf([this.row(id)]));
+    await scanner.scan(checker.filesOf(Int32Array.of(this.row(id))));
     const verdict = checker.check(this.row(id));
     return verdict.fresh ? 'fresh' : verdict.reason;
   }

@@ -164,7 +164,9 @@ export class Round {
     const { stateDirectory } = this.project;
     const files = readdirSync(stateDirectory, { recursive: true }).map(String).sort();
     const unknown = files.filter((file) => !['store', 'store/data.mdb', 'store/lock.mdb'].includes(file));
-    if (unknown.length > 0) this.find('left-over', unknown.join(', '));
+    const damaged = unknown.filter((file) => file.startsWith('store.corrupt'));
+    if (damaged.length > 0) this.find('torn', `it was moved aside: ${damaged.join(', ')}`);
+    else if (unknown.length > 0) this.find('left-over', unknown.join(', '));
     if (this.storeBytes() > STORE_LIMIT) this.find('left-over', `the store takes ${this.storeBytes()} bytes`);
   }
 

@@ -27,6 +27,15 @@ describe('what a task prints', { concurrency: 2 }, () => {
     assert.match(text, /its middle was left out/);
   });
 
+  test('never gets stuck, also if many commands begin at once', async (t) => {
+    const project = new Project(t);
+    const names = Array.from({ length: 24 }, (_, at) => `t${at}`);
+    project.writeTasks(Object.fromEntries(names.map((name) => [name, { command: 'head -c 200000 /dev/zero' }])));
+    const result = await project.millrace(['run', '-j12']);
+    assert.equal(result.exitCode, 0, result.stderr);
+    assert.ok(result.stdout.length > names.length * 200_000);
+  });
+
   test('passes byte for byte, also if it is no UTF-8', async (t) => {
     const bytes = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
     const project = new Project(t, { bytes: 'x' });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { hash } from 'node:crypto';
 import {
   closeSync,
   constants,
@@ -179,8 +180,13 @@ export class Project {
     await until(`there is ${path}`, () => this.exists(path));
   }
 
+  /** What starts the command line. */
+  commandLine(args: readonly string[]): [string, ...string[]] {
+    return [process.execPath, CLI, ...args];
+  }
+
   start(args: readonly string[], options: Options = {}): Invocation {
-    return this.spawn([process.execPath, CLI, ...args], options);
+    return this.spawn(this.commandLine(args), options);
   }
 
   /** Starts another program, watched like the command line. */
@@ -214,11 +220,14 @@ export class Project {
     return JSON.parse(result.stdout.toString()) as Value;
   }
 
-  /** Every file and folder with all that can be seen of it from outside, but for when it was last read. */
+  /**
+   * Every file and folder with all that can be seen of it from outside, but for when it was last read. Of the table in
+   * which LMDB notes who reads, only that it is there.
+   */
   snapshot(): Map<string, object> {
     const entries = readdirSync(this.directory, { recursive: true, withFileTypes: true });
-    const paths = entries.map((entry) => join(entry.parentPath, entry.name)).sort();
-    return new Map(['', ...paths].map((path) => [relative(this.directory, path), this.describe(path)]));
+    const paths = ['', ...entries.map((entry) => relative(this.directory, join(entry.parentPath, entry.name)))];
+    return new Map(paths.sort().map((path) => [path, this.describe(path)]));
   }
 
   /** The processes that were started in this project and still run. */
@@ -230,16 +239,11 @@ export class Project {
   }
 
   private describe(path: string): object {
-    const { mode, size, mtimeMs, ctimeMs, ino } = lstatSync(this.path(path));
-    const isFile = lstatSync(this.path(path)).isFile();
-    return {
-      mode,
-      size,
-      mtimeMs,
-      ctimeMs,
-      ino,
-      ...(isFile && { bytes: readFileSync(this.path(path), 'latin1') }),
-    };
+    if (path.endsWith('store/lock.mdb')) return {};
+    const stat = lstatSync(this.path(path));
+    const digest = stat.isFile() ? hash('sha256', readFileSync(this.path(path))) : undefined;
+    const { mode, size, mtimeMs, ctimeMs, ino } = stat;
+    return { mode, size, mtimeMs, ctimeMs, ino, digest };
   }
 
   private isMarked(pid: string): boolean {

@@ -102,7 +102,7 @@ export class Lane implements Runner {
   #stream(): void {
     if (this.#status !== 'running') return;
     try {
-      this.#pipe.stream();
+      this.#pipe.stream(() => this.#streamTimer.refresh());
     } catch {
       // Out of descriptors. Until there is one, the command waits when its pipe is full.
       this.#streamTimer.refresh();

@@ -37,10 +37,17 @@ export class OutputPipe {
   /**
    * Starts to pass the output on as it comes, for a command that takes its time. Does nothing if it is already so.
    *
+   * @param ended Called if nobody can write at the moment, and the streaming has ended by that: the command has not begun yet,
+   * or has closed its output. Stream anew after a while.
    * @throws With `code` EMFILE or ENFILE if there is no descriptor left.
    */
-  stream(): void {
-    this.#stream ??= toStream(openForReading(`/proc/self/fd/${this.#fd}`)).on('data', this.#sink);
+  stream(ended: () => void): void {
+    this.#stream ??= toStream(openForReading(`/proc/self/fd/${this.#fd}`))
+      .on('data', this.#sink)
+      .on('end', () => {
+        this.#stream = undefined;
+        ended();
+      });
   }
 
   /** Passes on what is in the pipe now, and ends `stream`. True if that was the end: nobody can write any more. */

@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { describe, type TestContext, test } from 'node:test';
+import { explain, finished, Project, summary } from './rig.js';
+
+/** Announces itself, and notes it when it is told to stop. */
+const POLITE = `trap 'echo stopped > stopped; exit 1' TERM; touch up; while :; do sleep 1000 & wait $!; done`;
+const DEAF = `trap '' TERM; touch up; sleep 1000; sleep 1000`;
+
+/** A task that runs until it is stopped, one that is done before it, and one that needs it. */
+function endless(t: TestContext, command: string): Project {
+  const project = new Project(t);
+  project.writeTasks({
+    before: { command: 'touch before', outputs: ['before'] },
+    endless: { command, deps: ['before'], inputs: [], outputs: ['up'] },
+    after: { command: 'touch after', deps: ['endless'], outputs: ['after'] },
+  });
+  return project;
+}
+
+/** Makes it a task that ends. */
+function mend(project: Project): void {
+  project.writeTasks({
+    before: { command: 'touch before', outputs: ['before'] },
+    endless: { command: 'touch up', deps: ['before'], inputs: [], outputs: ['up'] },
+    after: { command: 'touch after', deps: ['endless'], outputs: ['after'] },
+  });
+}
+
+describe('a signal', { concurrency: 2 }, () => {
+  for (const [signal, exitCode] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const) {
+    test(`${signal} stops the run in order`, async (t) => {
+      const project = endless(t, POLITE);
+      const invocation = project.start(['run', '--json']);
+      await project.untilExists('up');
+      invocation.kill(signal);
+      const result = await invocation.result;
+      assert.equal(result.exitCode, exitCode, explain(result));
+      assert.equal(project.read('stopped'), 'stopped\n');
+      assert.equal(finished(result).get('endless')!.outcome, 'cancelled');
+      const { result: how, executed, cancelled, failed } = summary(result);
+      assert.deepEqual({ how, executed, cancelled, failed }, { how: 'cancelled', executed: 1, cancelled: 2, failed: 0 });
+      assert.deepEqual(project.processes(), []);
+      const { tasks } = await project.json<{ tasks: { status: string; outcome: string }[] }>([
+        'status',
+        'endless',
+      ]);
+      assert.deepEqual([tasks[0]!.status, tasks[0]!.outcome], ['Pending', 'cancelled']);
+      const { lastRun } = await project.json<{ lastRun: { result: string } }>(['status']);
+      assert.equal(lastRun.result, 'cancelled');
+      mend(project);
+      assert.deepEqual([...(await project.build()).keys()], ['endless', 'after']);
+      assert.deepEqual(await project.build(), new Map());
+    });
+  }
+
+  test('given twice kills what does not listen', async (t) => {
+    const project = endless(t, DEAF);
+    const invocation = project.start(['run', '--json']);
+    await project.untilExists('up');
+    invocation.kill('SIGINT');
+    invocation.kill('SIGINT');
+    const result = await invocation.result;
+    assert.equal(result.exitCode, 130, explain(result));
+    mend(project);
+    const again = await project.millrace(['run', '--json']);
+    assert.equal(again.exitCode, 0, explain(again));
+    assert.ok(project.exists('after'));
+  });
+
+  test('given once kills what does not listen after a while', async (t) => {
+    const project = endless(t, DEAF);
+    const invocation = project.start(['run', '--json']);
+    await project.untilExists('up');
+    invocation.kill('SIGINT');
+    const result = await invocation.result;
+    assert.equal(result.exitCode, 130, explain(result));
+    assert.equal(finished(result).get('endless')!.signal, 'SIGKILL');
+  });
+
+  test('stops all that runs, and what it has started', async (t) => {
+    const project = new Project(t);
+    const nested = 'sh -c "sleep 1000 & sleep 1000 & touch $NAME; wait" & wait';
+    const names = ['a', 'b', 'c', 'd'];
+    const tasks = names.map((name) => [name, { command: nested, env: { NAME: name } }]);
+    project.writeTasks({
+      ...Object.fromEntries(tasks),
+      array: { command: ['sh', '-c', 'touch e; exec sleep 1000'] },
+      console: { command: 'touch f; sleep 1000', pool: 'console' },
+    });
+    const invocation = project.start(['run', '-j6']);
+    for (const name of [...names, 'e', 'f']) await project.untilExists(name);
+    invocation.kill('SIGINT');
+    const result = await invocation.result;
+    assert.equal(result.exitCode, 130, explain(result));
+    assert.match(result.stderr, /stopping… \(Ctrl-C again to kill\)/);
+    assert.match(result.stdout.toString(), /millrace: stopped: 6 not finished in/);
+  });
+
+  test('that kills millrace itself leaves no command behind', async (t) => {
+    const project = endless(t, 'touch up; sleep 1000 & sleep 1000');
+    const invocation = project.start(['run', '--json']);
+    await project.untilExists('up');
+    invocation.kill('SIGKILL');
+    assert.equal((await invocation.result).signal, 'SIGKILL');
+    mend(project);
+    const again = await project.millrace(['run', '--json']);
+    assert.equal(again.exitCode, 0, explain(again));
+    assert.ok(project.exists('after'));
+    assert.deepEqual(await project.build(), new Map());
+  });
+
+  test('while nothing can be stopped any more changes nothing', async (t) => {
+    const project = new Project(t);
+    project.writeTasks({ quick: { command: 'touch out', outputs: ['out'] } });
+    const invocation = project.start(['run', '--json'], {
+      onEvent: ({ type }) => type === 'run-finished' && invocation.kill('SIGINT'),
+    });
+    const result = await invocation.result;
+    assert.ok(result.exitCode === 0 || result.signal === 'SIGINT', explain(result));
+    assert.deepEqual(await project.build(), new Map());
+  });
+});
+
+test('a reader of the output who goes away stops the run', async (t) => {
+  const project = new Project(t);
+  project.writeTasks({
+    chatty: { command: 'head -c 1000000 /dev/zero' },
+    endless: { command: 'sleep 1000', deps: ['chatty'] },
+  });
+  const { exitCode, stderr } = await project.spawn([
+    'bash',
+    '-c',
+    '"$@" | head -c 10; exit ${PIPESTATUS[0]}',
+    '-',
+    ...project.commandLine(['run']),
+  ]).result;
+  assert.equal(exitCode, 141, stderr);
+});
