@@ -180,10 +180,10 @@ export class StateTooNew extends MillraceError {
   }
 }
 
-/** The state is closed, or was opened for reading only. */
+/** The state is closed, was opened for reading only, or the system does not let us at its folder (then `cause` says why). */
 export class StateUnavailable extends MillraceError {
-  constructor(message: string) {
-    super('STATE_UNAVAILABLE', message);
+  constructor(message: string, options?: ErrorOptions) {
+    super('STATE_UNAVAILABLE', message, options);
   }
 }
 

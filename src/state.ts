@@ -120,17 +120,21 @@ export class BuildState implements AsyncDisposable {
 
 /**
  * Opens the state in a directory, which is made if there is none.
- * @throws StateLocked if another process writes it, StateCorrupt, StateTooNew
+ * @throws StateLocked if another process writes it, StateCorrupt, StateTooNew; StateUnavailable for what the system refuses
  */
 export async function openState(where: string | OpenOptions): Promise<BuildState> {
   const options = typeof where === 'string' ? { directory: where } : where;
   if ('memory' in options) return new BuildState(openMemory());
-  if (!options.directory) throw new InvalidArgument('A state needs a directory.');
-  return new BuildState(
-    options.readOnly
-      ? await openReader(options.directory)
-      : await openWriter(options.directory, options.onCorrupt ?? 'throw'),
-  );
+  const { directory, readOnly, onCorrupt = 'throw' } = options;
+  if (!directory) throw new InvalidArgument('A state needs a directory.');
+  try {
+    return new BuildState(readOnly ? await openReader(directory) : await openWriter(directory, onCorrupt));
+  } catch (error) {
+    if (!(error instanceof Error && 'syscall' in error)) throw error;
+    throw new StateUnavailable(`The state in ${directory} cannot be used: ${error.message}.`, {
+      cause: error,
+    });
+  }
 }
 
 /** The state of another thread, in this one. O(1). @throws StateUnavailable if it comes from another version */

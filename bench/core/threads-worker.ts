@@ -3,27 +3,38 @@ import { TaskTable } from '../../src/memory/table.js';
 import { TaskManager } from '../../src/tasks/task-manager.js';
 import { work } from './work.js';
 
-/** What a thread is told at its start; every message after that means: run until all is Completed. */
+/** What a thread is told at its start. */
 export interface ThreadInput {
   readonly handle: ReturnType<TaskTable['handle']>;
-  /** Turns of the loop that make a microsecond. */
+  /** Turns of the work that make a microsecond. */
   readonly turns: number;
 }
+
+/** Every message after that: run tasks until all are Completed, or do the work of so many tasks without any. */
+export type ThreadJob = 'tasks' | number;
 
 const { handle, turns } = workerData as ThreadInput;
 const tasks = new TaskManager(TaskTable.from(handle), 'attached');
 const isDone = (): boolean => tasks.counts().completed === tasks.counts().total;
 
-parentPort?.on('message', () => {
+parentPort?.on('message', (job: ThreadJob) => {
+  parentPort?.postMessage(job === 'tasks' ? runTasks() : justWork(job));
+});
+
+function runTasks(): number {
   let sum = 0;
   while (!isDone()) {
-    const row = tasks.claim();
-    if (row === undefined) {
-      tasks.waitForWork(1000, isDone);
-    } else {
+    for (let row = tasks.claim(); row !== undefined; row = tasks.claim()) {
       sum += work(turns);
       tasks.complete(row);
     }
+    tasks.waitForWork(1000, isDone);
   }
-  parentPort?.postMessage(sum);
-});
+  return sum;
+}
+
+function justWork(count: number): number {
+  let sum = 0;
+  for (let done = 0; done < count; done++) sum += work(turns);
+  return sum;
+}

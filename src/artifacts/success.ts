@@ -33,7 +33,7 @@ export async function writeSuccess(
   const isOptional = taskFiles.has(task, TaskFlag.OptionalOutputs);
   const missing = outputs.filter((file) => files.content(file) === Content.Missing);
   if (missing.length > 0 && !isOptional) return Array.from(missing, (file) => files.pathOf(file));
-  const inputs = await readInputs(context, outputs, success);
+  const inputs = await readInputs(context, task, outputs, success);
   records.write(task, {
     commandKey: taskFiles.commandKey(task),
     environmentKey: currentEnvironmentKey(context, task),
@@ -48,6 +48,7 @@ export async function writeSuccess(
 
 async function readInputs(
   context: CheckContext,
+  task: Row,
   outputs: Int32Array,
   { inputs, discovered, startedAt }: Success,
 ): Promise<{ declared: Int32Array; discovered: Int32Array }> {
@@ -59,7 +60,11 @@ async function readInputs(
   const files = Int32Array.from([...declared, ...found]);
   const before = new Int32Array(files.length);
   before.set(known);
-  const contents = await context.scanner.contentsRead(files, before, startedAt);
+  const read = await context.scanner.contentsRead(files, before, startedAt);
+  // A generator (CMake, Meson) rewrites some of its own inputs: what it leaves behind is what it has seen, or it would
+  // run for ever.
+  const isGenerator = context.artifacts.taskFiles.has(task, TaskFlag.IgnoreCommandChange);
+  const contents = isGenerator ? files.map((file) => context.artifacts.files.content(file)) : read;
   return {
     declared: pairs(declared, contents),
     discovered: pairs(files.subarray(declared.length), contents.subarray(declared.length)),

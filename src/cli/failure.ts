@@ -22,7 +22,8 @@ export interface Failure {
   readonly exitCode: number;
 }
 
-export function failureOf(error: unknown): Failure {
+export function failureOf(thrown: unknown): Failure {
+  const error = firstOf(thrown);
   if (error instanceof MillraceError) {
     return { code: error.code, message: error.message, exitCode: exitCodeOf(error.code) };
   }
@@ -39,6 +40,12 @@ export function reportFailure(context: Context, failure: Failure, json: boolean)
   const { code, message } = failure;
   if (json) writeJson(context, { seq: ++context.lastSeq, time: context.now(), type: 'error', code, message });
   context.stderr.write(`millrace: error: ${display(message)}\n`);
+}
+
+/** If closing has failed, too, it was because of what went wrong before. */
+function firstOf(error: unknown): unknown {
+  const isPair = error instanceof Error && error.name === 'SuppressedError' && 'suppressed' in error;
+  return isPair ? firstOf(error.suppressed) : error;
 }
 
 function exitCodeOf(code: string): number {

@@ -131,5 +131,6 @@ function ignoreClosedPipe(context: Context): void {
 function stackOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const cause = error.cause === undefined ? '' : `\ncaused by ${stackOf(error.cause)}`;
-  return `${error.stack ?? error.message}${cause}`;
+  const first = 'suppressed' in error ? `\nafter ${stackOf(error.suppressed)}` : '';
+  return `${error.stack ?? error.message}${cause}${first}`;
 }

@@ -109,11 +109,11 @@ export class Project implements AsyncDisposable {
     const { regenerate } = this.#manifest;
     if (regenerate === undefined || options.dryRun === true) return 'fresh';
     const { force: _, ...rest } = options;
-    const summary = await this.#newEngine().run({
-      ...rest,
-      targets: [regenerate],
-      onEvent: events.relayPrelude,
-    });
+    const targets = [regenerate];
+    // As a rule it is fresh: then there is no run to be told, kept in the history and committed.
+    const plan = await this.#newEngine().run({ targets, dryRun: true });
+    if (plan.fresh === plan.total) return 'fresh';
+    const summary = await this.#newEngine().run({ ...rest, targets, onEvent: events.relayPrelude });
     if (summary.result !== 'succeeded') {
       events.endPrelude(summary);
       return summary;
@@ -141,12 +141,14 @@ class EventRelay {
   }
 
   readonly relay = (event: BuildEvent): void => {
+    if (event.type === 'run-started') this.#offset = this.#seq;
     this.#pass(event);
   };
 
   readonly relayPrelude = (event: BuildEvent): void => {
-    if (event.type === 'run-finished') this.#offset = this.#seq;
-    else if (event.type !== 'run-started') this.#pass(event);
+    // One is left out, so the others move up.
+    if (event.type === 'run-started') this.#offset = this.#seq - 1;
+    else if (event.type !== 'run-finished') this.#pass(event);
   };
 
   endPrelude(summary: RunSummary): void {

@@ -202,7 +202,8 @@ export class NameTable {
   /** Doubles the slots when they are half full of names, or only sweeps tombstones out. */
   private rebuild(expected = 0): void {
     const live = this.livePairs();
-    const count = slotsFor(Math.max(expected, live.length / 2 + 1));
+    // A quarter more than there are, lest tombstones fill the slots again at once.
+    const count = slotsFor(Math.max(expected, (live.length / 2 + 1) * 1.25));
     add(this.slots.ints, GENERATION, 1);
     this.resetSlots(count);
     for (let i = 0; i < live.length; i += 2) this.fillSlot(live[i]!, live[i + 1]! - 1);
@@ -232,9 +233,9 @@ export class NameTable {
   }
 }
 
-/** Slots for so many names: a power of two that leaves room for a quarter more before the load is 1/2. */
+/** Slots for so many names at a load of at most 1/2: a power of two. */
 function slotsFor(names: number): number {
-  return Math.max(FIRST_SLOTS, 2 ** Math.ceil(Math.log2(names * 2.5)));
+  return Math.max(FIRST_SLOTS, 2 ** Math.ceil(Math.log2(names * 2)));
 }
 
 /** Writes the name's UTF-8 bytes and hash (FNV-1a with a final mix) to the scratch; false if it can be no name. */

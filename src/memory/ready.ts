@@ -2,14 +2,13 @@ import { and, load, or, store } from './atomic.js';
 import { Control } from './layout.js';
 import { Region, type RegionHandle } from './region.js';
 
-/** Bits of a word, as a shift: every level summarises 32 words of the level below. */
+/** Bits of a word, as a shift. */
 const SHIFT = 5;
-const LEVELS = 5;
-/** First word of each level, the single top word first; level 0, which grows, last. */
-const FIRST = [1 + 32 + 32 ** 2 + 32 ** 3, 1 + 32 + 32 ** 2, 1 + 32, 1, 0] as const;
-
-/** The most rows that five levels of 32 can hold: far above what one state is made for. */
-export const MAX_READY = 32 ** LEVELS;
+/**
+ * The tree: word 0 is the top, and bit b of word w stands for node 32 w + 1 + b, which is a word that has a bit set or,
+ * below five levels of words, a rank that is ready. So the parent of node n is word (n - 1) / 32.
+ */
+const FIRST_RANK = 1 + 32 + 32 ** 2 + 32 ** 3 + 32 ** 4;
 
 interface HalfHandle {
   readonly bits: RegionHandle;
@@ -55,12 +54,12 @@ export class ReadySet {
 
   static create(control: Int32Array<SharedArrayBuffer>, maxRows: number): ReadySet {
     const half = (): Half => ({
-      bits: Region.create('ready.bits', (FIRST[0] + Math.ceil(maxRows / 32)) * 4),
+      bits: Region.create('ready.bits', wordsFor(maxRows) * 4),
       rankOf: Region.create('ready.rankOf', maxRows * 4),
       rowAt: Region.create('ready.rowAt', maxRows * 4),
     });
     const set = new ReadySet(control, [half(), half()]);
-    for (const { bits } of set.halves) bits.ensure(FIRST[0] * 4);
+    for (const { bits } of set.halves) bits.ensure(wordsFor(0) * 4);
     return set;
   }
 
@@ -93,7 +92,7 @@ export class ReadySet {
   /** Owner: makes room for rows [from, to); a new row's rank is its number, behind all others. */
   extend(from: number, to: number): void {
     for (const { bits, rankOf, rowAt } of this.halves) {
-      bits.ensure((FIRST[0] + ((to + 31) >>> SHIFT)) * 4);
+      bits.ensure(wordsFor(to) * 4);
       rankOf.ensure(to * 4);
       rowAt.ensure(to * 4);
       for (let row = from; row < to; row++) {
@@ -106,7 +105,7 @@ export class ReadySet {
   insert(row: number): void {
     const { bits, rankOf } = this.current();
     // An order is complete before its generation is switched to, so its ranks need no atomic load.
-    setBit(bits.ints, 0, rankOf.ints[row]!);
+    setBit(bits.ints, FIRST_RANK + rankOf.ints[row]!);
   }
 
   /** Takes the best ready row out, or -1. The caller must still win its status word. */
@@ -120,7 +119,7 @@ export class ReadySet {
 
   /** True if no bit is set. */
   get isEmpty(): boolean {
-    return load(this.current().bits.ints, FIRST[LEVELS - 1]!) === 0;
+    return load(this.current().bits.ints, 0) === 0;
   }
 
   /**
@@ -136,7 +135,7 @@ export class ReadySet {
     for (let rank = 0; rank < rowAt.length; rank++) half.rankOf.ints[rowAt[rank]!] = rank;
     store(this.control, Control.Generation, next);
     for (let rank = 0; rank < rowAt.length; rank++) {
-      if (isReady(rowAt[rank]!)) setBit(half.bits.ints, 0, rank);
+      if (isReady(rowAt[rank]!)) setBit(half.bits.ints, FIRST_RANK + rank);
     }
   }
 
@@ -144,7 +143,7 @@ export class ReadySet {
   refill(rows: number, isReady: (row: number) => boolean): void {
     const { bits, rankOf } = this.current();
     bits.ints.fill(0);
-    for (let row = 0; row < rows; row++) if (isReady(row)) setBit(bits.ints, 0, rankOf.ints[row]!);
+    for (let row = 0; row < rows; row++) if (isReady(row)) setBit(bits.ints, FIRST_RANK + rankOf.ints[row]!);
   }
 
   private current(): Half {
@@ -152,70 +151,79 @@ export class ReadySet {
   }
 }
 
-/** Sets a bit at `level`, and the summary bits above as far as they may be missing. */
-function setBit(words: Int32Array, level: number, index: number): void {
-  for (let at = index; level < LEVELS; level++, at >>>= SHIFT) {
-    const before = or(words, FIRST[level]! + (at >>> SHIFT), 1 << (at & 31));
+/** Words of a tree for so many ranks. */
+const wordsFor = (ranks: number): number => (FIRST_RANK + ranks + 31) >>> SHIFT;
+
+/** Sets the bit of a node, and of the summaries above as far as they may be missing. */
+function setBit(words: Int32Array, node: number): void {
+  for (let at = node; at > 0; at = (at - 1) >>> SHIFT) {
+    const before = or(words, (at - 1) >>> SHIFT, bitOf(at));
     if (before !== 0) return;
   }
 }
 
-/** Clears a bit at `level`, and the summary bits above that became wrong; true if the bit was set. */
-function clearBit(words: Int32Array, level: number, index: number): boolean {
-  const bit = 1 << (index & 31);
-  const before = and(words, FIRST[level]! + (index >>> SHIFT), ~bit);
+/** Clears the bit of a rank's node, and the summaries above that became wrong; true if the bit was set. */
+function clearBit(words: Int32Array, node: number): boolean {
+  const bit = bitOf(node);
+  const word = (node - 1) >>> SHIFT;
+  const before = and(words, word, ~bit);
   if ((before & bit) === 0) return false;
-  if (before === bit) clearSummary(words, level + 1, index >>> SHIFT);
+  if (before === bit) clearSummary(words, word);
   return true;
 }
 
-/** Clears the summary of the emptied word `index` of the level below `level`. */
-function clearSummary(words: Int32Array, level: number, index: number): void {
-  for (let at = index; level < LEVELS; level++, at >>>= SHIFT) {
-    const bit = 1 << (at & 31);
-    const before = and(words, FIRST[level]! + (at >>> SHIFT), ~bit);
+/** Clears the summary of an emptied word, and those above. */
+function clearSummary(words: Int32Array, emptied: number): void {
+  for (let at = emptied; at > 0; at = (at - 1) >>> SHIFT) {
+    const bit = bitOf(at);
+    const before = and(words, (at - 1) >>> SHIFT, ~bit);
     // Only now, after the summary is gone: was the word filled meanwhile?
-    if (load(words, FIRST[level - 1]! + at) !== 0) {
-      setBit(words, level, at);
+    if (load(words, at) !== 0) {
+      setBit(words, at);
       return;
     }
     if ((before & ~bit) !== 0) return;
   }
 }
 
+/** Takes the first rank out, or -1. */
 function takeFirst(words: Int32Array): number {
   // Plain loads find the way fast; what they found is proven by the atomic clear, and that nothing is there by `search`.
   const hint = descend(words);
-  if (hint >= 0 && clearBit(words, 0, hint)) return hint;
+  if (hint >= FIRST_RANK && clearBit(words, hint)) return hint - FIRST_RANK;
   return search(words);
 }
 
-/** The first set bit as plain loads see it, or -1. */
+/** The node of the first rank as plain loads see it, or the word that is empty against its summary. */
 function descend(words: Int32Array): number {
-  let index = 0;
-  for (let level = LEVELS - 1; level >= 0; level--) {
-    const word = words[FIRST[level]! + index]!;
-    if (word === 0) return -1;
-    index = (index << SHIFT) | (31 - Math.clz32(word & -word));
+  let at = 0;
+  while (at < FIRST_RANK) {
+    const word = words[at]!;
+    if (word === 0) return at;
+    at = firstNode(at, word);
   }
-  return index;
+  return at;
 }
 
 function search(words: Int32Array): number {
   for (;;) {
-    let index = 0;
-    let level: number = LEVELS - 1;
-    for (; level >= 0; level--) {
-      const word = load(words, FIRST[level]! + index);
+    let at = 0;
+    while (at < FIRST_RANK) {
+      const word = load(words, at);
       if (word === 0) break;
-      index = (index << SHIFT) | (31 - Math.clz32(word & -word));
+      at = firstNode(at, word);
     }
-    if (level === LEVELS - 1) return -1;
-    if (level < 0) {
-      if (clearBit(words, 0, index)) return index;
-    } else {
+    if (at === 0) return -1;
+    if (at < FIRST_RANK) {
       // A summary without its word: an insert or a clear is under way, or was cut short. Put it right.
-      clearSummary(words, level + 1, index);
+      clearSummary(words, at);
+    } else if (clearBit(words, at)) {
+      return at - FIRST_RANK;
     }
   }
 }
+
+const bitOf = (node: number): number => 1 << ((node - 1) & 31);
+
+/** The node that the lowest bit of a word stands for. */
+const firstNode = (at: number, word: number): number => (at << SHIFT) + 32 - Math.clz32(word & -word);

@@ -6,6 +6,7 @@ import {
   attemptOf,
   CONTROL_WORDS,
   Control,
+  isVacant,
   LAYOUT_MAGIC,
   LAYOUT_VERSION,
   outcomeOf,
@@ -19,6 +20,8 @@ import { type ListsHandle, RowLists } from './lists.js';
 import { type NamesHandle, NameTable } from './names.js';
 import { type ReadyHandle, ReadySet } from './ready.js';
 import { Region, type RegionHandle } from './region.js';
+
+const { Pending, InProgress, Completed } = TaskStatus;
 
 /** Rows reserved as address space; memory is used only as the table grows. */
 export const MAX_ROWS = 2 ** 23;
@@ -179,7 +182,7 @@ export class TaskTable {
   /** The row's status word, or undefined for a vacant row. */
   read(row: Row): StatusWord | undefined {
     const word = this.columns.status.get(row);
-    if ((word & VACANT_BIT) !== 0) return undefined;
+    if (isVacant(word)) return undefined;
     return { status: statusOf(word), outcome: OUTCOMES[outcomeOf(word)] ?? 'none', attempt: attemptOf(word) };
   }
 
@@ -200,7 +203,7 @@ export class TaskTable {
 
   isLive(row: number): row is Row {
     if (!this.covers(row)) return false;
-    return (this.columns.status.get(row) & VACANT_BIT) === 0;
+    return !isVacant(this.columns.status.get(row));
   }
 
   /** Number of dependencies that are not Completed. */
@@ -210,7 +213,7 @@ export class TaskTable {
 
   isReady(row: number): boolean {
     return (
-      (load(this.columns.status.ints, row) & (STATUS_MASK | VACANT_BIT)) === TaskStatus.Pending &&
+      (load(this.columns.status.ints, row) & (STATUS_MASK | VACANT_BIT)) === Pending &&
       load(this.columns.pending.ints, row) === 0
     );
   }
@@ -242,19 +245,19 @@ export class TaskTable {
    * @returns false if the row's status was not `from`, or it is not ready: then nothing has changed
    */
   transition(row: Row, from: TaskStatus, to: TaskStatus, outcome: number, restored?: number): boolean {
-    if (from === TaskStatus.Completed) {
+    if (from === Completed) {
       if (this.status(row) !== from) return false;
       // Before the swap: nobody may complete this row again, and let its dependents go, before they are held.
       this.holdDependents(row);
     }
     if (!this.swap(row, from, to, outcome, restored)) {
-      if (from === TaskStatus.Completed) this.releaseDependents(row);
+      if (from === Completed) this.releaseDependents(row);
       return false;
     }
     this.columns.status.mark(row);
     if (from === to) return true;
-    if (to === TaskStatus.Completed) this.releaseDependents(row);
-    if (to === TaskStatus.Pending && this.isReady(row)) this.ready.insert(row);
+    if (to === Completed) this.releaseDependents(row);
+    if (to === Pending && this.isReady(row)) this.ready.insert(row);
     // Not before: while others may still become ready by it, a task counts as in progress.
     this.count(from, to);
     this.wakeParked();
@@ -263,7 +266,7 @@ export class TaskTable {
 
   private swap(row: Row, from: TaskStatus, to: TaskStatus, outcome: number, restored?: number): boolean {
     const words = this.columns.status.ints;
-    const mustBeReady = from === TaskStatus.Pending && to !== from && restored === undefined;
+    const mustBeReady = from === Pending && to !== from && restored === undefined;
     // A plain load is a guess that the swap proves; it costs a tenth of an atomic one.
     let word = mustBeReady ? load(words, row) : words[row]!;
     for (;;) {
@@ -284,10 +287,10 @@ export class TaskTable {
 
   /** `Begun` goes up first and down first, and is read last: who counts may miss a task in progress, but sees none too many. */
   private count(from: TaskStatus, to: TaskStatus): void {
-    if (from === TaskStatus.Pending) add(this.control, Control.Begun, 1);
-    if (to === TaskStatus.Pending) sub(this.control, Control.Begun, 1);
-    if (from >= TaskStatus.Completed) sub(this.control, COUNTER[from], 1);
-    if (to >= TaskStatus.Completed) add(this.control, COUNTER[to], 1);
+    if (from === Pending) add(this.control, Control.Begun, 1);
+    if (to === Pending) sub(this.control, Control.Begun, 1);
+    if (from >= Completed) sub(this.control, COUNTER[from], 1);
+    if (to >= Completed) add(this.control, COUNTER[to], 1);
   }
 
   /**
@@ -302,7 +305,7 @@ export class TaskTable {
       const row = taken as Row;
       if (row >= this.columns.status.ints.length) this.renewViews();
       if (accept !== undefined && !(this.isReady(row) && accept(row))) continue;
-      if (this.transition(row, TaskStatus.Pending, TaskStatus.InProgress, 0)) return row;
+      if (this.transition(row, Pending, InProgress, 0)) return row;
     }
   }
 
@@ -368,24 +371,24 @@ export class TaskTable {
 
   private releaseDependents(row: Row): void {
     this.renew();
-    const { pool } = this.dependents;
+    const { ints } = this.dependents.pool;
     const start = this.dependents.start(row);
     const end = start + this.dependents.count(row);
-    for (let at = start; at < end; at++) this.letGo(pool.ints[at]!);
+    for (let at = start; at < end; at++) this.letGo(ints[at]!);
   }
 
   private holdDependents(row: Row): void {
     this.renew();
-    const { pool } = this.dependents;
+    const { ints } = this.dependents.pool;
     const start = this.dependents.start(row);
     const end = start + this.dependents.count(row);
-    for (let at = start; at < end; at++) this.hold(pool.ints[at]!);
+    for (let at = start; at < end; at++) this.hold(ints[at]!);
   }
 }
 
 function nextAttempt(attempt: number, to: TaskStatus, outcome: number): number {
-  if (to === TaskStatus.InProgress) return Math.min(ATTEMPT_MAX, attempt + 1);
-  return to === TaskStatus.Pending && outcome === 0 ? 0 : attempt;
+  if (to === InProgress) return attempt < ATTEMPT_MAX ? attempt + 1 : attempt;
+  return to === Pending && outcome === 0 ? 0 : attempt;
 }
 
 function makeColumns<T>(make: (name: ColumnName) => T): Record<ColumnName, T> {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { StateLocked } from '../errors.js';
 import { mayBeRunning, type ProcessIdentity, thisProcess } from './process.js';
 
@@ -48,9 +49,11 @@ export class DirectoryLock {
   static acquire(path: string, directory: string): DirectoryLock {
     const own: Holder = { ...thisProcess(), since: new Date().toISOString(), id: randomUUID() };
     const draft = `${path}.${own.id}.new`;
-    writeFileSync(draft, JSON.stringify(own), { mode: 0o600 });
     try {
-      return new DirectoryLock(path, own, takeLock(path, draft, directory));
+      writeFileSync(draft, JSON.stringify(own), { mode: 0o600 });
+      const lock = new DirectoryLock(path, own, takeLock(path, draft, directory));
+      if (lock.tookOver) sweep(path);
+      return lock;
     } finally {
       rmSync(draft, { force: true });
     }
@@ -89,6 +92,17 @@ function takeLock(path: string, draft: string, directory: string): boolean {
       return true;
     }
     rmSync(claim, { force: true });
+  }
+}
+
+/** Removes drafts and claims of processes that were killed before they could. The caller holds the lock. */
+function sweep(path: string): void {
+  const prefix = `${basename(path)}.`;
+  for (const name of readdirSync(dirname(path)).filter((name) => name.startsWith(prefix))) {
+    const file = join(dirname(path), name);
+    const holder = readHolder(file);
+    // What cannot be read may be a draft that a living process is writing.
+    if (holder !== undefined && holder !== UNREADABLE && !mayBeRunning(holder)) rmSync(file, { force: true });
   }
 }
 

@@ -125,10 +125,22 @@ async function loadWriter(paths: StatePaths, lock: DirectoryLock, unclean: boole
 
 /** Opens LMDB only after the file was found to be sound. */
 async function openDatabase(paths: StatePaths, readOnly: boolean, unclean: boolean): Promise<Database> {
-  const damage = examineFile(paths) ?? (unclean ? await verifyInChild(paths) : undefined);
+  const damage =
+    examineFile(paths) ?? (unclean && existsSync(paths.data) ? await verifyInChild(paths) : undefined);
   if (damage !== undefined) throw new StateCorrupt(paths.directory, damage);
-  if (!readOnly) makeFolder(paths.store);
+  if (!readOnly && !existsSync(paths.data)) await createStore(paths);
   return LmdbDatabase.open(paths, readOnly);
+}
+
+/** A store comes into being whole: LMDB makes an empty file first, which would look damaged if we were killed then. */
+async function createStore(paths: StatePaths): Promise<void> {
+  const draft = statePaths(join(paths.directory, 'draft'));
+  rmSync(draft.directory, { recursive: true, force: true });
+  makeFolder(draft.store);
+  await LmdbDatabase.open(draft, false).close();
+  makeFolder(paths.store);
+  renameSync(draft.data, paths.data);
+  rmSync(draft.directory, { recursive: true });
 }
 
 function loadParts(

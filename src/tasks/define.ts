@@ -12,7 +12,7 @@ import { cycleAmong } from '../graph/cycle.js';
 import { keepPositionsDense } from '../graph/positions.js';
 import { topology } from '../graph/topology.js';
 import { add, load, store } from '../memory/atomic.js';
-import { Control, STATUS_MASK, VACANT_BIT } from '../memory/layout.js';
+import { Control, isVacant, STATUS_MASK, VACANT_BIT } from '../memory/layout.js';
 import type { TaskTable } from '../memory/table.js';
 import { MAX_ID_BYTES, type Row, type TaskDefinition, type TaskId, TaskStatus } from '../task.js';
 import { packDetails } from './details.js';
@@ -156,7 +156,8 @@ function makeRoom(table: TaskTable, rows: Int32Array, edges: Csr, inner: Csr): v
     table.dependencies.replace(rows[node]!, edges.targets, from, to);
     for (let at = from; at < to; at++) {
       const row = edges.targets[at]!;
-      if (!isVacant(table, row)) gained.set(row, (gained.get(row) ?? 0) + 1);
+      // Rows of the batch are not live yet.
+      if (!isVacant(table.columns.status.ints[row]!)) gained.set(row, (gained.get(row) ?? 0) + 1);
     }
   }
   for (const [row, more] of gained) table.dependents.reserve(row, more);
@@ -174,11 +175,6 @@ function link(table: TaskTable, rows: Int32Array, edges: Csr): void {
     }
     table.columns.pending.ints[row] = waiting;
   }
-}
-
-/** True for the rows of the batch, which are not made live yet. */
-function isVacant(table: TaskTable, row: number): boolean {
-  return (table.columns.status.ints[row]! & VACANT_BIT) !== 0;
 }
 
 function isCompleted(table: TaskTable, row: number): boolean {

@@ -34,15 +34,14 @@ const NOTHING: TaskDetails = Object.freeze({});
  * @throws InvalidArgument if something in `data` is not JSON
  */
 export function packDetails(definition: TaskDefinition): Int32Array {
-  const details: Record<string, unknown> = {};
-  let some = false;
+  let details: Record<string, unknown> | undefined;
   for (const key of KEYS) {
     const value = definition[key];
     if (value === undefined) continue;
+    details ??= {};
     details[key] = value;
-    some = true;
   }
-  if (!some) return NO_WORDS;
+  if (details === undefined) return NO_WORDS;
   const text = toJson(definition.id, details);
   const bytes = Buffer.byteLength(text);
   const words = new Int32Array(1 + ((bytes + 3) >> 2));

@@ -19,6 +19,7 @@ const COMPLETED_BY = codes('executed', 'cached', 'fresh');
 const FAILED_BY = codes('failed', 'timed-out', 'cancelled', 'interrupted');
 const RELEASED_BY = codes('none', 'cancelled', 'interrupted');
 const NONE = OUTCOMES.indexOf('none');
+const EXECUTED = OUTCOMES.indexOf('executed');
 const FAILED = OUTCOMES.indexOf('failed');
 const BLOCKED = OUTCOMES.indexOf('blocked');
 
@@ -29,11 +30,11 @@ export function start(table: TaskTable, row: Row): void {
 
 /** InProgress → Completed (outcome `executed`); with outcome `fresh` or `cached` also Pending → Completed, if ready. */
 export function complete(table: TaskTable, row: Row, result?: AttemptResult): void {
-  const outcome = result?.outcome ?? 'executed';
-  const code = codeOf(COMPLETED_BY, outcome, 'complete');
+  const outcome = result?.outcome;
+  const code = outcome === undefined ? EXECUTED : codeOf(COMPLETED_BY, outcome, 'complete');
   recordDuration(table, row, result);
   if (table.transition(row, InProgress, Completed, code)) return;
-  if (outcome !== 'executed' && table.transition(row, Pending, Completed, code)) return;
+  if (code !== EXECUTED && table.transition(row, Pending, Completed, code)) return;
   throw refusal(table, row, Completed);
 }
 

@@ -12,6 +12,7 @@ const { values } = parseArgs({
   },
 });
 const [rounds, seed] = [Number(values.rounds), Number(values.seed)];
+if (!(rounds > 0) || Number.isNaN(seed)) throw new Error('--rounds and --seed take a number.');
 console.log(`${rounds} rounds; --seed ${seed}`);
 
 let played = 0;

@@ -121,10 +121,8 @@ export class Round {
     } else {
       if (ending.how === 'killed') this.kills++;
       else this.find('stuck', `a run did not end: ${ending.stderr}`);
-      // After its end is told, a run lets go of what commands left behind.
-      const hadEnded = ending.events.some(({ type }) => type === 'run-finished');
       await Promise.all([
-        hadEnded ? killMarked(mark) : this.checkOrphans(mark),
+        isAtWork(ending) ? this.checkOrphans(mark) : killMarked(mark),
         this.checkState(this.ledger.mustBeCompleted),
       ]);
     }
@@ -199,4 +197,14 @@ export class Round {
   private find(defect: Finding['defect'], message: string): void {
     this.findings.push({ defect, message: `launch ${this.launches}: ${message}` });
   }
+}
+
+/** False if no command was under way: the run may have ended, and then it lets go of what commands left behind. */
+function isAtWork({ events }: Ending): boolean {
+  const running = new Set<string>();
+  for (const event of events) {
+    if (event.type === 'task-started') running.add(event.task);
+    else if (event.type === 'task-finished') running.delete(event.task);
+  }
+  return running.size > 0;
 }

@@ -93,6 +93,9 @@ describe('a task that fails', { concurrency: 2 }, () => {
     await project.build();
     project.delete('no such file');
     assert.equal((await project.millrace(['run'])).exitCode, 1);
+    project.writeTasks({ lost: { command: 'touch out', inputs: ['lost'], outputs: ['out'] } });
+    const namesake = await project.millrace(['run', '--json']);
+    assert.match(finished(namesake).get('lost')!.message!, /"lost" is missing/);
   });
 
   test('is not started if the folder of its output is a file', async (t) => {

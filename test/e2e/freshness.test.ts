@@ -239,26 +239,55 @@ function version(number: number): string {
   return String(number).padStart(8, '0');
 }
 
-test('an edit at any moment of a run is never overlooked', async (t) => {
-  const project = new Project(t, { in: version(0) });
-  project.writeTasks({ copy: { command: 'cp in out', inputs: ['in'], outputs: ['out'] } });
-  const moments: readonly JsonEvent['type'][] = [
-    'run-started',
-    'task-started',
-    'task-finished',
-    'committed',
-    'run-finished',
-  ];
-  for (let round = 0; round < 25; round++) {
-    const moment = moments[round % moments.length];
-    const victim = round % 2 === 0 ? 'in' : 'out';
-    project.write('in', version(round * 2));
-    const onEvent = (event: JsonEvent) => {
-      if (event.type === moment) project.write(victim, version(round * 2 + 1));
-    };
-    await project.build([], { onEvent });
+describe('nothing is overlooked', { concurrency: 2 }, () => {
+  test('of edits at any moment of a run', async (t) => {
+    const project = new Project(t, { in: version(0) });
+    project.writeTasks({ copy: { command: 'cp in out', inputs: ['in'], outputs: ['out'] } });
+    const moments: readonly JsonEvent['type'][] = [
+      'run-started',
+      'task-started',
+      'task-finished',
+      'committed',
+      'run-finished',
+    ];
+    for (let round = 0; round < 25; round++) {
+      const moment = moments[round % moments.length];
+      const victim = round % 2 === 0 ? 'in' : 'out';
+      project.write('in', version(round * 2));
+      const onEvent = (event: JsonEvent) => {
+        if (event.type === moment) project.write(victim, version(round * 2 + 1));
+      };
+      await project.build([], { onEvent });
+      await project.build();
+      const expected = version(victim === 'in' ? round * 2 + 1 : round * 2);
+      assert.equal(project.read('out'), expected, `round ${round}: ${victim} was edited at ${moment}`);
+    }
+  });
+
+  test('of edits of the manifest at any moment of a run', async (t) => {
+    const project = new Project(t);
+    const write = (number: number) =>
+      project.writeTasks({ say: { command: `echo ${version(number)} > out`, outputs: ['out'] } });
+    const moments: readonly JsonEvent['type'][] = ['run-started', 'task-finished', 'run-finished'];
+    for (let round = 0; round < 6; round++) {
+      write(round * 2);
+      const onEvent = (event: JsonEvent) => {
+        if (event.type === moments[round % moments.length]) write(round * 2 + 1);
+      };
+      await project.build([], { onEvent });
+      assert.equal((await project.build()).size, 1);
+      assert.equal(project.read('out'), `${version(round * 2 + 1)}\n`);
+      assert.deepEqual(await project.build(), new Map());
+    }
+  });
+
+  test('when only what a task needs was run meanwhile', async (t) => {
+    const project = chain(t);
     await project.build();
-    const expected = version(victim === 'in' ? round * 2 + 1 : round * 2);
-    assert.equal(project.read('out'), expected, `round ${round}: ${victim} was edited at ${moment}`);
-  }
+    project.write('in', 'other\n');
+    assert.deepEqual([...(await project.build(['middle'])).keys()], ['middle']);
+    assert.deepEqual([...(await project.build(['else'])).keys()], []);
+    assert.deepEqual([...(await project.build()).keys()], ['out']);
+    assert.equal(project.read('out'), 'OTHER\n');
+  });
 });

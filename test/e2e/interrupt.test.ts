@@ -42,7 +42,10 @@ describe('a signal', { concurrency: 2 }, () => {
       assert.equal(project.read('stopped'), 'stopped\n');
       assert.equal(finished(result).get('endless')!.outcome, 'cancelled');
       const { result: how, executed, cancelled, failed } = summary(result);
-      assert.deepEqual({ how, executed, cancelled, failed }, { how: 'cancelled', executed: 1, cancelled: 2, failed: 0 });
+      assert.deepEqual(
+        { how, executed, cancelled, failed },
+        { how: 'cancelled', executed: 1, cancelled: 2, failed: 0 },
+      );
       assert.deepEqual(project.processes(), []);
       const { tasks } = await project.json<{ tasks: { status: string; outcome: string }[] }>([
         'status',
@@ -134,7 +137,7 @@ test('a reader of the output who goes away stops the run', async (t) => {
   const { exitCode, stderr } = await project.spawn([
     'bash',
     '-c',
-    '"$@" | head -c 10; exit ${PIPESTATUS[0]}',
+    '"$@" | head -c 10; exit $PIPESTATUS',
     '-',
     ...project.commandLine(['run']),
   ]).result;

@@ -13,7 +13,7 @@ const NAMES = [
   'line\nbreak',
   '$(touch pwned)',
   '`touch pwned`',
-  '${HOME}',
+  '$HOME',
   '; touch pwned;',
   '-n',
   '--help',

@@ -226,7 +226,10 @@ export class Project {
    */
   snapshot(): Map<string, object> {
     const entries = readdirSync(this.directory, { recursive: true, withFileTypes: true });
-    const paths = ['', ...entries.map((entry) => relative(this.directory, join(entry.parentPath, entry.name)))];
+    const paths = [
+      '',
+      ...entries.map((entry) => relative(this.directory, join(entry.parentPath, entry.name))),
+    ];
     return new Map(paths.sort().map((path) => [path, this.describe(path)]));
   }
 

@@ -17,8 +17,8 @@ async function race(core: Core, seed: number, mode: RaceInput['mode']) {
   const faults = Array.from({ length: THREADS }, async (_, index) => {
     const workerData: RaceInput = { handle: core.table.handle(), seed: seed + index, mode, runs, running };
     const worker = new Worker(new URL('./race-worker.js', import.meta.url), { workerData });
-    const [message] = await once(worker, 'message');
-    await once(worker, 'exit');
+    // Both at once: a worker may be gone by the time its message is read.
+    const [[message]] = await Promise.all([once(worker, 'message'), once(worker, 'exit')]);
     return message as number;
   });
   for (const count of await Promise.all(faults)) assert.equal(count, 0, 'faults seen by a thread');

@@ -5,6 +5,7 @@ import type { Attempt } from './attempt.js';
 import type { LaneCommand } from './command.js';
 import { exitCodeOf, signalDescendants, signalTree } from './processes.js';
 import type { Runner, RunnerOwner } from './runner.js';
+import { oddVariables } from './script.js';
 import { startProcess, whyNoDirectory, withBackoff } from './spawn.js';
 
 const WINDOWS = process.platform === 'win32';
@@ -96,7 +97,11 @@ function spawnCommand(command: LaneCommand, baseEnv: NodeJS.ProcessEnv): Promise
       ? startProcess(what, [], { ...options, shell: true })
       : startProcess(what[0]!, what.slice(1), options);
   }
+  const odd = oddVariables(command.env);
+  const words = [
+    ...(odd.length > 0 ? ['env', ...odd] : []),
+    ...(typeof what === 'string' ? ['/bin/sh', '-c', what] : what),
+  ];
   // The outer shell gives both streams one pipe, which keeps their order, and tells a missing program by 127.
-  const words = typeof what === 'string' ? ['/bin/sh', '-c', what] : what;
   return startProcess('/bin/sh', ['-c', `exec "$@"${terminal ? '' : ' 2>&1'}`, 'sh', ...words], options);
 }

@@ -8,6 +8,9 @@ import { whyNoDirectory } from './spawn.js';
 /** A command that runs longer has its output read as it comes; that of a shorter one is read once, when it has ended. */
 const STREAM_AFTER_MS = 5;
 
+/** The same for one that had not begun to write when it was looked at, or has closed its output. */
+const STREAM_AGAIN_MS = 50;
+
 /** Milliseconds that a lane has to leave, on top of the grace period, before it is killed. */
 const LEAVE_MS = 1000;
 
@@ -20,8 +23,8 @@ const LEAVE_MS = 1000;
  * | running   |         | the command ended | the command was stopped, left a straggler, or took the lane down |
  *
  * A straggler is a process that still holds the output pipe when its command has ended. It lives on, and what it writes goes
- * nowhere: the lane is given up, and the next command has another pipe. The watchdog stays until the straggler has gone,
- * or until the lane is closed.
+ * nowhere: the lane is given up, and the next command has another pipe. The watchdog stays until the lane is closed: that the
+ * pipe has ended tells nothing, for a straggler may have closed it and go on.
  */
 export class Lane implements Runner {
   readonly closed: Promise<void>;
@@ -102,7 +105,7 @@ export class Lane implements Runner {
   #stream(): void {
     if (this.#status !== 'running') return;
     try {
-      this.#pipe.stream(() => this.#streamTimer.refresh());
+      this.#pipe.stream(() => setTimeout(() => this.#stream(), STREAM_AGAIN_MS).unref());
     } catch {
       // Out of descriptors. Until there is one, the command waits when its pipe is full.
       this.#streamTimer.refresh();
@@ -140,7 +143,7 @@ export class Lane implements Runner {
 
   #abandonToStraggler(): void {
     this.#shell.endScripts();
-    this.#pipe.discard(() => this.#shell.dismissWatchdog());
+    this.#pipe.discard();
     this.#retire();
   }
 

@@ -69,7 +69,7 @@ export class OutputPipe {
    * Reads whatever still comes to nowhere, and calls back once nobody can write any more, or the pipe is closed.
    * Keeps no process alive. Nothing but `close` may follow.
    */
-  discard(ended: () => void): void {
+  discard(ended: () => void = () => {}): void {
     this.#stream = toStream(this.#fd).on('close', ended).resume().unref();
     this.#fd = -1;
   }

@@ -102,7 +102,7 @@ const IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]*$/;
  */
 export function commandScript(command: LaneCommand, shell: string): string {
   const variables = Object.entries(command.env);
-  const odd = variables.filter(([name]) => !isPlain(name));
+  const odd = oddVariables(command.env);
   const assignments = variables
     .filter(([name]) => isPlain(name))
     .map(([name, value]) => `${name}=${quoteWord(value)}`)
@@ -111,11 +111,15 @@ export function commandScript(command: LaneCommand, shell: string): string {
   const body =
     words === undefined
       ? evalBody(command.command as string, assignments)
-      : programBody(
-          odd.length > 0 ? ['env', ...odd.map((pair) => pair.join('=')), ...words] : words,
-          assignments,
-        );
+      : programBody(odd.length > 0 ? ['env', ...odd, ...words] : words, assignments);
   return `hash -r; if cd ${quoteWord(command.cwd)}; then unset OLDPWD; ${body}; echo $?; else echo ${NO_DIRECTORY}; fi\n`;
+}
+
+/** The variables that a shell does not pass on as they are, as `env` takes them. */
+export function oddVariables(env: LaneCommand['env']): string[] {
+  return Object.entries(env)
+    .filter(([name]) => !isPlain(name))
+    .map((pair) => pair.join('='));
 }
 
 /** Why the command cannot be given to a shell, if so. */

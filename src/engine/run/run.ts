@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   type Reason,
@@ -62,6 +63,8 @@ export class Run {
   readonly #details = new Map<Row, TaskDetails>();
   readonly #blocked = new Set<Row>();
   readonly #counts = { executed: 0, fresh: 0, failed: 0 };
+  /** Stops the commands. Every one listens, and so many listeners are for Node a leak unless it is told otherwise. */
+  readonly #cancel = new AbortController();
   #running = 0;
   #stopped = false;
   #defect: unknown;
@@ -70,6 +73,7 @@ export class Run {
 
   constructor(context: RunContext) {
     const { table } = partsOf(context.state);
+    setMaxListeners(0, this.#cancel.signal);
     this.#context = context;
     this.#table = table;
     this.#gate = new Gate(
@@ -92,9 +96,12 @@ export class Run {
   async execute(): Promise<WorkSummary> {
     const { signal } = this.#context.options;
     this.#context.state.tasks.prioritize();
-    const stop = () => this.#stop();
+    const stop = () => {
+      this.#stop();
+      this.#cancel.abort();
+    };
     signal?.addEventListener('abort', stop);
-    if (signal?.aborted) this.#stop();
+    if (signal?.aborted) stop();
     try {
       await this.#loop();
     } finally {
@@ -181,7 +188,7 @@ export class Run {
       command: commandText(details.command),
     });
     this.#running++;
-    const work = { row, details, verdict, root: engine.root, terminal, signal: options.signal };
+    const work = { row, details, verdict, root: engine.root, terminal, signal: this.#cancel.signal };
     attempt(work, this.#lanes, checker, this.#knownFolders).then(
       (end) => {
         this.#running--;
@@ -201,9 +208,7 @@ export class Run {
 
   /** An input that is not there and that nobody will make. */
   #missingSource({ reason }: StaleVerdict): string | undefined {
-    if (reason.kind !== 'input-missing' || reason.producer !== undefined) return undefined;
-    // A task without a command may stand for a file that need not exist (ninja's `build x: phony`).
-    return this.#table.names.find(reason.path) >= 0 ? undefined : reason.path;
+    return reason.kind === 'input-missing' && reason.producer === undefined ? reason.path : undefined;
   }
 
   /** The attempt is over: the one place where its end is told, recorded and acted upon. */
