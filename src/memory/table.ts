@@ -43,15 +43,10 @@ export interface TableHandle {
   readonly ready: ReadyHandle;
 }
 
-interface Parts {
-  readonly control: Int32Array<SharedArrayBuffer>;
-  readonly columns: Readonly<Record<ColumnName, Region>>;
-  readonly names: NameTable;
-  readonly dependencies: RowLists;
-  readonly dependents: RowLists;
-  readonly details: RowLists;
-  readonly ready: ReadySet;
-}
+type Parts = Pick<
+  TaskTable,
+  'control' | 'columns' | 'names' | 'dependencies' | 'dependents' | 'details' | 'ready'
+>;
 
 /** The statuses, counted. */
 export interface StatusCounts {

@@ -29,7 +29,21 @@ export class TaskBuilder {
   build(drafts: readonly Draft[]): TaskDefinition[] {
     const named = drafts.filter((draft) => this.#addId(draft));
     this.#checkManifest();
-    return named.map((draft) => this.#buildTask(draft));
+    const tasks = named.map((draft) => this.#buildTask(draft));
+    return tasks.map((task) => this.#afterMakers(task));
+  }
+
+  /** Who makes a file that a task names as an input is a dependency, named or not. */
+  #afterMakers(task: TaskDefinition): TaskDefinition {
+    const dependencies = new Set(task.dependencies);
+    for (const input of task.inputs ?? []) {
+      const path = literalOutput(input);
+      const maker = path === undefined ? undefined : this.#makers.get(path);
+      if (maker !== undefined && maker !== task.id) dependencies.add(maker);
+    }
+    return dependencies.size === (task.dependencies?.length ?? 0)
+      ? task
+      : { ...task, dependencies: [...dependencies] };
   }
 
   /** Whether the id can be used. */

@@ -140,3 +140,22 @@ test('all ways of TOML to write a table lead to the same', () => {
     assert.deepEqual(readToml(form).tasks, [{ id: 'a', command: 'x', env: { A: '1' } }], form);
   }
 });
+
+test('who makes a file that is named as an input is a dependency', () => {
+  const manifest = readToml(`
+[tasks.use]
+command = "cat"
+inputs = ["./made/a.txt", "use.txt", "made/*.txt"]
+outputs = ["use.txt"]
+[tasks.make]
+command = "make"
+outputs = ["made/a.txt", "made/sub/../b.txt"]
+[tasks.both]
+command = "cat"
+deps = ["make"]
+inputs = ["made/b.txt", "made/a.txt"]
+`);
+  assert.deepEqual(task(manifest, 'use').dependencies, ['make']);
+  assert.deepEqual(task(manifest, 'both').dependencies, ['make']);
+  assert.deepEqual(task(manifest, 'make').dependencies ?? [], []);
+});
