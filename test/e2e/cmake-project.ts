@@ -68,7 +68,7 @@ type Builder = 'ninja' | 'millrace';
 export class Twins {
   private readonly project: Project;
   private active: Builder = 'ninja';
-  private readonly logged = new Set<string>();
+  private logged: readonly string[] = [];
 
   private constructor(project: Project) {
     this.project = project;
@@ -112,8 +112,14 @@ export class Twins {
     const result = await this.project.spawn(['ninja', '-C', 'work/out']).result;
     assert.equal(result.exitCode, 0, explain(result));
     const lines = readFileSync(this.path('out/.ninja_log'), 'utf8').split('\n').slice(1, -1);
-    const fresh = lines.filter((line) => !this.logged.has(line));
-    for (const line of fresh) this.logged.add(line);
+    // Line by line: an edge that ran again in the same milliseconds has the same line once more.
+    const known = [...this.logged];
+    const fresh = lines.filter((line) => {
+      const at = known.indexOf(line);
+      if (at >= 0) known.splice(at, 1);
+      return at < 0;
+    });
+    this.logged = lines;
     const outputs = fresh.map((line) => line.split('\t')[3]!);
     return [...new Set(outputs.filter((output) => ids.has(output)))].sort();
   }

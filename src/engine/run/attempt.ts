@@ -25,8 +25,6 @@ export interface Work {
   readonly root: string;
   readonly terminal: boolean;
   readonly signal: AbortSignal | undefined;
-  /** Called once, when the command has ended or could not be started: its job is free. */
-  readonly onExit: (succeeded: boolean) => void;
 }
 
 /**
@@ -43,14 +41,11 @@ export async function attempt(
   try {
     prepare(details, root, known);
   } catch (error) {
-    work.onExit(false);
     return failure(`It could not be started: ${(error as Error).message}.`);
   }
   const startedAt = Date.now();
   const result = await lanes.run(laneCommand(details, root, work.terminal), work.signal);
-  const succeeded = result.outcome === 'exited' && result.exitCode === 0;
-  work.onExit(succeeded);
-  if (!succeeded) return unsuccessful(result, details);
+  if (result.outcome !== 'exited' || result.exitCode !== 0) return unsuccessful(result, details);
   try {
     return await record(work, checker, result, startedAt);
   } catch (error) {

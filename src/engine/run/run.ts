@@ -65,10 +65,7 @@ export class Run {
   readonly #counts = { executed: 0, fresh: 0, failed: 0 };
   /** Stops the commands. Every one listens, and so many listeners are for Node a leak unless it is told otherwise. */
   readonly #cancel = new AbortController();
-  /** Commands that run: never more than jobs. */
   #running = 0;
-  /** Attempts that are not over: commands that run, and those whose outputs are being looked at. */
-  #open = 0;
   #stopped = false;
   #defect: unknown;
   /** Resolves the loop's wait. */
@@ -129,26 +126,20 @@ export class Run {
   async #loop(): Promise<void> {
     let sliceEnd = performance.now() + SLICE_MS;
     for (;;) {
-      while (this.#takeNext()) {
+      while (this.#running < this.#context.jobs && !this.#stopped) {
+        const row = this.#table.claim(this.#gate.accept);
+        if (row === -1) break;
+        this.#take(row);
         if (performance.now() < sliceEnd) continue;
         await nextTurn();
         sliceEnd = performance.now() + SLICE_MS;
       }
-      if (this.#open === 0) break;
+      if (this.#running === 0) break;
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
     }
     if (this.#defect !== undefined) throw this.#defect;
-  }
-
-  /** Claims one task, if there is a job free for it. */
-  #takeNext(): boolean {
-    if (this.#running >= this.#context.jobs || this.#stopped) return false;
-    const row = this.#table.claim(this.#gate.accept);
-    if (row === -1) return false;
-    this.#take(row);
-    return true;
   }
 
   /** A task that was just claimed. */
@@ -197,22 +188,16 @@ export class Run {
       command: commandText(details.command),
     });
     this.#running++;
-    this.#open++;
-    const onExit = (succeeded: boolean) => {
-      this.#running--;
-      // The next command starts before this one's outputs are looked at; after a failure, which may end the run, it waits.
-      if (succeeded) this.#takeNext();
-    };
-    const work = { row, details, verdict, root: engine.root, terminal, signal: this.#cancel.signal, onExit };
+    const work = { row, details, verdict, root: engine.root, terminal, signal: this.#cancel.signal };
     attempt(work, this.#lanes, checker, this.#knownFolders).then(
       (end) => {
-        this.#open--;
+        this.#running--;
         this.#finish(row, end, reason);
         this.#wake();
       },
       (error: unknown) => {
         // Ours to mend, not the task's: give it back, let the others end, and throw.
-        this.#open--;
+        this.#running--;
         release(this.#table, row);
         this.#defect ??= error;
         this.#stop();
