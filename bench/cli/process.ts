@@ -3,7 +3,10 @@ import { fileURLToPath } from 'node:url';
 import { median } from '../suite.js';
 
 /** The command line that is measured: what ships. */
-export const MILLRACE = [process.execPath, fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))];
+export const MILLRACE = [
+  process.execPath,
+  fileURLToPath(new URL('../../bundle/cli/main.js', import.meta.url)),
+];
 export const NINJA = ['ninja'];
 
 /** One program under measurement. */

@@ -46,7 +46,7 @@ export function verifyDatabase(database: Database): VerifyReport {
 export async function verifyInChild(paths: StatePaths): Promise<string | undefined> {
   // Loaded here, because hardly any opening needs it.
   const { execFile } = await import('node:child_process');
-  const script = fileURLToPath(new URL('./verify-process.js', import.meta.url));
+  const script = fileURLToPath(new URL('../../src/store/verify-process.js', import.meta.url));
   return new Promise((resolve) => {
     const options = { timeout: CHILD_TIMEOUT, env: { ...process.env, NODE_OPTIONS: '' } };
     execFile(process.execPath, [script, paths.directory], options, (error, stdout) => {
