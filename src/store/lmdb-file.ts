@@ -60,6 +60,8 @@ export class PageReader {
   private readonly descriptor: number;
   pageSize = 4096;
   private used = new Uint8Array(0);
+  /** For the heads of values, of which there is one for each page of ours. */
+  private readonly head = Buffer.allocUnsafeSlow(HEAD);
 
   constructor(descriptor: number, size: number) {
     if (size === 0) throw new Damage('the file is empty');
@@ -68,9 +70,12 @@ export class PageReader {
   }
 
   read(page: number): Buffer {
-    const bytes = Buffer.allocUnsafe(this.pageSize);
-    const count = readSync(this.descriptor, bytes, 0, this.pageSize, page * this.pageSize);
-    if (count < this.pageSize) throw new Damage('the file is cut off');
+    return this.readInto(Buffer.allocUnsafe(this.pageSize), page);
+  }
+
+  private readInto(bytes: Buffer, page: number): Buffer {
+    const count = readSync(this.descriptor, bytes, 0, bytes.length, page * this.pageSize);
+    if (count < bytes.length) throw new Damage('the file is cut off');
     return bytes;
   }
 
@@ -119,7 +124,7 @@ export class PageReader {
     const [first, pages] = [readPage(bytes, data), readPage(bytes, data + 16)];
     if (pages !== Math.ceil((HEAD + size) / this.pageSize)) throw new Damage('an entry has a wrong size');
     this.use(meta, first, pages);
-    const head = this.read(first);
+    const head = this.readInto(this.head, first);
     if (readPage(head, PAGE.number) !== first || head.readUInt32LE(PAGE.lower) !== pages) {
       throw new Damage('a page of a value is not in its place');
     }
