@@ -19,6 +19,9 @@ const LINE_BREAK = /[\n\r\u2028\u2029]/;
 /** What the system's decoder puts in the place of bytes that are not UTF-8. */
 const REPLACEMENT = '\ufffd';
 
+/** Certainly not a glob; spares most runs the loading of the libraries. */
+const PLAIN = /^[\w./ -]*$/;
+
 type Matcher = (path: string) => boolean;
 
 type Tinyglobby = typeof import('tinyglobby');
@@ -33,7 +36,7 @@ function tinyglobby(): Tinyglobby {
 
 /** True if the pattern is not simply a path. */
 export function isGlob(pattern: string): boolean {
-  return pattern.startsWith('!') || tinyglobby().isDynamicPattern(pattern);
+  return pattern.startsWith('!') || isDynamic(pattern);
 }
 
 /**
@@ -49,10 +52,10 @@ export function isGlob(pattern: string): boolean {
  *   hide changes
  */
 export function expandGlobs(root: string, patterns: readonly string[], options: GlobOptions = {}): string[] {
-  const isLeftOut = matcherOf([
-    ...patterns.filter((pattern) => pattern.startsWith('!')).map((pattern) => pattern.slice(1)),
-    ...(options.exclude ?? []).map((path) => tinyglobby().escapePath(path)),
-  ]);
+  const isLeftOut = matcherOf(
+    patterns.filter((pattern) => pattern.startsWith('!')).map((pattern) => pattern.slice(1)),
+  );
+  const isExcluded = plainMatcher(options.exclude ?? []);
   const found = new Set<string>();
   const globs: string[] = [];
   for (const pattern of patterns) {
@@ -63,7 +66,7 @@ export function expandGlobs(root: string, patterns: readonly string[], options: 
     else found.add(cleanPath(pattern));
   }
   for (const path of walk(root, globs)) found.add(path);
-  const paths = [...found].filter((path) => !isLeftOut(path)).sort();
+  const paths = [...found].filter((path) => !isLeftOut(path) && !isExcluded(path)).sort();
   for (const path of paths) if (path.includes(REPLACEMENT)) refuseIfMangled(root, path);
   return paths;
 }
@@ -79,6 +82,7 @@ export function pathMatcher(patterns: readonly string[]): Matcher {
 function matcherOf(patterns: readonly string[]): Matcher {
   if (patterns.length === 0) return () => false;
   const clean = patterns.map((pattern) => stripDot(pattern).replace(/\/+$/, ''));
+  if (clean.every((pattern) => PLAIN.test(pattern))) return plainMatcher(clean);
   const both = [
     ...clean,
     ...clean
@@ -86,6 +90,15 @@ function matcherOf(patterns: readonly string[]): Matcher {
       .map((path) => tinyglobby().escapePath(path)),
   ];
   return picomatch([...both, ...both.map((pattern) => `${pattern}/**`)], MATCH_OPTIONS);
+}
+
+/** Matches the paths, and all below them. */
+function plainMatcher(paths: readonly string[]): Matcher {
+  return (path) => paths.some((plain) => path === plain || path.startsWith(`${plain}/`));
+}
+
+function isDynamic(pattern: string): boolean {
+  return !PLAIN.test(pattern) && tinyglobby().isDynamicPattern(pattern);
 }
 
 function stripDot(pattern: string): string {
@@ -100,7 +113,7 @@ function kindOf(root: string, pattern: string): 'folder' | 'file' | 'glob' {
   } catch {
     // What keeps it from being looked at is met when it is scanned.
   }
-  return tinyglobby().isDynamicPattern(pattern) ? 'glob' : 'file';
+  return isDynamic(pattern) ? 'glob' : 'file';
 }
 
 /** Patterns that name a folder which is usually left out are on their own, so that it stays left out for the others. */
