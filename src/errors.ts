@@ -127,10 +127,11 @@ export class NoManifest extends MillraceError {
   readonly directory: string;
 
   constructor(directory: string, names: readonly string[]) {
-    super(
-      'NO_MANIFEST',
-      `${directory} has no ${names.join(', ')}; create a millrace.toml there, or name another folder or manifest.`,
-    );
+    const missing =
+      names.length === 1
+        ? `There is no manifest ${names[0]}`
+        : `${directory} has no ${names.slice(0, -1).join(', ')} or ${names.at(-1)}`;
+    super('NO_MANIFEST', `${missing}; create a millrace.toml, or name another folder or manifest.`);
     this.directory = directory;
   }
 }

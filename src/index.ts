@@ -1,3 +1,5 @@
+/// <reference types="node" preserve="true" />
+
 export { describeReason, type Reason } from './artifacts/reason.js';
 export { BuildEngine } from './engine/engine.js';
 export type { BuildEvent, RunSummary, TaskFinished } from './engine/events.js';

@@ -155,6 +155,8 @@ export class TaskChecker {
     for (const tally of [added, removed, changed, missing]) tally.clear();
     this.compareDeclared(task, inputs);
     this.compareDiscovered(task);
+    // A generator writes its own list of inputs anew: what is not on it any more has not made it stale.
+    if (this.context.artifacts.taskFiles.has(task, TaskFlag.IgnoreCommandChange)) removed.clear();
     return (
       this.inputTally(task, 'input-added', added) ??
       this.inputTally(task, 'input-removed', removed) ??

@@ -9,6 +9,8 @@ import { cleanPath } from './paths.js';
 export interface GlobOptions {
   /** Plain paths that match nothing, with all below them, whatever the patterns say. */
   readonly exclude?: readonly string[];
+  /** Also what is in folders that are usually left out (default false). */
+  readonly everywhere?: boolean;
 }
 
 /** Left out unless a pattern names them. */
@@ -65,7 +67,7 @@ export function expandGlobs(root: string, patterns: readonly string[], options: 
     else if (kind === 'folder') globs.push(`${tinyglobby().escapePath(cleanPath(pattern))}/**`);
     else found.add(cleanPath(pattern));
   }
-  for (const path of walk(root, globs)) found.add(path);
+  for (const path of walk(root, globs, options.everywhere === true)) found.add(path);
   const paths = [...found].filter((path) => !isLeftOut(path) && !isExcluded(path)).sort();
   for (const path of paths) if (path.includes(REPLACEMENT)) refuseIfMangled(root, path);
   return paths;
@@ -117,10 +119,11 @@ function kindOf(root: string, pattern: string): 'folder' | 'file' | 'glob' {
 }
 
 /** Patterns that name a folder which is usually left out are on their own, so that it stays left out for the others. */
-function walk(root: string, globs: readonly string[]): string[] {
+function walk(root: string, globs: readonly string[], everywhere: boolean): string[] {
   const groups = new Map<string, string[]>();
   for (const glob of globs) {
-    const ignored = USUALLY_LEFT_OUT.filter((name) => !glob.split('/').includes(name)).join();
+    const left = everywhere ? [] : USUALLY_LEFT_OUT.filter((name) => !glob.split('/').includes(name));
+    const ignored = left.join();
     groups.set(ignored, [...(groups.get(ignored) ?? []), glob]);
   }
   return [...groups].flatMap(([ignored, group]) => {

@@ -32,7 +32,7 @@ const SENTENCES: Readonly<Record<Exclude<Reason['kind'], 'dependency'>, string>>
   forced: 'forced',
   'never-ran': 'no success on record',
   always: 'declares neither inputs nor outputs',
-  'command-changed': 'the command changed',
+  'command-changed': 'the command or its variables changed',
   'environment-changed': 'the environment changed',
   'input-added': 'new input',
   'input-removed': 'an input is gone:',

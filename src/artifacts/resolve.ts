@@ -44,7 +44,8 @@ export class FileResolver {
     if (taskFiles.has(task, TaskFlag.Literal)) return plain;
     const { outputs = [] } = unpackDetails(this.context.table.details, task);
     const rows = new Set<number>(plain);
-    for (const path of this.expand(outputs)) rows.add(files.intern(path));
+    // Whatever a command makes is its output, wherever that lies.
+    for (const path of this.expand(outputs, true)) rows.add(files.intern(path));
     return Int32Array.from(rows);
   }
 
@@ -76,8 +77,8 @@ export class FileResolver {
     return rows;
   }
 
-  private expand(patterns: readonly string[]): string[] {
-    return expandGlobs(this.context.root, patterns, { exclude: this.context.exclude });
+  private expand(patterns: readonly string[], everywhere = false): string[] {
+    return expandGlobs(this.context.root, patterns, { exclude: this.context.exclude, everywhere });
   }
 }
 

@@ -52,6 +52,7 @@ export class BuildEngine {
    *   FileUnreadable; CommitFailed if the state could not be written (all commands have ended by then)
    */
   async run(options: RunOptions = {}): Promise<RunSummary> {
+    if (options.dryRun !== true) this.#state.requireWritable();
     if (this.#busy) throw new StateUnavailable('This engine is running already; wait for its run to end.');
     this.#busy = true;
     try {

@@ -82,6 +82,17 @@ describe('a task that fails', { concurrency: 2 }, () => {
     }
   });
 
+  test('exits with 0 but has not written its depfile', async (t) => {
+    const project = new Project(t, { in: '' });
+    const task = { command: 'touch out', inputs: ['in'], outputs: ['out'] };
+    project.writeTasks({ copy: { ...task, depfile: 'out.d' } });
+    for (let round = 0; round < 2; round++) {
+      const result = await project.millrace(['run', '--json']);
+      assert.equal(result.exitCode, 1, explain(result));
+      assert.match(finished(result).get('copy')!.message!, /did not write its depfile "out\.d"/);
+    }
+  });
+
   test('says that an input is missing which nobody makes, and is not started', async (t) => {
     const project = new Project(t);
     project.writeTasks({ copy: { command: 'touch out', inputs: ['no such file'], outputs: ['out'] } });

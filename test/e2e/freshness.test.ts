@@ -43,6 +43,24 @@ describe('a task runs again', { concurrency: 2 }, () => {
     assert.equal(project.read('out'), 'OTHER\n');
   });
 
+  test('if an output in a folder is gone which inputs leave out', async (t) => {
+    const project = new Project(t);
+    const bundle = (content: string) => ({
+      command: `mkdir -p dist/node_modules && echo ${content} > dist/node_modules/f`,
+      outputs: ['dist/**'],
+    });
+    const copy = { command: 'cp dist/node_modules/f out', deps: ['bundle'], outputs: ['out'] };
+    project.writeTasks({ bundle: bundle('1'), copy });
+    await project.build();
+    project.delete('dist/node_modules/f');
+    const path = 'dist/node_modules/f';
+    const reasons = await project.build();
+    assert.deepEqual(reasons, new Map([['bundle', { kind: 'output-missing', path, count: 1 }]]));
+    project.writeTasks({ bundle: bundle('2'), copy });
+    assert.deepEqual([...(await project.build()).keys()], ['bundle', 'copy']);
+    assert.equal(project.read('out'), '2\n');
+  });
+
   test('not if a file was only touched, or its mode changed', async (t) => {
     const project = chain(t);
     await project.build();

@@ -34,9 +34,12 @@ test('without a manifest the error says what was looked for, and where', () => {
   assert.throws(() => findManifest(inner), {
     code: 'NO_MANIFEST',
     directory: inner,
-    message: `${inner} has no millrace.toml, millrace.json, build.ninja; create a millrace.toml there, or name another folder or manifest.`,
+    message: `${inner} has no millrace.toml, millrace.json or build.ninja; create a millrace.toml, or name another folder or manifest.`,
   });
-  assert.throws(() => findManifest(directory, 'x.toml'), { code: 'NO_MANIFEST', message: /has no x\.toml;/ });
+  assert.throws(() => findManifest(directory, 'x.toml'), {
+    code: 'NO_MANIFEST',
+    message: /There is no manifest x\.toml;/,
+  });
 });
 
 test('a named file is taken, if its name tells its kind', () => {

@@ -60,9 +60,13 @@ async function record(
   result: LaneResult,
   startedAt: number,
 ): Promise<AttemptEnd> {
-  const discovered = checker.filesNamed(
-    readDepfile(details, root).map((path) => pathFrom(details.cwd ?? '.', path, root)),
-  );
+  const named = readDepfile(details, root);
+  // Compilers write none for a source that includes nothing, and ninja takes that for an empty one.
+  if (named === undefined && details.optionalOutputs !== true) {
+    return failure(`It exited with 0, but did not write its depfile ${quote(details.depfile!)}.`, result);
+  }
+  const paths = (named ?? []).map((path) => pathFrom(details.cwd ?? '.', path, root));
+  const discovered = checker.filesNamed(paths);
   const missing = await checker.recordSuccess(row, { inputs: verdict.inputs, discovered, startedAt });
   if (missing.length > 0) {
     const more = missing.length > 1 ? ` and ${missing.length - 1} more` : '';

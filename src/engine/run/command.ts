@@ -47,16 +47,15 @@ export function cleanUp({ responseFile, depfile, depfileConsumed }: TaskDetails,
 }
 
 /**
- * The prerequisites that the command's depfile names, as written; none if there is no such file, as compilers write none
- * for a source that includes nothing.
+ * The prerequisites that the command's depfile names, as written; undefined if there is no such file.
  * @throws what `node:fs` throws for a file that is there but cannot be read
  */
-export function readDepfile({ depfile }: TaskDetails, root: string): string[] {
+export function readDepfile({ depfile }: TaskDetails, root: string): string[] | undefined {
   if (depfile === undefined) return [];
   try {
     return parseDepfile(readFileSync(resolve(root, depfile), 'utf8'));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
 }
