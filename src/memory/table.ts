@@ -364,18 +364,12 @@ export class TaskTable {
     if (sub(this.columns.pending.ints, row, 1) === 1) this.ready.insert(row);
   }
 
-  /** As `letGo` for each, with what the loop needs at hand: half of the time of an empty task is spent here. */
   private releaseDependents(row: Row): void {
     this.renew();
-    const { ready } = this;
     const { ints } = this.dependents.pool;
-    const pending = this.columns.pending.ints;
     const start = this.dependents.start(row);
     const end = start + this.dependents.count(row);
-    for (let at = start; at < end; at++) {
-      const dependent = ints[at]!;
-      if (sub(pending, dependent, 1) === 1) ready.insert(dependent);
-    }
+    for (let at = start; at < end; at++) this.letGo(ints[at]!);
   }
 
   private holdDependents(row: Row): void {
