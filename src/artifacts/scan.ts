@@ -187,9 +187,11 @@ export class FileScanner {
 class Pace {
   private readonly started = performance.now();
   private sliceEnd = this.started + SLICE_MS;
+  private calls = 0;
 
+  /** To be asked before each file; the clock, which costs a tenth of a look at a file, is read for every eighth. */
   isSpent(): boolean {
-    return performance.now() > this.sliceEnd;
+    return (++this.calls & 7) === 0 && performance.now() > this.sliceEnd;
   }
 
   /** Milliseconds that the rest will take, judged by what is done. */
