@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { VERSION } from '../engine/version.js';
 import type { Context } from './context.js';
 import { ExitCode, type Failure, failureOf, reportFailure } from './failure.js';
 import { type GlobalOptions, GRAPH_FORMATS, type GraphOptions, type RunOptions } from './options.js';
@@ -46,7 +46,7 @@ function createProgram(context: Context, done: (exitCode: number) => void): Comm
     .option('--json', 'print JSON, for a run one event a line')
     .option('-v, --verbose', 'also show commands, reasons and all that is left out for brevity')
     .option('--no-color', 'no colours (also: NO_COLOR=1)')
-    .version(`millrace ${version()}`, '--version', 'print the version')
+    .version(`millrace ${VERSION}`, '--version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .addHelpText('after', EXAMPLES)
     .configureHelp({ showGlobalOptions: true })
@@ -112,11 +112,6 @@ function count(least: number): (text: string) => number {
 function usageFailure(error: CommanderError): Failure {
   const message = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
   return { code: 'BAD_USAGE', message, exitCode: ExitCode.Usage };
-}
-
-function version(): string {
-  const file = new URL('../../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
 
 /** If the reader of a pipe goes away, the command ends as it would have, in silence. */

@@ -1,22 +1,11 @@
 import type { Reason } from '../artifacts/reason.js';
+import type { RunEnd, RunId } from '../store/history.js';
 import type { Outcome, TaskId } from '../task.js';
 
-/** What a run did, in tasks that have a command. */
-export interface RunSummary {
+/** What a run did. */
+export interface RunSummary extends RunEnd {
   /** The number of the run in the history; 0 for a dry run. */
-  readonly run: number;
-  readonly result: 'succeeded' | 'failed' | 'cancelled';
-  /** Tasks that the run was about. */
-  readonly total: number;
-  readonly executed: number;
-  readonly fresh: number;
-  readonly failed: number;
-  /** Tasks that could not start because a dependency failed. */
-  readonly blocked: number;
-  /** Tasks that were stopped, or not started because the run was cancelled or ended by a failure. */
-  readonly cancelled: number;
-  /** Milliseconds. */
-  readonly duration: number;
+  readonly run: RunId;
 }
 
 /** What every event carries. */

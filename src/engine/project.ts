@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { findManifest, readManifest } from '../manifest/index.js';
 import { type BuildState, openState, partsOf } from '../state.js';
@@ -9,16 +8,13 @@ import { BuildEngine } from './engine.js';
 import type { BuildEvent, RunSummary } from './events.js';
 import { imageOf, isCurrent, type ManifestImage } from './manifest-image.js';
 import type { RunOptions } from './options.js';
+import { VERSION } from './version.js';
 
 /** The record under which the state keeps the manifest's image. */
 const IMAGE = 'manifest';
 
 /** How often a manifest may make itself anew within one run. */
 const MAX_REGENERATIONS = 100;
-
-const VERSION: string = (
-  JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { version: string }
-).version;
 
 export interface ProjectOptions {
   readonly directory: string;

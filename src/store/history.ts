@@ -16,14 +16,17 @@ export interface RunStart {
   readonly arguments?: readonly string[];
 }
 
-/** What a run did, in tasks. */
+/** What a run did, in tasks that have a command. */
 export interface RunEnd {
   readonly result: 'succeeded' | 'failed' | 'cancelled';
+  /** Tasks that the run was about. */
   readonly total: number;
   readonly executed: number;
   readonly fresh: number;
   readonly failed: number;
+  /** Tasks that could not start because a dependency failed. */
   readonly blocked: number;
+  /** Tasks that were stopped, or not started because the run was cancelled or ended by a failure. */
   readonly cancelled: number;
   /** Milliseconds. */
   readonly duration: number;

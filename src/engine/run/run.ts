@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
+  type ArtifactTables,
   type Reason,
   type StaleVerdict,
   type TaskChecker,
@@ -55,6 +56,7 @@ export type WorkSummary = Pick<RunSummary, 'result' | 'executed' | 'fresh' | 'fa
 export class Run {
   readonly #context: RunContext;
   readonly #table: TaskTable;
+  readonly #artifacts: ArtifactTables;
   readonly #gate: Gate;
   readonly #committer: Committer;
   readonly #lanes: LanePool;
@@ -72,10 +74,11 @@ export class Run {
   #wake: () => void = () => {};
 
   constructor(context: RunContext) {
-    const { table } = partsOf(context.state);
+    const { table, artifacts } = partsOf(context.state);
     setMaxListeners(0, this.#cancel.signal);
     this.#context = context;
     this.#table = table;
+    this.#artifacts = artifacts;
     this.#gate = new Gate(
       table,
       context.engine.pools ?? {},
@@ -156,7 +159,7 @@ export class Run {
 
   #check(row: Row): Verdict | 'group' | MillraceError {
     const { checker, isForced } = this.#context;
-    const { taskFiles } = partsOf(this.#context.state).artifacts;
+    const { taskFiles } = this.#artifacts;
     if (!taskFiles.has(row, TaskFlag.Command)) return 'group';
     try {
       if (isForced(row)) return { fresh: false, reason: { kind: 'forced' }, inputs: checker.inputsOf(row) };
@@ -283,13 +286,13 @@ export class Run {
 
   /** What has now failed under the circumstances of its last success is not fresh by that. */
   #forget(row: Row): void {
-    partsOf(this.#context.state).artifacts.records.clear(row);
+    this.#artifacts.records.clear(row);
   }
 
   /** What needs a failed task stays Pending, and says so. O(tasks above it and their edges). */
   #blockDependents(row: Row): void {
     const { dependents, names } = this.#table;
-    const { taskFiles } = partsOf(this.#context.state).artifacts;
+    const { taskFiles } = this.#artifacts;
     const by = names.nameOf(row);
     const queue: Row[] = [row];
     for (const at of queue) {
@@ -319,7 +322,7 @@ export class Run {
   }
 
   #summary(): WorkSummary {
-    const { taskFiles } = partsOf(this.#context.state).artifacts;
+    const { taskFiles } = this.#artifacts;
     const blocked = [...this.#blocked].filter((row) => taskFiles.has(row, TaskFlag.Command)).length;
     const aborted = this.#context.options.signal?.aborted === true;
     const result = aborted ? 'cancelled' : this.#counts.failed > 0 ? 'failed' : 'succeeded';
