@@ -16,6 +16,8 @@ export type OpenOptions =
       readonly readOnly?: boolean;
       /** What to do about a damaged store: `throw` (default), or `reset`: move it aside and start empty. */
       readonly onCorrupt?: 'throw' | 'reset';
+      /** @internal called with the sizes in bytes of what is about to be loaded, by name; not if read-only */
+      readonly beforeLoad?: (sizes: Readonly<Record<string, number>>) => void;
     }
   /** All of the API, nothing on disk. */
   | { readonly memory: true };
@@ -125,10 +127,12 @@ export class BuildState implements AsyncDisposable {
 export async function openState(where: string | OpenOptions): Promise<BuildState> {
   const options = typeof where === 'string' ? { directory: where } : where;
   if ('memory' in options) return new BuildState(openMemory());
-  const { directory, readOnly, onCorrupt = 'throw' } = options;
+  const { directory, readOnly, onCorrupt = 'throw', beforeLoad } = options;
   if (!directory) throw new InvalidArgument('A state needs a directory.');
   try {
-    return new BuildState(readOnly ? await openReader(directory) : await openWriter(directory, onCorrupt));
+    return new BuildState(
+      readOnly ? await openReader(directory) : await openWriter(directory, { onCorrupt, beforeLoad }),
+    );
   } catch (error) {
     if (!(error instanceof Error && 'syscall' in error)) throw error;
     throw new StateUnavailable(`The state in ${directory} cannot be used: ${error.message}.`, {

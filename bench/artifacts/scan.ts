@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createArtifacts, FileScanner, TaskChecker } from '../../src/artifacts/index.js';
+import { createArtifacts, FileScanner, ScanThreads, TaskChecker } from '../../src/artifacts/index.js';
 import { TaskTable } from '../../src/memory/table.js';
 import type { Row, TaskDefinition } from '../../src/task.js';
 import { TaskManager } from '../../src/tasks/task-manager.js';
@@ -38,16 +38,18 @@ async function measure(): Promise<BenchRow[]> {
   const artifacts = createArtifacts();
   const rows = new TaskManager(table, 'owner').define(definitions());
   const derive = await timed(() => void artifacts.taskFiles.refresh(table));
-  const start = (threads?: number) => {
+  const start = (threads?: ScanThreads) => {
     const options = threads === undefined ? { root: '' } : { root: '', threads };
     const scanner = new FileScanner(artifacts.files, artifacts.contents, options);
     const context = { table, artifacts, scanner, root: process.cwd(), exclude: [], environment: {} };
     return { scanner, checker: new TaskChecker(context) };
   };
-  const first = start();
+  const helpers = new ScanThreads();
+  const first = start(helpers);
   const hashing = await timed(() => first.scanner.scan(first.checker.filesOf(Int32Array.from(rows))));
   await delay(50);
   await first.scanner.settle();
+  await helpers.close();
   writeRecords(rows, artifacts, first.checker);
   const times = {
     one: [] as number[],
@@ -57,12 +59,14 @@ async function measure(): Promise<BenchRow[]> {
     derive: [] as number[],
   };
   for (let round = 0; round < ROUNDS; round++) {
-    const single = start(1);
+    const single = start();
     const files = single.checker.filesOf(Int32Array.from(rows));
     times.one.push(await timed(() => single.scanner.scan(files)));
-    const { scanner, checker } = start();
+    const threads = new ScanThreads();
+    const { scanner, checker } = start(threads);
     times.list.push(await timed(() => void checker.filesOf(Int32Array.from(rows))));
     times.all.push(await timed(() => scanner.scan(files)));
+    await threads.close();
     times.check.push(await timed(() => checkAll(rows, checker)));
     times.derive.push(await timed(() => void artifacts.taskFiles.refresh(table)));
   }

@@ -5,7 +5,7 @@ import { median } from '../suite.js';
 /** The command line that is measured: what ships. */
 export const MILLRACE = [
   process.execPath,
-  fileURLToPath(new URL('../../bundle/cli/main.js', import.meta.url)),
+  fileURLToPath(new URL('../../bundle/cli/main.cjs', import.meta.url)),
 ];
 export const NINJA = ['ninja'];
 

@@ -20,7 +20,7 @@ export interface HashedFile {
   readonly racy: boolean;
 }
 
-const UNCHANGED: Finding = { kind: 'unchanged' };
+export const UNCHANGED: Finding = { kind: 'unchanged' };
 const MISSING: Finding = { kind: 'missing' };
 const FOLDER: Finding = { kind: 'folder' };
 const SPECIAL: Finding = { kind: 'special' };

@@ -14,6 +14,7 @@ export interface FileStat {
   readonly ino: number;
 }
 
+const STATE_REGION = 'files.state';
 const MAX_FILES = 2 ** 23;
 /** Words of the state column. Row 0 is no file: its word counts the rows. */
 const ROW_COUNT = 0;
@@ -61,13 +62,18 @@ export class FileTable {
 
   static create(): FileTable {
     const names = NameTable.create('files.names', MAX_FILES);
-    const state = Region.create('files.state', MAX_FILES * 4);
+    const state = Region.create(STATE_REGION, MAX_FILES * 4);
     state.set(ROW_COUNT, 1);
     return new FileTable(names, state, Region.create('files.stats', MAX_FILES * STAT_BYTES));
   }
 
   static from(handle: FilesHandle): FileTable {
     return new FileTable(NameTable.from(handle.names), Region.from(handle.state), Region.from(handle.stats));
+  }
+
+  /** Rows of a table whose regions have these sizes, in bytes by name. */
+  static rowsIn(sizes: Readonly<Record<string, number>>): number {
+    return (sizes[STATE_REGION] ?? 0) / 4;
   }
 
   handle(): FilesHandle {

@@ -7,6 +7,7 @@ export { expandGlobs, type GlobOptions } from './globs.js';
 export { cleanPath, pathFrom } from './paths.js';
 export { describeReason, type Reason } from './reason.js';
 export { FileScanner, type ScanOptions } from './scan.js';
+export { ScanThreads } from './scan-threads.js';
 export type { Success } from './success.js';
 export { type ArtifactTables, afterLoad, artifactRegions, createArtifacts } from './tables.js';
 export { TaskFlag } from './task-files.js';

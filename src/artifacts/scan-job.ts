@@ -1,5 +1,5 @@
 import { DIGEST_BYTES } from './contents.js';
-import { type Finding, finish, hashInSteps, look } from './examine.js';
+import { type Finding, finish, hashInSteps, look, UNCHANGED } from './examine.js';
 import { type FilesHandle, FileTable } from './files.js';
 import { locate } from './paths.js';
 
@@ -102,6 +102,7 @@ export class ScanJob {
   /** What another thread found; undefined if it couldn't look, or nobody left a finding there. */
   findingAt(index: number): Finding | undefined {
     const code = CODES[this.codes[index]!]!;
+    if (code === 'unchanged') return UNCHANGED;
     if (code === 'none' || code === 'failed') return undefined;
     if (code !== 'hashed' && code !== 'racy') return { kind: code };
     const [size, mtimeMs, ctimeMs, ino] = this.stats.subarray(index * STAT_FLOATS, (index + 1) * STAT_FLOATS);

@@ -1,16 +1,16 @@
-import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import { Content, type ContentId, type ContentTable } from './contents.js';
 import { changeTime, type Finding, finish, hashInSteps, isRacy, look } from './examine.js';
 import type { FileTable } from './files.js';
 import { locate } from './paths.js';
 import { ScanJob } from './scan-job.js';
+import type { ScanThreads } from './scan-threads.js';
 
 export interface ScanOptions {
   /** The absolute folder to which paths relate, or '' for the working directory, which must stay the same then: faster. */
   readonly root: string;
-  /** How many threads look at files, the caller's included (default: as many as run at once, at most 8). */
-  readonly threads?: number;
+  /** Those that share in a scan that takes long; without, the calling thread does all. They must outlive the scanner. */
+  readonly threads?: ScanThreads;
 }
 
 /** The calling thread does nothing else for at most about this long. */
@@ -18,8 +18,9 @@ const SLICE_MS = 8;
 /** A larger file is hashed in steps. Bytes. */
 const SMALL_FILE = 2 ** 20;
 /** Threads are started for a scan that would go on for longer than this: they take most of it to start. */
-const WORTH_THREADS_MS = 80;
-const MAX_THREADS = 8;
+const WORTH_STARTING_MS = 80;
+/** Threads that have started share in a scan of at least so many files: 10 ms of work. */
+const WORTH_SHARING = 4096;
 /** Contents of what has no bytes. */
 const ABSENT_BYTES = { missing: Content.Missing, folder: Content.Folder, special: Content.Special } as const;
 
@@ -34,7 +35,7 @@ export class FileScanner {
   private readonly files: FileTable;
   private readonly contents: ContentTable;
   private readonly prefix: string;
-  private readonly threads: number;
+  private readonly threads: ScanThreads | undefined;
   private scanned = new Uint8Array(1024);
   private racy: number[] = [];
 
@@ -42,7 +43,7 @@ export class FileScanner {
     this.files = files;
     this.contents = contents;
     this.prefix = options.root === '' ? '' : `${options.root}/`;
-    this.threads = options.threads ?? Math.min(availableParallelism(), MAX_THREADS);
+    this.threads = options.threads;
   }
 
   /** True if this scanner has looked at the file. */
@@ -58,10 +59,12 @@ export class FileScanner {
    */
   async scan(rows: Int32Array): Promise<void> {
     const pace = new Pace();
+    const { threads } = this;
+    if (threads?.started && rows.length >= WORTH_SHARING) return this.scanTogether(rows, threads, pace);
     for (let at = 0; at < rows.length; at++) {
       if (pace.isSpent()) {
-        if (this.threads > 1 && pace.estimate(at, rows.length) > WORTH_THREADS_MS) {
-          return this.scanTogether(rows.subarray(at), pace);
+        if (threads !== undefined && pace.estimate(at, rows.length) > WORTH_STARTING_MS) {
+          return this.scanTogether(rows.subarray(at), threads, pace);
         }
         await pace.rest();
       }
@@ -113,10 +116,10 @@ export class FileScanner {
   }
 
   /** As `scan`, with further threads however short it is. */
-  async scanTogether(rows: Int32Array, pace = new Pace()): Promise<void> {
+  async scanTogether(rows: Int32Array, threads: ScanThreads, pace = new Pace()): Promise<void> {
     const job = ScanJob.create(this.files, this.prefix, rows);
     const own = new Uint8Array(rows.length);
-    const helpers = await startHelpers(job, Math.min(this.threads - 1, MAX_THREADS));
+    const helped = threads.help(job.handle());
     try {
       for (let index = job.take(); index >= 0; index = job.take()) {
         const end = job.chunkEnd(index);
@@ -127,10 +130,9 @@ export class FileScanner {
           own[index] = 1;
         }
       }
-      await helpers.done();
     } finally {
       job.stop();
-      await helpers.close();
+      await helped;
     }
     for (let index = 0; index < rows.length; index++) {
       if (pace.isSpent()) await pace.rest();
@@ -165,6 +167,7 @@ export class FileScanner {
 
   private apply(row: number, finding: Finding): void {
     this.markScanned(row);
+    if (finding.kind === 'unchanged') return;
     if (finding.kind === 'hashed') {
       if (finding.racy) this.racy.push(row);
       this.files.record(row, this.contents.intern(finding.digest), finding.stat, finding.racy);
@@ -204,27 +207,4 @@ class Pace {
     await setImmediate();
     this.sliceEnd = performance.now() + SLICE_MS;
   }
-}
-
-interface Helpers {
-  /** Settles when no helper is at work any more. */
-  done(): Promise<void>;
-  close(): Promise<void>;
-}
-
-/** Piscina is loaded here, because most runs never need it. */
-async function startHelpers(job: ScanJob, count: number): Promise<Helpers> {
-  const { Piscina } = await import('piscina');
-  const filename = new URL('../../workers/scan.js', import.meta.url).href;
-  const pool = new Piscina({ filename, minThreads: count, maxThreads: count, atomics: 'disabled' });
-  const runs = Array.from({ length: count }, () => pool.run(job.handle()));
-  // What a helper that broke down has left is done by the calling thread.
-  const settled = Promise.allSettled(runs);
-  return {
-    done: async () => void (await settled),
-    close: async () => {
-      await settled;
-      await pool.destroy();
-    },
-  };
 }

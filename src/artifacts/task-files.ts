@@ -109,8 +109,12 @@ export class TaskFiles {
       if (lists.wasted > WASTE_LIMIT) lists.compact(rowCount);
     }
     this.files.clearProducers();
+    // In place: a view for each row would cost more than all the rest.
+    const { ints } = this.outputs.pool;
     for (let row = 0; row < rowCount; row++) {
-      for (const file of this.outputs.view(row)) this.files.setProducer(file, row as Row);
+      const start = this.outputs.start(row);
+      const end = start + this.outputs.count(row);
+      for (let at = start; at < end; at++) this.files.setProducer(ints[at]!, row as Row);
     }
   }
 
@@ -126,7 +130,8 @@ export class TaskFiles {
     const details = table.details.refs.ints;
     const all = ints[MOVES] !== table.details.moves;
     const stale: number[] = [];
-    for (let row = 0; row < table.rowCount; row++) {
+    const rows = table.rowCount;
+    for (let row = 0; row < rows; row++) {
       const at = factsAt(row);
       if (
         all ||

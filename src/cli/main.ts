@@ -10,4 +10,7 @@ const context: Context = {
   lastSeq: 0,
 };
 
-process.exitCode = await main(process.argv.slice(2), context);
+// No top-level await: the bundle is CommonJS, which has none.
+main(process.argv.slice(2), context).then((exitCode) => {
+  process.exitCode = exitCode;
+});

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { relative } from 'node:path';
-import { FileScanner, TaskChecker, TaskFlag } from '../artifacts/index.js';
+import { FileScanner, ScanThreads, TaskChecker, TaskFlag } from '../artifacts/index.js';
 import { InvalidArgument, StateUnavailable } from '../errors.js';
 import { type BuildState, partsOf } from '../state.js';
 import type { Row } from '../task.js';
@@ -36,12 +36,17 @@ interface Plan {
 export class BuildEngine {
   readonly #state: BuildState;
   readonly #options: EngineOptions;
+  readonly #threads: ScanThreads;
+  readonly #ownsThreads: boolean;
   #run: Run | undefined;
   #busy = false;
 
-  constructor(state: BuildState, options: EngineOptions) {
+  /** @param threads those of a caller who starts and ends them; without, each run has its own */
+  constructor(state: BuildState, options: EngineOptions, threads?: ScanThreads) {
     this.#state = state;
     this.#options = options;
+    this.#threads = threads ?? new ScanThreads();
+    this.#ownsThreads = threads === undefined;
   }
 
   /**
@@ -59,6 +64,7 @@ export class BuildEngine {
       const plan = await this.#plan(options);
       return options.dryRun === true ? this.#tellPlan(plan) : await this.#execute(plan, options);
     } finally {
+      if (this.#ownsThreads) await this.#threads.close();
       this.#busy = false;
     }
   }
@@ -80,7 +86,8 @@ export class BuildEngine {
     const isForced = (row: Row) => options.force === true && (forced.size === 0 || forced.has(row));
     artifacts.taskFiles.refresh(table);
     const selection = select(table, rows);
-    const scanner = new FileScanner(artifacts.files, artifacts.contents, { root: this.#scanRoot() });
+    const scan = { root: this.#scanRoot(), threads: this.#threads };
+    const scanner = new FileScanner(artifacts.files, artifacts.contents, scan);
     const checker = this.#checker(scanner);
     await scanner.scan(checker.filesOf(selection.order));
     const hasCommand = (row: Row) => artifacts.taskFiles.has(row, TaskFlag.Command);
@@ -102,7 +109,8 @@ export class BuildEngine {
     const cancelled = total - counts.fresh - work.executed - work.failed - work.blocked;
     const summary = { ...counts, cancelled, duration: performance.now() - startedAt };
     history.endRun(run, summary);
-    await this.#state.commit();
+    // Beside the commit: each takes some milliseconds, most of them of waiting.
+    await Promise.all([this.#state.commit(), this.#threads.close()]);
     emitter.emit({ type: 'run-finished', ...summary });
     return summary;
   }

@@ -1,4 +1,5 @@
 import { dirname, join, resolve } from 'node:path';
+import { FileTable, ScanThreads } from '../artifacts/index.js';
 import { findManifest, readManifest } from '../manifest/index.js';
 import { type BuildState, openState, partsOf } from '../state.js';
 import type { TaskId } from '../task.js';
@@ -15,6 +16,9 @@ const IMAGE = 'manifest';
 
 /** How often a manifest may make itself anew within one run. */
 const MAX_REGENERATIONS = 100;
+
+/** With so many files a scan takes as long as its threads take to start: then they start while the state is loaded. */
+const MANY_FILES = 20_000;
 
 export interface ProjectOptions {
   readonly directory: string;
@@ -37,14 +41,38 @@ export type ManifestInfo = Omit<ManifestImage, 'version' | 'files'>;
  */
 export async function openProject(options: ProjectOptions): Promise<Project> {
   const path = findManifest(resolve(options.directory), options.manifest);
-  const directory = options.stateDirectory ?? join(dirname(path), '.millrace');
-  const state = await openState({
-    directory: resolve(options.directory, directory),
-    ...(options.mode === 'read' ? { readOnly: true } : { onCorrupt: 'reset' as const }),
-  });
+  const threads = new ScanThreads();
   try {
-    if (state.recovery.message !== undefined) options.onWarning?.(state.recovery.message);
-    return new Project(state, await load(state, path));
+    const state = await openStateOf(path, options, threads);
+    return await openProjectIn(state, path, threads, options.onWarning);
+  } catch (error) {
+    await threads.close();
+    throw error;
+  }
+}
+
+async function openStateOf(path: string, options: ProjectOptions, threads: ScanThreads): Promise<BuildState> {
+  const { stateDirectory = join(dirname(path), '.millrace') } = options;
+  const directory = resolve(options.directory, stateDirectory);
+  if (options.mode === 'read') return await openState({ directory, readOnly: true });
+  return await openState({
+    directory,
+    onCorrupt: 'reset',
+    beforeLoad: (sizes) => {
+      if (FileTable.rowsIn(sizes) >= MANY_FILES) threads.start();
+    },
+  });
+}
+
+async function openProjectIn(
+  state: BuildState,
+  path: string,
+  threads: ScanThreads,
+  onWarning: ((message: string) => void) | undefined,
+): Promise<Project> {
+  try {
+    if (state.recovery.message !== undefined) onWarning?.(state.recovery.message);
+    return new Project(state, await load(state, path), threads);
   } catch (error) {
     await state.close();
     throw error;
@@ -54,12 +82,15 @@ export async function openProject(options: ProjectOptions): Promise<Project> {
 /** A manifest and the state of its tasks, opened together. */
 export class Project implements AsyncDisposable {
   readonly state: BuildState;
+  readonly #threads: ScanThreads;
   #manifest: ManifestInfo;
   #engine: BuildEngine | undefined;
 
-  constructor(state: BuildState, manifest: ManifestInfo) {
+  /** Use `openProject`. */
+  constructor(state: BuildState, manifest: ManifestInfo, threads: ScanThreads) {
     this.state = state;
     this.#manifest = manifest;
+    this.#threads = threads;
   }
 
   get manifest(): ManifestInfo {
@@ -97,7 +128,7 @@ export class Project implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.state.close();
+    await Promise.all([this.state.close(), this.#threads.close()]);
   }
 
   /** Makes the manifest anew if it is stale. Returns the summary of a run that ends everything. */
@@ -121,7 +152,7 @@ export class Project implements AsyncDisposable {
 
   #newEngine(): BuildEngine {
     const { root, pools } = this.#manifest;
-    this.#engine = new BuildEngine(this.state, { root, pools });
+    this.#engine = new BuildEngine(this.state, { root, pools }, this.#threads);
     return this.#engine;
   }
 }

@@ -60,7 +60,8 @@ export class PageReader {
   private readonly descriptor: number;
   pageSize = 4096;
   private used = new Uint8Array(0);
-  /** For the heads of values, of which there is one for each page of ours. */
+  /** What was read last: one for pages, one for the heads of values. */
+  private page = Buffer.allocUnsafeSlow(this.pageSize);
   private readonly head = Buffer.allocUnsafeSlow(HEAD);
 
   constructor(descriptor: number, size: number) {
@@ -69,8 +70,10 @@ export class PageReader {
     this.size = size;
   }
 
+  /** The page, until the next call. */
   read(page: number): Buffer {
-    return this.readInto(Buffer.allocUnsafe(this.pageSize), page);
+    if (this.page.length !== this.pageSize) this.page = Buffer.allocUnsafeSlow(this.pageSize);
+    return this.readInto(this.page, page);
   }
 
   private readInto(bytes: Buffer, page: number): Buffer {
@@ -218,6 +221,6 @@ function collectFree(list: Buffer, free: Run[]): void {
 
 /** A page number; NO_PAGE for what is none. */
 function readPage(bytes: Buffer, at: number): number {
-  const number = bytes.readBigUInt64LE(at);
-  return number > BigInt(Number.MAX_SAFE_INTEGER) ? NO_PAGE : Number(number);
+  const high = bytes.readUInt32LE(at + 4);
+  return high < 2 ** 21 ? high * 2 ** 32 + bytes.readUInt32LE(at) : NO_PAGE;
 }

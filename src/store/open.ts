@@ -11,6 +11,7 @@ import { BuildHistory } from './history.js';
 import { LmdbDatabase } from './lmdb.js';
 import { DirectoryLock, endedUncleanly } from './lock.js';
 import { MemoryDatabase } from './memory.js';
+import type { Sizes } from './pages.js';
 import { makeFolder, type StatePaths, statePaths } from './paths.js';
 import { Store } from './store.js';
 import { readControl, restoreTable, type TableControl, tableExtents } from './table.js';
@@ -41,6 +42,11 @@ export interface Opened {
   readonly recovery: Recovery;
   /** Undefined for a state in memory, or open for reading. */
   readonly lock: DirectoryLock | undefined;
+}
+
+export interface WriterOptions {
+  readonly onCorrupt: 'throw' | 'reset';
+  readonly beforeLoad?: ((sizes: Sizes) => void) | undefined;
 }
 
 const INTERRUPTED = OUTCOMES.indexOf('interrupted');
@@ -75,7 +81,7 @@ export async function openReader(directory: string): Promise<Opened> {
  * The state in a directory, made if there is none, for the one process that writes it.
  * @throws StateLocked, StateTooNew, StateCorrupt unless damage is to be moved aside
  */
-export async function openWriter(directory: string, onCorrupt: 'throw' | 'reset'): Promise<Opened> {
+export async function openWriter(directory: string, options: WriterOptions): Promise<Opened> {
   const paths = statePaths(directory);
   makeFolder(paths.directory);
   const lock = DirectoryLock.acquire(paths.lock, paths.directory);
@@ -83,7 +89,7 @@ export async function openWriter(directory: string, onCorrupt: 'throw' | 'reset'
     // The mark outlives the lock: until the store was verified, every opener verifies it.
     if (lock.tookOver) writeFileSync(paths.unverified, '', { mode: 0o600 });
     const unclean = isUnclean(paths);
-    const { parts, moved } = await loadOrReset(paths, lock, unclean, onCorrupt);
+    const { parts, moved } = await loadOrReset(paths, lock, unclean, options);
     rmSync(paths.unverified, { force: true });
     const recovery: Recovery = { unclean, interrupted: interruptAll(parts.table), ...moved };
     parts.store.autosave();
@@ -103,10 +109,10 @@ async function loadOrReset(
   paths: StatePaths,
   lock: DirectoryLock,
   unclean: boolean,
-  onCorrupt: 'throw' | 'reset',
+  { onCorrupt, beforeLoad }: WriterOptions,
 ): Promise<{ parts: Parts; moved: Moved }> {
   try {
-    const parts = await loadWriter(paths, lock, unclean);
+    const parts = await loadWriter(paths, lock, unclean, beforeLoad);
     return { parts, moved: { movedAside: undefined, message: undefined } };
   } catch (error) {
     if (!(error instanceof StateCorrupt) || onCorrupt === 'throw') throw error;
@@ -115,11 +121,17 @@ async function loadOrReset(
   }
 }
 
-async function loadWriter(paths: StatePaths, lock: DirectoryLock, unclean: boolean): Promise<Parts> {
+async function loadWriter(
+  paths: StatePaths,
+  lock: DirectoryLock,
+  unclean: boolean,
+  beforeLoad?: (sizes: Sizes) => void,
+): Promise<Parts> {
   const database = await openDatabase(paths, false, unclean);
   return closingOnError(database, () => {
     const guard = new Guard(paths, lock);
-    return loadParts(database, paths.directory, (bytes) => guard.check(bytes), 'disk');
+    const check = (bytes: number): void => guard.check(bytes);
+    return loadParts(database, paths.directory, check, 'disk', beforeLoad);
   });
 }
 
@@ -148,13 +160,14 @@ function loadParts(
   directory: string,
   guard: (bytes: number) => void,
   kind: 'disk' | 'memory',
+  beforeLoad?: (sizes: Sizes) => void,
 ): Parts {
   const table = TaskTable.create();
   const artifacts = createArtifacts();
   const extents =
     kind === 'memory' ? () => [] : () => [...tableExtents(table), ...artifactRegions(artifacts, table)];
   const control = (): TableControl => readControl(table);
-  const store = new Store<TableControl>({ database, directory, extents, control, guard });
+  const store = new Store<TableControl>({ database, directory, extents, control, guard, beforeLoad });
   const stored = store.load(extents().map(([region]) => region));
   if (stored !== undefined) {
     restoreTable(table, stored);

@@ -27,6 +27,8 @@ export interface StoreParts<Control> {
   readonly extents: () => Extents;
   /** Small values that belong to the regions. */
   readonly control: () => Control;
+  /** Called with what is about to be loaded, so that what takes time can begin meanwhile. */
+  readonly beforeLoad?: ((sizes: Sizes) => void) | undefined;
   /** Called before every commit with the bytes that it will write; throws if nothing may be written. */
   readonly guard: (bytes: number) => void;
 }
@@ -56,10 +58,11 @@ export class Store<Control> {
 
   /** Fills the regions; undefined if nothing was ever committed. @throws StateCorrupt */
   load(regions: readonly Region[]): Control | undefined {
-    const { database, directory } = this.parts;
+    const { database, directory, beforeLoad } = this.parts;
     return database.snapshot(() => {
       const stored = this.records.get(CONTROL) as StoredControl<Control> | undefined;
       if (stored === undefined) return undefined;
+      beforeLoad?.(stored.sizes);
       this.pages.load(regions, stored.sizes, database, directory);
       this.sequence = stored.sequence;
       return stored.control;

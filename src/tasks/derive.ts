@@ -15,7 +15,8 @@ export function derive(table: TaskTable): void {
   const counts = [0, 0, 0, 0];
   const pending = table.columns.pending.ints;
   pending.fill(0);
-  for (let row = 0; row < table.rowCount; row++) {
+  const rows = table.rowCount;
+  for (let row = 0; row < rows; row++) {
     if (!table.isLive(row)) continue;
     const status = table.status(row);
     counts[status]!++;
@@ -26,7 +27,7 @@ export function derive(table: TaskTable): void {
   const total = counts.reduce((sum, count) => sum + count);
   store(table.control, Control.Begun, total - counts[TaskStatus.Pending]!);
   store(table.control, Control.LiveCount, total);
-  table.ready.refill(table.rowCount, (row) => table.isReady(row));
+  table.ready.refill(rows, (row) => table.isReady(row));
   table.wake();
 }
 

@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { describe, test } from 'node:test';
 import { isRacy } from '../../src/artifacts/examine.js';
-import { Content, createArtifacts, FileScanner } from '../../src/artifacts/index.js';
+import { Content, createArtifacts, FileScanner, ScanThreads } from '../../src/artifacts/index.js';
 import { becomeOld, Project } from './support.js';
 
 const one = (row: number) => Int32Array.of(row);
@@ -188,6 +188,8 @@ describe('FileScanner', () => {
 
   test('finds the same with further threads', async (t) => {
     const project = new Project(t);
+    const threads = new ScanThreads(2);
+    t.after(() => threads.close());
     const names = Array.from({ length: 5_000 }, (_, index) => `d${index % 50}/f${index}`);
     names[1] = project.path('absolute');
     for (let index = 0; index < names.length; index++) {
@@ -198,8 +200,8 @@ describe('FileScanner', () => {
     const scan = async (together: boolean) => {
       const { files, contents } = createArtifacts();
       const rows = Int32Array.from(names, (name) => files.intern(name));
-      const scanner = new FileScanner(files, contents, { root: project.root, threads: together ? 3 : 1 });
-      await (together ? scanner.scanTogether(rows) : scanner.scan(rows));
+      const scanner = new FileScanner(files, contents, { root: project.root });
+      await (together ? scanner.scanTogether(rows, threads) : scanner.scan(rows));
       assert.ok(rows.every((row) => scanner.isScanned(row)));
       assert.ok(files.content(rows[1]!) > Content.Special);
       return Array.from(rows, (row) => [
@@ -214,7 +216,9 @@ describe('FileScanner', () => {
     const project = new Project(t);
     symlinkSync('loop', project.path('loop'));
     const row = project.artifacts.files.intern('loop');
-    await assert.rejects(project.scanner(3).scanTogether(new Int32Array(500).fill(row)), {
+    const threads = new ScanThreads(2);
+    t.after(() => threads.close());
+    await assert.rejects(project.scanner().scanTogether(new Int32Array(500).fill(row), threads), {
       code: 'FILE_UNREADABLE',
     });
   });

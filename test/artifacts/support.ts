@@ -56,8 +56,8 @@ export class Project {
     return this.tasks.rowOf(id);
   }
 
-  scanner(threads = 1): FileScanner {
-    return new FileScanner(this.artifacts.files, this.artifacts.contents, { root: this.root, threads });
+  scanner(): FileScanner {
+    return new FileScanner(this.artifacts.files, this.artifacts.contents, { root: this.root });
   }
 
   checker(scanner = this.scanner()): TaskChecker {

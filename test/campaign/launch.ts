@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { BuildEvent } from '../../src/engine/events.js';
 
-const MAIN = fileURLToPath(new URL('../../bundle/cli/main.js', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../bundle/cli/main.cjs', import.meta.url));
 
 /** Milliseconds after which a run that has not ended is stuck: many times what the largest needs. */
 const DEADLINE_MS = 60_000;

@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-export const MAIN = fileURLToPath(new URL('../../bundle/cli/main.js', import.meta.url));
+export const MAIN = fileURLToPath(new URL('../../bundle/cli/main.cjs', import.meta.url));
 
 export interface CliResult {
   readonly exitCode: number | null;

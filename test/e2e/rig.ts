@@ -23,7 +23,7 @@ import type { Reason } from '../../src/artifacts/reason.js';
 import type { BuildEvent } from '../../src/engine/events.js';
 import { isAlive, until } from '../engine/lane-support.js';
 
-const CLI = fileURLToPath(new URL('../../bundle/cli/main.js', import.meta.url));
+const CLI = fileURLToPath(new URL('../../bundle/cli/main.cjs', import.meta.url));
 
 /** Nothing here takes so long, even on a busy machine. Milliseconds. */
 const DEADLINE_MS = 60_000;
