@@ -29,6 +29,7 @@ export const OUTCOME_MASK = 0b1111;
 export const ATTEMPT_SHIFT = 7;
 export const ATTEMPT_MAX = 127;
 export const VERSION_SHIFT = 14;
+const VERSION_MASK = -1 << VERSION_SHIFT;
 
 const LINE = 32;
 
@@ -63,14 +64,15 @@ export const CONTROL_WORDS = 6 * LINE;
 /** A ref column's value for "nothing there". Offset 0 of pools and blobs is never handed out. */
 export const NO_REF = 0;
 
-export function packStatus(status: number, outcome: number, attempt: number, version: number): number {
-  return status | (outcome << OUTCOME_SHIFT) | (attempt << ATTEMPT_SHIFT) | (version << VERSION_SHIFT);
+/** The word that follows `word`: the version counts on. */
+export function nextStatus(word: number, status: number, outcome: number, attempt: number): number {
+  const version = (word & VERSION_MASK) + (1 << VERSION_SHIFT);
+  return status | (outcome << OUTCOME_SHIFT) | (attempt << ATTEMPT_SHIFT) | version;
 }
 
 export const statusOf = (word: number): 0 | 1 | 2 | 3 => (word & STATUS_MASK) as 0 | 1 | 2 | 3;
 export const outcomeOf = (word: number): number => (word >>> OUTCOME_SHIFT) & OUTCOME_MASK;
 export const attemptOf = (word: number): number => (word >>> ATTEMPT_SHIFT) & ATTEMPT_MAX;
-export const versionOf = (word: number): number => word >>> VERSION_SHIFT;
 export const isVacant = (word: number): boolean => (word & VACANT_BIT) !== 0;
 
 if (OUTCOME_SHIFT + 4 !== ATTEMPT_SHIFT || ATTEMPT_SHIFT + 7 !== VERSION_SHIFT) {

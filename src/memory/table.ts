@@ -9,12 +9,11 @@ import {
   isVacant,
   LAYOUT_MAGIC,
   LAYOUT_VERSION,
+  nextStatus,
   outcomeOf,
-  packStatus,
   STATUS_MASK,
   statusOf,
   VACANT_BIT,
-  versionOf,
 } from './layout.js';
 import { type ListsHandle, RowLists } from './lists.js';
 import { type NamesHandle, NameTable } from './names.js';
@@ -32,6 +31,10 @@ type ColumnName = (typeof COLUMNS)[number];
 
 /** Counter word by status; the others follow from `Begun`. */
 const COUNTER = [0, 0, Control.Completed, Control.Failed] as const;
+
+// As constants of this module: V8 inlines only so much bytecode, and looking into `Control` is a lot of it.
+const { Begun: BEGUN, Parked: PARKED, Structure: STRUCTURE } = Control;
+const STATUS_OR_VACANT = STATUS_MASK | VACANT_BIT;
 
 export interface TableHandle {
   readonly control: SharedArrayBuffer;
@@ -102,7 +105,7 @@ export class TaskTable {
     this.dependents = parts.dependents;
     this.details = parts.details;
     this.ready = parts.ready;
-    this.seenStructure = load(this.control, Control.Structure);
+    this.seenStructure = load(this.control, STRUCTURE);
   }
 
   static create(): TaskTable {
@@ -158,7 +161,7 @@ export class TaskTable {
 
   /** Makes the views of an attached thread cover what the owner has added. */
   renew(): void {
-    const structure = load(this.control, Control.Structure);
+    const structure = load(this.control, STRUCTURE);
     if (structure === this.seenStructure) return;
     this.renewViews();
     this.seenStructure = structure;
@@ -208,7 +211,7 @@ export class TaskTable {
 
   isReady(row: number): boolean {
     return (
-      (load(this.columns.status.ints, row) & (STATUS_MASK | VACANT_BIT)) === Pending &&
+      (load(this.columns.status.ints, row) & STATUS_OR_VACANT) === Pending &&
       load(this.columns.pending.ints, row) === 0
     );
   }
@@ -265,16 +268,15 @@ export class TaskTable {
     // A plain load is a guess that the swap proves; it costs a tenth of an atomic one.
     let word = mustBeReady ? load(words, row) : words[row]!;
     for (;;) {
-      if ((word & (STATUS_MASK | VACANT_BIT)) !== from) {
+      if ((word & STATUS_OR_VACANT) !== from) {
         const now = load(words, row);
-        if ((now & (STATUS_MASK | VACANT_BIT)) !== from) return false;
+        if ((now & STATUS_OR_VACANT) !== from) return false;
         word = now;
       }
       // Between load and swap: if the swap succeeds, the row was Pending and ready at one and the same moment.
       if (mustBeReady && this.pending(row) !== 0) return false;
       const attempt = restored ?? nextAttempt(attemptOf(word), to, outcome);
-      const next = packStatus(to, outcome, attempt, versionOf(word) + 1);
-      const found = compareExchange(words, row, word, next);
+      const found = compareExchange(words, row, word, nextStatus(word, to, outcome, attempt));
       if (found === word) return true;
       word = found;
     }
@@ -282,10 +284,11 @@ export class TaskTable {
 
   /** `Begun` goes up first and down first, and is read last: who counts may miss a task in progress, but sees none too many. */
   private count(from: TaskStatus, to: TaskStatus): void {
-    if (from === Pending) add(this.control, Control.Begun, 1);
-    if (to === Pending) sub(this.control, Control.Begun, 1);
-    if (from >= Completed) sub(this.control, COUNTER[from], 1);
-    if (to >= Completed) add(this.control, COUNTER[to], 1);
+    const { control } = this;
+    if (from === Pending) add(control, BEGUN, 1);
+    else if (from !== InProgress) sub(control, COUNTER[from], 1);
+    if (to === Pending) sub(control, BEGUN, 1);
+    else if (to !== InProgress) add(control, COUNTER[to], 1);
   }
 
   /**
@@ -317,7 +320,7 @@ export class TaskTable {
 
   /** Wakes threads that wait for work. */
   wake(): void {
-    if (load(this.control, Control.Parked) === 0) return;
+    if (load(this.control, PARKED) === 0) return;
     add(this.control, Control.WakeSequence, 1);
     notify(this.control, Control.WakeSequence);
   }
@@ -343,7 +346,7 @@ export class TaskTable {
    * hid it, a taker, comes here afterwards.
    */
   private wakeParked(): void {
-    if (load(this.control, Control.Parked) === 0) return;
+    if (load(this.control, PARKED) === 0) return;
     if (!this.ready.isEmpty || this.counts().inProgress === 0) this.wake();
   }
 

@@ -30,12 +30,16 @@ export function start(table: TaskTable, row: Row): void {
 
 /** InProgress → Completed (outcome `executed`); with outcome `fresh` or `cached` also Pending → Completed, if ready. */
 export function complete(table: TaskTable, row: Row, result?: AttemptResult): void {
-  const outcome = result?.outcome;
-  const code = outcome === undefined ? EXECUTED : codeOf(COMPLETED_BY, outcome, 'complete');
-  recordDuration(table, row, result);
+  const code = result === undefined ? EXECUTED : codeOfCompletion(table, row, result);
   if (table.transition(row, InProgress, Completed, code)) return;
   if (code !== EXECUTED && table.transition(row, Pending, Completed, code)) return;
   throw refusal(table, row, Completed);
+}
+
+function codeOfCompletion(table: TaskTable, row: Row, result: AttemptResult): number {
+  const code = codeOf(COMPLETED_BY, result.outcome ?? 'executed', 'complete');
+  recordDuration(table, row, result);
+  return code;
 }
 
 /** InProgress → Failed. */

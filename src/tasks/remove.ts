@@ -1,6 +1,6 @@
 import { IllegalTransition, TaskNeeded } from '../errors.js';
 import { add, sub } from '../memory/atomic.js';
-import { Control, packStatus, VACANT_BIT, versionOf } from '../memory/layout.js';
+import { Control, nextStatus, VACANT_BIT } from '../memory/layout.js';
 import type { TaskTable } from '../memory/table.js';
 import { type Row, TaskStatus } from '../task.js';
 import type { Rows } from './rows.js';
@@ -40,7 +40,7 @@ export function vacate(table: TaskTable, row: Row): void {
   // By way of Pending, so that counters and the ready set are left by the one function that keeps them.
   if (status !== TaskStatus.Pending) table.transition(row, status, TaskStatus.Pending, 0);
   const word = table.columns.status.get(row);
-  table.columns.status.set(row, packStatus(0, 0, 0, versionOf(word) + 1) | VACANT_BIT);
+  table.columns.status.set(row, nextStatus(word, TaskStatus.Pending, 0, 0) | VACANT_BIT);
   sub(table.control, Control.LiveCount, 1);
   table.names.remove(row);
   table.dependencies.clear(row);

@@ -1,6 +1,6 @@
 import { CapacityExceeded } from '../errors.js';
 import { store } from '../memory/atomic.js';
-import { Control, packStatus, VACANT_BIT, versionOf } from '../memory/layout.js';
+import { Control, nextStatus, VACANT_BIT } from '../memory/layout.js';
 import { MAX_ROWS, type TaskTable } from '../memory/table.js';
 import { TaskStatus } from '../task.js';
 
@@ -39,7 +39,7 @@ export class Rows {
   /** Makes a filled-in row a Pending task. The last step: now other threads see it. */
   makeLive(row: number): void {
     const word = this.table.columns.status.get(row);
-    this.table.columns.status.set(row, packStatus(TaskStatus.Pending, 0, 0, versionOf(word) + 1));
+    this.table.columns.status.set(row, nextStatus(word, TaskStatus.Pending, 0, 0));
   }
 
   private extend(from: number, to: number): void {

@@ -27,6 +27,7 @@ export interface TaskPage {
   readonly next: number | undefined;
 }
 
+const { Structure: STRUCTURE } = Control;
 const NEVER = { structure: -1, tasks: 0 };
 
 /**
@@ -190,8 +191,9 @@ export class TaskManager {
    * 0.1 % of it changed. O(1).
    */
   claim(): Row | undefined {
-    if (this.rows !== undefined) this.rankIfChanged();
-    else this.table.renew();
+    if (this.rows === undefined) this.table.renew();
+    // Only this thread writes the word, so a plain load will do.
+    else if (this.table.control[STRUCTURE] !== this.ranked.structure) this.rankIfDue();
     const row = this.table.claim();
     return row === -1 ? undefined : row;
   }
@@ -205,7 +207,7 @@ export class TaskManager {
   prioritize(): void {
     this.owned();
     prioritize(this.table);
-    const structure = load(this.table.control, Control.Structure);
+    const structure = load(this.table.control, STRUCTURE);
     this.ranked = { structure, tasks: this.table.rowCount };
   }
 
@@ -220,10 +222,8 @@ export class TaskManager {
     this.table.park(timeout, isOver);
   }
 
-  private rankIfChanged(): void {
-    // Only this thread writes the word, so a plain load will do.
-    const changes = this.table.control[Control.Structure]! - this.ranked.structure;
-    if (changes === 0) return;
+  private rankIfDue(): void {
+    const changes = load(this.table.control, STRUCTURE) - this.ranked.structure;
     const grown = this.table.rowCount - this.ranked.tasks;
     if ((changes + grown) * 1024 >= this.table.rowCount) this.prioritize();
   }
