@@ -145,8 +145,7 @@ export class TaskChecker {
     if (!mayChange && records.field(task, Field.CommandKey) !== taskFiles.commandKey(task)) {
       return { kind: 'command-changed' };
     }
-    const inherits = taskFiles.has(task, TaskFlag.InheritsEnvironment);
-    const key = inherits ? currentEnvironmentKey(this.context, task) : Content.Unknown;
+    const key = currentEnvironmentKey(this.context, task);
     return records.field(task, Field.EnvironmentKey) === key ? undefined : { kind: 'environment-changed' };
   }
 

@@ -5,6 +5,7 @@ import { Content, type ContentId } from './contents.js';
 import { environmentKey } from './keys.js';
 import type { FileScanner } from './scan.js';
 import type { ArtifactTables } from './tables.js';
+import { TaskFlag } from './task-files.js';
 
 /** What checking tasks needs. One for a run. */
 export interface CheckContext {
@@ -20,8 +21,8 @@ export interface CheckContext {
 }
 
 /** The key of the inherited variables that a task declares, as they are now. */
-export function currentEnvironmentKey(context: CheckContext, task: Row): ContentId {
-  const { inheritEnv = [] } = unpackDetails(context.table.details, task);
-  if (inheritEnv.length === 0) return Content.Unknown;
-  return environmentKey(inheritEnv, context.environment, context.artifacts.contents);
+export function currentEnvironmentKey({ table, artifacts, environment }: CheckContext, task: Row): ContentId {
+  if (!artifacts.taskFiles.has(task, TaskFlag.InheritsEnvironment)) return Content.Unknown;
+  const { inheritEnv = [] } = unpackDetails(table.details, task);
+  return environmentKey(inheritEnv, environment, artifacts.contents);
 }
