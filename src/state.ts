@@ -18,6 +18,8 @@ export type OpenOptions =
       readonly onCorrupt?: 'throw' | 'reset';
       /** @internal called with the sizes in bytes of what is about to be loaded, by name; not if read-only */
       readonly beforeLoad?: (sizes: Readonly<Record<string, number>>) => void;
+      /** @internal see `LoadOptions` */
+      readonly lazy?: boolean;
     }
   /** All of the API, nothing on disk. */
   | { readonly memory: true };
@@ -127,11 +129,11 @@ export class BuildState implements AsyncDisposable {
 export async function openState(where: string | OpenOptions): Promise<BuildState> {
   const options = typeof where === 'string' ? { directory: where } : where;
   if ('memory' in options) return new BuildState(openMemory());
-  const { directory, readOnly, onCorrupt = 'throw', beforeLoad } = options;
+  const { directory, readOnly, onCorrupt = 'throw', ...load } = options;
   if (!directory) throw new InvalidArgument('A state needs a directory.');
   try {
     return new BuildState(
-      readOnly ? await openReader(directory) : await openWriter(directory, { onCorrupt, beforeLoad }),
+      readOnly ? await openReader(directory) : await openWriter(directory, { onCorrupt, ...load }),
     );
   } catch (error) {
     if (!(error instanceof Error && 'syscall' in error)) throw error;

@@ -1,3 +1,4 @@
+import { load } from '../memory/atomic.js';
 import { Region, type RegionHandle } from '../memory/region.js';
 
 /** What a file holds, as a dense int32: the same number means the same bytes. Ids are never reused. */
@@ -46,6 +47,8 @@ const wantedBytes = new Uint8Array(wanted.buffer);
  *
  * - digests: id → 32 bytes; the first 32 bytes are the head (next id, number of slots).
  * - slots: ids, found by the first word of the digest; load factor at most 1/2.
+ *
+ * Both may be asleep (see `Region.sleep`).
  */
 export class ContentTable {
   private readonly digests: Region;
@@ -74,19 +77,22 @@ export class ContentTable {
 
   /** The regions and how many of their bytes are in use. */
   regions(): [Region, number][] {
+    const { head } = this.digests;
     return [
-      [this.digests, this.digests.get(NEXT_ID) * DIGEST_BYTES],
-      [this.slots, this.digests.get(SLOT_COUNT) * 4],
+      [this.digests, load(head, NEXT_ID) * DIGEST_BYTES],
+      [this.slots, load(head, SLOT_COUNT) * 4],
     ];
   }
 
   /** Different contents seen so far. */
   get size(): number {
-    return this.digests.get(NEXT_ID) - FIRST_ID;
+    return load(this.digests.head, NEXT_ID) - FIRST_ID;
   }
 
   /** The id of a digest of 32 bytes; a new one if it was never seen. O(1) expected. @throws CapacityExceeded */
   intern(digest: Uint8Array): ContentId {
+    this.digests.awaken();
+    this.slots.awaken();
     wantedBytes.set(digest);
     const slot = this.probe();
     const present = this.slots.get(slot);
@@ -100,6 +106,7 @@ export class ContentTable {
   /** A copy of the 32 bytes; undefined for ids that stand for no bytes. */
   digestOf(id: ContentId): Uint8Array | undefined {
     if (!isBytes(id)) return undefined;
+    this.digests.awaken();
     if ((id + 1) * DIGEST_BYTES > this.digests.bytes.length) this.digests.renew();
     return Uint8Array.from(this.digests.bytes.subarray(id * DIGEST_BYTES, (id + 1) * DIGEST_BYTES));
   }

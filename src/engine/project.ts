@@ -58,6 +58,7 @@ async function openStateOf(path: string, options: ProjectOptions, threads: ScanT
   return await openState({
     directory,
     onCorrupt: 'reset',
+    lazy: true,
     beforeLoad: (sizes) => {
       if (FileTable.rowsIn(sizes) >= MANY_FILES) threads.start();
     },

@@ -1,3 +1,4 @@
+import { load } from './atomic.js';
 import { NO_REF } from './layout.js';
 import { Region, type RegionHandle } from './region.js';
 
@@ -26,6 +27,8 @@ const NO_ITEMS = new Int32Array(0);
  * pool and the row's ref is switched with one store; a reader that still holds the old ref sees the old, complete
  * list. An item is stored before the count that makes it visible. Only items are removed in place: who reads that
  * list at that moment may see an item twice.
+ *
+ * The pool may be asleep (see `Region.sleep`): all but `start`, `count` and `pushReserved` awaken it.
  */
 export class RowLists {
   readonly refs: Region;
@@ -61,7 +64,7 @@ export class RowLists {
   regions(rowCount: number): [Region, number][] {
     return [
       [this.refs, rowCount * 4],
-      [this.pool, this.pool.get(USED) * 4],
+      [this.pool, load(this.pool.head, USED) * 4],
     ];
   }
 
@@ -91,6 +94,7 @@ export class RowLists {
 
   /** The row's items where they are, complete even if the owner moves the list meanwhile. */
   view(row: number): Int32Array {
+    this.pool.awaken();
     // One load of the ref: start and count must come from the same list.
     const ref = this.refs.get(row);
     if (ref === NO_REF) return NO_ITEMS;
@@ -110,6 +114,7 @@ export class RowLists {
 
   /** Makes room for `more` further items; amortised O(more). */
   reserve(row: number, more: number): void {
+    this.pool.awaken();
     const ref = this.refs.get(row);
     if (ref === NO_REF) {
       this.allocate(row, more);
@@ -186,12 +191,12 @@ export class RowLists {
 
   /** Changes whenever refs of lists that stayed the same have changed. */
   get moves(): number {
-    return this.pool.get(MOVES);
+    return load(this.pool.head, MOVES);
   }
 
   /** The part of the pool that no list uses any more, from 0 to below 1. */
   get wasted(): number {
-    return this.pool.get(GARBAGE) / this.pool.get(USED);
+    return load(this.pool.head, GARBAGE) / load(this.pool.head, USED);
   }
 
   /**
@@ -199,6 +204,7 @@ export class RowLists {
    * move. O(rows + words).
    */
   compact(rowCount: number): void {
+    this.pool.awaken();
     const before = this.pool.get(USED);
     const old = this.pool.ints.slice(0, before);
     let used = HEAD_WORDS;
@@ -223,10 +229,12 @@ export class RowLists {
 
   private discard(ref: number): void {
     if (ref === NO_REF) return;
+    this.pool.awaken();
     this.pool.set(GARBAGE, this.pool.get(GARBAGE) + ITEMS + this.pool.get(ref + CAPACITY));
   }
 
   private claimWords(words: number): number {
+    this.pool.awaken();
     const ref = this.pool.ints[USED]!;
     this.pool.ensure((ref + words) * 4);
     this.pool.put(USED, ref + words);

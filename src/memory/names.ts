@@ -36,7 +36,7 @@ let scratchHash = 0;
  *
  * - blob: names one after the other, each behind its length (uint16); names are never moved.
  * - refs: row → offset in the blob, 0 = no name.
- * - slots: a head of 16 words, then pairs (hash, row + 1); load factor at most 1/2.
+ * - slots: a head of 16 words, then pairs (hash, row + 1); load factor at most 1/2. May be asleep (see `Region.sleep`).
  */
 export class NameTable {
   private readonly blob: Region;
@@ -68,9 +68,10 @@ export class NameTable {
 
   /** The regions and how many of their bytes are in use. */
   regions(rowCount: number): [Region, number][] {
-    const slotCount = this.slots.get(SLOT_COUNT);
+    const { head } = this.slots;
+    const slotCount = load(head, SLOT_COUNT);
     return [
-      [this.blob, this.slots.get(USED_BYTES)],
+      [this.blob, load(head, USED_BYTES)],
       [this.slots, HEAD_WORDS * 4 + slotCount * 8],
       [this.refs, rowCount * 4],
     ];
@@ -79,6 +80,7 @@ export class NameTable {
   /** The row of a name, or -1. */
   find(name: string): number {
     if (!encode(name)) return -1;
+    this.slots.awaken();
     for (;;) {
       const generation = this.slots.get(GENERATION);
       const row = this.probe();
@@ -98,6 +100,7 @@ export class NameTable {
         `${shown} cannot be a name: 1 to ${MAX_NAME_BYTES} bytes of UTF-8 without NUL.`,
       );
     }
+    this.slots.awaken();
     if ((this.slots.get(FILLED) + 1) * 2 > this.slots.get(SLOT_COUNT)) this.rebuild();
     const present = this.probe();
     if (present >= 0) return present;
@@ -108,6 +111,7 @@ export class NameTable {
 
   /** Takes the row's name away; the slot becomes a tombstone. Owner only. */
   remove(row: number): void {
+    this.slots.awaken();
     const name = this.nameOf(row);
     encode(name);
     const mask = this.slots.get(SLOT_COUNT) - 1;
@@ -137,6 +141,7 @@ export class NameTable {
 
   /** Makes room for `names` more rows up to `rowCount` at once. */
   reserve(rowCount: number): void {
+    this.slots.awaken();
     this.refs.ensure(rowCount * 4);
     if (rowCount * 2 > this.slots.get(SLOT_COUNT)) this.rebuild(rowCount);
   }

@@ -23,15 +23,19 @@ export class Region {
   readonly name: string;
   readonly buffer: SharedArrayBuffer;
   readonly dirty: Int32Array<SharedArrayBuffer>;
-  ints: Int32Array<SharedArrayBuffer>;
-  bytes: Buffer<SharedArrayBuffer>;
+  /** The first page, whose words are there also while the rest is asleep. */
+  readonly head: Int32Array<SharedArrayBuffer>;
+  /** Undefined while asleep, so that a look without `awaken` fails at once instead of reading zeros. */
+  ints!: Int32Array<SharedArrayBuffer>;
+  bytes!: Buffer<SharedArrayBuffer>;
+  private fetch: (() => void) | undefined;
 
   private constructor(handle: RegionHandle) {
     this.name = handle.name;
     this.buffer = handle.buffer;
     this.dirty = new Int32Array(handle.dirty);
-    this.ints = new Int32Array(this.buffer, 0, this.buffer.byteLength >> 2);
-    this.bytes = Buffer.from(this.buffer, 0, this.buffer.byteLength);
+    this.head = new Int32Array(this.buffer, 0, PAGE_BYTES >> 2);
+    this.openViews();
   }
 
   /** @param maxBytes what is reserved as address space; memory is used only as the region grows */
@@ -47,12 +51,39 @@ export class Region {
   }
 
   handle(): RegionHandle {
+    this.awaken();
     shareMemory();
     return { name: this.name, buffer: this.buffer, dirty: this.dirty.buffer };
   }
 
+  /**
+   * Owner: puts the region to sleep until `awaken`; only `head` may be looked at, which is in memory. For regions that a
+   * run without work never looks into: loading them would take most of its time.
+   * @param fetch brings the content; if it throws, the region sleeps on
+   */
+  sleep(fetch: () => void): void {
+    this.fetch = fetch;
+    this.ints = undefined as never;
+    this.bytes = undefined as never;
+  }
+
+  /** Before a look beyond `head` at a region that may be asleep. @throws what the fetch throws */
+  awaken(): void {
+    const { fetch } = this;
+    if (fetch === undefined) return;
+    this.fetch = undefined;
+    this.openViews();
+    try {
+      fetch();
+    } catch (error) {
+      this.sleep(fetch);
+      throw error;
+    }
+  }
+
   /** Makes room for `bytes` in all, growing by half at least. @throws CapacityExceeded */
   ensure(bytes: number): void {
+    this.awaken();
     const have = this.buffer.byteLength;
     if (bytes <= have) return;
     const max = this.buffer.maxByteLength;
@@ -64,9 +95,7 @@ export class Region {
 
   /** Sees what the owner has added since. */
   renew(): void {
-    if (this.bytes.length === this.buffer.byteLength) return;
-    this.ints = new Int32Array(this.buffer, 0, this.buffer.byteLength >> 2);
-    this.bytes = Buffer.from(this.buffer, 0, this.buffer.byteLength);
+    if (this.fetch === undefined && this.bytes.length < this.buffer.byteLength) this.openViews();
   }
 
   /** Marks the page of int32 `index` after it was written. */
@@ -98,5 +127,10 @@ export class Region {
 
   get(index: number): number {
     return load(this.ints, index);
+  }
+
+  private openViews(): void {
+    this.ints = new Int32Array(this.buffer, 0, this.buffer.byteLength >> 2);
+    this.bytes = Buffer.from(this.buffer, 0, this.buffer.byteLength);
   }
 }

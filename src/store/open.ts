@@ -13,7 +13,7 @@ import { DirectoryLock, endedUncleanly } from './lock.js';
 import { MemoryDatabase } from './memory.js';
 import type { Sizes } from './pages.js';
 import { makeFolder, type StatePaths, statePaths } from './paths.js';
-import { Store } from './store.js';
+import { Store, type StoreParts } from './store.js';
 import { readControl, restoreTable, type TableControl, tableExtents } from './table.js';
 import { verifyInChild } from './verify.js';
 
@@ -44,10 +44,27 @@ export interface Opened {
   readonly lock: DirectoryLock | undefined;
 }
 
-export interface WriterOptions {
+export interface WriterOptions extends LoadOptions {
   readonly onCorrupt: 'throw' | 'reset';
-  readonly beforeLoad?: ((sizes: Sizes) => void) | undefined;
 }
+
+export interface LoadOptions {
+  readonly beforeLoad?: ((sizes: Sizes) => void) | undefined;
+  /**
+   * Load what a run without work does not need only when it is looked into. Should that turn out to be damaged, the call
+   * that looked throws StateCorrupt, and the next one to open the state verifies all of it.
+   */
+  readonly lazy?: boolean | undefined;
+}
+
+/** What classes of tables can have asleep: what tasks are beside their files and edges, and how to find names and digests. */
+const SLEEPERS = new Set([
+  'tasks.details.pool',
+  'tasks.names.slots',
+  'files.names.slots',
+  'contents.digests',
+  'contents.slots',
+]);
 
 const INTERRUPTED = OUTCOMES.indexOf('interrupted');
 const NOTHING_RECOVERED: Recovery = {
@@ -87,7 +104,7 @@ export async function openWriter(directory: string, options: WriterOptions): Pro
   const lock = DirectoryLock.acquire(paths.lock, paths.directory);
   try {
     // The mark outlives the lock: until the store was verified, every opener verifies it.
-    if (lock.tookOver) writeFileSync(paths.unverified, '', { mode: 0o600 });
+    if (lock.tookOver) requireVerification(paths);
     const unclean = isUnclean(paths);
     const { parts, moved } = await loadOrReset(paths, lock, unclean, options);
     rmSync(paths.unverified, { force: true });
@@ -109,15 +126,15 @@ async function loadOrReset(
   paths: StatePaths,
   lock: DirectoryLock,
   unclean: boolean,
-  { onCorrupt, beforeLoad }: WriterOptions,
+  { onCorrupt, ...load }: WriterOptions,
 ): Promise<{ parts: Parts; moved: Moved }> {
   try {
-    const parts = await loadWriter(paths, lock, unclean, beforeLoad);
+    const parts = await loadWriter(paths, lock, unclean, load);
     return { parts, moved: { movedAside: undefined, message: undefined } };
   } catch (error) {
     if (!(error instanceof StateCorrupt) || onCorrupt === 'throw') throw error;
     const moved = moveAside(paths, error.problem);
-    return { parts: await loadWriter(paths, lock, false), moved };
+    return { parts: await loadWriter(paths, lock, false, load), moved };
   }
 }
 
@@ -125,13 +142,17 @@ async function loadWriter(
   paths: StatePaths,
   lock: DirectoryLock,
   unclean: boolean,
-  beforeLoad?: (sizes: Sizes) => void,
+  options: LoadOptions,
 ): Promise<Parts> {
   const database = await openDatabase(paths, false, unclean);
   return closingOnError(database, () => {
     const guard = new Guard(paths, lock);
     const check = (bytes: number): void => guard.check(bytes);
-    return loadParts(database, paths.directory, check, 'disk', beforeLoad);
+    return loadParts(database, paths.directory, check, 'disk', {
+      beforeLoad: options.beforeLoad,
+      sleeps: (region) => options.lazy === true && SLEEPERS.has(region),
+      onDamage: () => requireVerification(paths),
+    });
   });
 }
 
@@ -160,14 +181,14 @@ function loadParts(
   directory: string,
   guard: (bytes: number) => void,
   kind: 'disk' | 'memory',
-  beforeLoad?: (sizes: Sizes) => void,
+  loading: Pick<StoreParts<TableControl>, 'beforeLoad' | 'sleeps' | 'onDamage'> = {},
 ): Parts {
   const table = TaskTable.create();
   const artifacts = createArtifacts();
   const extents =
     kind === 'memory' ? () => [] : () => [...tableExtents(table), ...artifactRegions(artifacts, table)];
   const control = (): TableControl => readControl(table);
-  const store = new Store<TableControl>({ database, directory, extents, control, guard, beforeLoad });
+  const store = new Store<TableControl>({ database, directory, extents, control, guard, ...loading });
   const stored = store.load(extents().map(([region]) => region));
   if (stored !== undefined) {
     restoreTable(table, stored);
@@ -183,6 +204,10 @@ async function closingOnError<T>(database: Database, body: () => T): Promise<T> 
     await database.close();
     throw error;
   }
+}
+
+function requireVerification({ unverified }: StatePaths): void {
+  writeFileSync(unverified, '', { mode: 0o600 });
 }
 
 const isUnclean = (paths: StatePaths): boolean =>

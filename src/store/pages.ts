@@ -9,6 +9,17 @@ export type Extents = readonly (readonly [Region, number])[];
 /** Region name → bytes in use. */
 export type Sizes = Readonly<Record<string, number>>;
 
+/** Where pages come from. */
+export interface PageSource {
+  readonly database: Database;
+  /** For messages. */
+  readonly directory: string;
+  /** True for a region that is to be loaded when it is looked into; without, none is. */
+  readonly sleeps?: ((region: string) => boolean) | undefined;
+  /** Called when such a region turns out to be damaged, before the StateCorrupt is thrown. */
+  readonly onDamage?: (() => void) | undefined;
+}
+
 const pageKey = (region: string, page: number): Key => ['page', region, page];
 
 /**
@@ -60,22 +71,20 @@ export class Pages {
     this.taken = [];
   }
 
-  /** Fills the regions from the database. @throws StateCorrupt if a page is missing or damaged */
-  load(regions: readonly Region[], sizes: Sizes, database: Database, directory: string): void {
+  /** Fills the regions from the database, or puts them to sleep. @throws StateCorrupt if a page is missing or damaged */
+  load(regions: readonly Region[], sizes: Sizes, source: PageSource): void {
     for (const region of regions) {
       const used = sizes[region.name];
       if (used === undefined) continue;
-      region.ensure(used);
       const count = pageCount(used);
-      for (let page = 0; page < count; page++) {
-        const payload = database.get(pageKey(region.name, page));
-        if (payload === undefined)
-          throw new StateCorrupt(directory, `page ${page} of ${region.name} is missing`);
-        region.bytes.set(payload, page * PAGE_BYTES);
-        // What `create` wrote before is not a change.
-        Atomics.store(region.dirty, page, 0);
-      }
       this.stored.set(region.name, count);
+      if (count > 1 && source.sleeps?.(region.name)) {
+        loadPages(region, 0, 1, source);
+        region.sleep(() => fetchRest(region, used, source));
+      } else {
+        region.ensure(used);
+        loadPages(region, 0, count, source);
+      }
     }
   }
 
@@ -93,6 +102,26 @@ export class Pages {
 
   private storedPages(region: Region): number {
     return this.stored.get(region.name) ?? 0;
+  }
+}
+
+function fetchRest(region: Region, used: number, source: PageSource): void {
+  try {
+    region.ensure(used);
+    loadPages(region, 1, pageCount(used), source);
+  } catch (error) {
+    source.onDamage?.();
+    throw error;
+  }
+}
+
+function loadPages(region: Region, from: number, to: number, { database, directory }: PageSource): void {
+  for (let page = from; page < to; page++) {
+    const payload = database.get(pageKey(region.name, page));
+    if (payload === undefined) throw new StateCorrupt(directory, `page ${page} of ${region.name} is missing`);
+    region.bytes.set(payload, page * PAGE_BYTES);
+    // What `create` wrote before is not a change.
+    Atomics.store(region.dirty, page, 0);
   }
 }
 

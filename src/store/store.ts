@@ -1,7 +1,7 @@
 import { CommitFailed, MillraceError, StateUnavailable } from '../errors.js';
 import type { Region } from '../memory/region.js';
-import type { Database, Key } from './database.js';
-import { type Extents, Pages, type Sizes } from './pages.js';
+import type { Key } from './database.js';
+import { type Extents, type PageSource, Pages, type Sizes } from './pages.js';
 import { Records } from './records.js';
 
 /** Milliseconds between two looks for changes to commit. */
@@ -19,10 +19,7 @@ export interface StoredControl<Control> {
 }
 
 /** What a store keeps, and how. */
-export interface StoreParts<Control> {
-  readonly database: Database;
-  /** For messages. */
-  readonly directory: string;
+export interface StoreParts<Control> extends PageSource {
   /** The regions to keep, as they are now, in the order in which they must be copied. */
   readonly extents: () => Extents;
   /** Small values that belong to the regions. */
@@ -58,12 +55,12 @@ export class Store<Control> {
 
   /** Fills the regions; undefined if nothing was ever committed. @throws StateCorrupt */
   load(regions: readonly Region[]): Control | undefined {
-    const { database, directory, beforeLoad } = this.parts;
+    const { database, beforeLoad } = this.parts;
     return database.snapshot(() => {
       const stored = this.records.get(CONTROL) as StoredControl<Control> | undefined;
       if (stored === undefined) return undefined;
       beforeLoad?.(stored.sizes);
-      this.pages.load(regions, stored.sizes, database, directory);
+      this.pages.load(regions, stored.sizes, this.parts);
       this.sequence = stored.sequence;
       return stored.control;
     });

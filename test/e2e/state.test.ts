@@ -134,6 +134,30 @@ test('a state directory that is a file is a state that cannot be used', async (t
   assert.equal(run.exitCode, 3, explain(run));
 });
 
+test('damage of what only a task that starts needs is met by that run, and moved aside by the next', async (t) => {
+  const project = new Project(t);
+  const make = (name: string) => `build ${name}: make ${name}.in ${'x'.repeat(200)}\n`;
+  const names = Array.from({ length: 300 }, (_, index) => `out-${index}`);
+  const header = 'rule make\n  command = cat $in > $out\n';
+  project.write('build.ninja', header + names.map((name) => make(name)).join(''));
+  for (const file of [...names.map((name) => `${name}.in`), 'x'.repeat(200)]) project.write(file, file);
+  assert.equal((await project.build()).size, 300);
+  const data = readFileSync(project.path(DATA));
+  const command = Buffer.from('cat out-250.in ');
+  assert.ok(data.includes(command));
+  for (let at = data.indexOf(command); at >= 0; at = data.indexOf(command, at + 1)) data.write('C', at);
+  project.write(DATA, data);
+  assert.equal((await project.build()).size, 0);
+  project.write('out-7.in', 'changed');
+  const run = await project.millrace(['run']);
+  assert.equal(run.exitCode, 3, explain(run));
+  assert.match(run.stderr, /cannot be used: .*tasks\.details\.pool.* is damaged/);
+  const next = await project.millrace(['run']);
+  assert.equal(next.exitCode, 0, explain(next));
+  assert.match(next.stderr, /warning: The state was damaged .* moved to .*, and all is built anew/);
+  assert.equal((await project.build()).size, 0);
+});
+
 test('damage that comes while nothing is read is found by the next run', async (t) => {
   const project = built(t);
   await project.build();

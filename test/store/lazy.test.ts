@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { type TestContext, test } from 'node:test';
+import { type BuildState, openState, partsOf } from '../../src/state.js';
+import { statePaths } from '../../src/store/paths.js';
+import { type Row, TaskStatus } from '../../src/task.js';
+import { everything, stateDirectory, withState } from './support.js';
+
+const TASKS = 3000;
+
+/** A state whose every region is larger than the page that is loaded at once. */
+async function largeState(t: TestContext): Promise<string> {
+  const directory = await stateDirectory(t);
+  await withState(directory, (state) => {
+    const { artifacts, table } = partsOf(state);
+    const ids = Array.from({ length: TASKS }, (_, index) => `task-${index}`);
+    state.tasks.define(ids.map((id) => ({ id, command: `make ${id}`, inputs: [`${id}.in`], literal: true })));
+    artifacts.taskFiles.refresh(table);
+  });
+  return directory;
+}
+
+const openLazily = (directory: string): Promise<BuildState> => openState({ directory, lazy: true });
+
+test('a state that is loaded lazily is the same', async (t) => {
+  const directory = await largeState(t);
+  const expected = await withState(directory, everything);
+  await using state = await openLazily(directory);
+  assert.deepEqual(everything(state), expected);
+});
+
+test('whatever is looked into first is there', async (t) => {
+  const directory = await largeState(t);
+  const looks: Record<string, (state: BuildState) => unknown> = {
+    'a name': (state) => state.tasks.has('task-2999'),
+    'the details of a row': (state) => state.tasks.details(2500 as Row).command === 'make task-2500',
+    'a new name': (state) => state.tasks.define({ id: 'new', dependencies: ['task-1'] }).length === 1,
+    'a removal': (state) => state.tasks.remove('task-7') === undefined && !state.tasks.has('task-7'),
+    'a replacement': (state) => state.tasks.replaceAll([{ id: 'task-1' }]).removed === TASKS - 1,
+    'another thread': (state) => state.share().table.details.pool.buffer.byteLength > TASKS * 16,
+    'a file': (state) => partsOf(state).artifacts.files.find('task-2000.in') > 0,
+    'a new file': (state) => partsOf(state).artifacts.files.intern('new.in') > TASKS,
+    'a content': (state) => partsOf(state).artifacts.contents.intern(Buffer.alloc(32, 1)) > TASKS,
+  };
+  for (const [what, look] of Object.entries(looks)) {
+    await using state = await openLazily(directory);
+    assert.ok(look(state), what);
+    await state.commit();
+    const now = everything(state);
+    await state.close();
+    assert.deepEqual(await withState(directory, everything), now, what);
+    // Back to what it was, for the next one.
+    await withState(directory, ({ tasks }) => {
+      const ids = Array.from({ length: TASKS }, (_, index) => `task-${index}`);
+      tasks.replaceAll(
+        ids.map((id) => ({ id, command: `make ${id}`, inputs: [`${id}.in`], literal: true as const })),
+      );
+    });
+  }
+});
+
+test('a commit does not load what is asleep, and loses none of it', async (t) => {
+  const directory = await largeState(t);
+  const { tasks } = await withState(directory, everything);
+  const state = await openLazily(directory);
+  const { pool } = partsOf(state).table.details;
+  state.tasks.complete(2500 as Row, { outcome: 'fresh' });
+  await state.close();
+  assert.equal(pool.ints, undefined);
+  const expected = tasks.map((task, row) =>
+    row === 2500 ? { ...task, status: TaskStatus.Completed, outcome: 'fresh' } : task,
+  );
+  assert.deepEqual((await withState(directory, everything)).tasks, expected);
+});
+
+test('damage of what was asleep is met by the first look, and by the next one to open', async (t) => {
+  const directory = await largeState(t);
+  const { data } = statePaths(directory);
+  const bytes = readFileSync(data);
+  // Every copy of it, for the file also holds pages of earlier commits.
+  const text = 'make task-2500"';
+  let copies = 0;
+  for (let at = bytes.indexOf(text); at >= 0; at = bytes.indexOf(text, at + 1)) {
+    bytes[at] = 'M'.charCodeAt(0);
+    copies++;
+  }
+  assert.ok(copies > 0);
+  writeFileSync(data, bytes);
+  const state = await openLazily(directory);
+  assert.equal(state.tasks.counts().total, TASKS);
+  for (let look = 0; look < 2; look++)
+    assert.throws(() => state.tasks.details('task-0'), { code: 'STATE_CORRUPT' });
+  await state.close();
+  await using next = await openState({ directory, lazy: true, onCorrupt: 'reset' });
+  assert.equal(next.tasks.counts().total, 0);
+  assert.match(next.recovery.message ?? '', /damaged/);
+});
