@@ -51,8 +51,12 @@ export class DependencyCycle extends MillraceError {
   /** The ids in order, the first one repeated at the end. */
   readonly cycle: readonly string[];
 
-  constructor(cycle: readonly string[]) {
-    super('DEPENDENCY_CYCLE', `Dependency cycle: ${abbreviate(cycle).join(' → ')}.`);
+  /** @param place where the first task is written, if in a manifest: `file:line:column` */
+  constructor(cycle: readonly string[], place?: string) {
+    const path = abbreviate(cycle).join(' → ');
+    const message =
+      place === undefined ? `Dependency cycle: ${path}.` : `${place}: dependency cycle: ${path}`;
+    super('DEPENDENCY_CYCLE', message);
     this.cycle = cycle;
   }
 }

@@ -1,4 +1,5 @@
 import type { ArtifactTables } from './artifacts/index.js';
+import { refuseFromNowOn } from './closed.js';
 import { InvalidArgument, StateUnavailable } from './errors.js';
 import { DependencyGraph } from './graph/dependency-graph.js';
 import { type TableHandle, TaskTable } from './memory/table.js';
@@ -91,9 +92,15 @@ export class BuildState implements AsyncDisposable {
     return { table: this.opened.table.handle() };
   }
 
-  /** Commits, and gives everything back; again, it does nothing. Stop attached threads before. @throws CommitFailed */
+  /**
+   * Commits, and gives everything back; again, it does nothing. From now on `tasks`, `graph` and `history` refuse all
+   * calls; what other threads have attached does not, so stop them before. @throws CommitFailed
+   */
   close(): Promise<void> {
-    this.closing ??= this.closeOnce();
+    if (this.closing === undefined) {
+      this.closing = this.closeOnce();
+      for (const part of [this.tasks, this.graph, this.history]) refuseFromNowOn(part);
+    }
     return this.closing;
   }
 

@@ -11,12 +11,13 @@ const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   memory: ['errors', 'task'],
   graph: ['errors', 'task', 'memory'],
-  tasks: ['errors', 'task', 'memory', 'graph'],
+  tasks: ['errors', 'hint', 'task', 'memory', 'graph'],
   artifacts: ['errors', 'task', 'memory', 'tasks'],
   store: ['errors', 'task', 'memory', 'graph', 'tasks', 'artifacts'],
-  manifest: ['errors', 'task'],
-  engine: ['errors', 'task', 'memory', 'graph', 'tasks', 'artifacts', 'store', 'manifest', 'state'],
+  manifest: ['errors', 'hint', 'task'],
+  engine: ['errors', 'hint', 'task', 'memory', 'graph', 'tasks', 'artifacts', 'store', 'manifest', 'state'],
   errors: [],
+  hint: ['errors'],
   task: [],
 };
 

@@ -20,7 +20,7 @@ interface FileImage {
  * What is kept of a manifest beside its tasks, which are in the task table: enough to do without reading it as long as
  * none of its files has changed.
  */
-export interface ManifestImage extends Omit<Manifest, 'files' | 'tasks'> {
+export interface ManifestImage extends Omit<Manifest, 'files' | 'tasks' | 'placeOf'> {
   /** The version of millrace that read it. */
   readonly version: string;
   readonly files: readonly FileImage[];
@@ -31,7 +31,7 @@ export interface ManifestImage extends Omit<Manifest, 'files' | 'tasks'> {
  * @param readSince `Date.now()` before the files were read: what changed after it is not taken for known
  */
 export function imageOf(manifest: Manifest, version: string, readSince: number): ManifestImage {
-  const { tasks: _, files, ...rest } = manifest;
+  const { tasks: _, placeOf: __, files, ...rest } = manifest;
   return { ...rest, version, files: files.map((path) => imageOfFile(path, readSince)) };
 }
 

@@ -1,5 +1,6 @@
 import { dirname, join, resolve } from 'node:path';
 import { FileTable, ScanThreads } from '../artifacts/index.js';
+import { DependencyCycle } from '../errors.js';
 import { findManifest, readManifest } from '../manifest/index.js';
 import { type BuildState, openState, partsOf } from '../state.js';
 import type { TaskId } from '../task.js';
@@ -199,12 +200,14 @@ async function load(state: BuildState, path: string): Promise<ManifestInfo> {
   const readSince = Date.now();
   const manifest = await readManifest(path);
   const next = imageOf(manifest, VERSION, readSince);
-  if (state.readOnly) {
+  try {
     // In memory only, so that a plan can be made of a manifest that has changed.
-    replaceTasks(parts.table, new Rows(parts.table), manifest.tasks);
-  } else {
-    state.tasks.replaceAll(manifest.tasks);
-    parts.putRecord(IMAGE, next);
+    if (state.readOnly) replaceTasks(parts.table, new Rows(parts.table), manifest.tasks);
+    else state.tasks.replaceAll(manifest.tasks);
+  } catch (error) {
+    if (!(error instanceof DependencyCycle)) throw error;
+    throw new DependencyCycle(error.cycle, manifest.placeOf(error.cycle[0]!));
   }
+  if (!state.readOnly) parts.putRecord(IMAGE, next);
   return next;
 }

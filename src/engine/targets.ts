@@ -1,7 +1,7 @@
 import { relative, resolve } from 'node:path';
 import { cleanPath } from '../artifacts/index.js';
 import { UnknownTarget } from '../errors.js';
-import { didYouMean } from '../manifest/hint.js';
+import { didYouMean } from '../hint.js';
 import { type BuildState, partsOf } from '../state.js';
 import type { Row, TaskId } from '../task.js';
 

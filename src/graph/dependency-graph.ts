@@ -144,8 +144,8 @@ export class DependencyGraph {
 
   private rowOf(task: TaskId): Row {
     this.table.renew();
-    const row = this.table.names.find(task);
-    if (row < 0) throw new UnknownTask(task);
+    const row = typeof task === 'string' ? this.table.names.find(task) : -1;
+    if (row < 0) throw new UnknownTask(String(task));
     return row as Row;
   }
 

@@ -17,4 +17,9 @@ export interface Manifest {
   readonly defaults: readonly TaskId[];
   /** The task that makes the manifest itself, if there is one: it runs first, and the manifest is read again if it did. */
   readonly regenerate?: TaskId;
+  /**
+   * Where a task of the list is written, as `file:line:column`: for errors that only show when all tasks are put
+   * together. O(tasks + file).
+   */
+  readonly placeOf: (task: TaskId) => string | undefined;
 }

@@ -46,7 +46,7 @@ export function showPlace({ source, offset }: Place): string {
 }
 
 /** From 1; the column counts UTF-16 units. O(offset). */
-function position({ text }: Source, offset: number): { line: number; column: number } {
+export function position({ text }: Pick<Source, 'text'>, offset: number): { line: number; column: number } {
   let line = 1;
   let start = 0;
   for (let end = text.indexOf('\n'); end >= 0 && end < offset; end = text.indexOf('\n', start)) {

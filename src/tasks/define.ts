@@ -1,12 +1,4 @@
-import {
-  DependencyCycle,
-  DuplicateTask,
-  InvalidArgument,
-  InvalidTaskId,
-  quote,
-  SelfDependency,
-  UnknownTask,
-} from '../errors.js';
+import { DependencyCycle, DuplicateTask, SelfDependency, UnknownTask } from '../errors.js';
 import { type Csr, reverse } from '../graph/csr.js';
 import { cycleAmong } from '../graph/cycle.js';
 import { keepPositionsDense } from '../graph/positions.js';
@@ -14,7 +6,8 @@ import { topology } from '../graph/topology.js';
 import { add, load, store } from '../memory/atomic.js';
 import { Control, isVacant, STATUS_MASK, VACANT_BIT } from '../memory/layout.js';
 import type { TaskTable } from '../memory/table.js';
-import { MAX_ID_BYTES, type Row, type TaskDefinition, type TaskId, TaskStatus } from '../task.js';
+import { type Row, type TaskDefinition, type TaskId, TaskStatus } from '../task.js';
+import { checkDefinition } from './check.js';
 import { packDetails } from './details.js';
 import type { Rows } from './rows.js';
 
@@ -68,28 +61,9 @@ function forget(table: TaskTable, row: number): void {
   for (const lists of [table.details, table.dependencies, table.dependents]) lists.clear(row);
 }
 
-function nameTask(table: TaskTable, { id, priority }: TaskDefinition, row: number): void {
-  checkTaskId(id);
-  if (priority !== undefined && (priority | 0) !== priority) {
-    throw new InvalidArgument(
-      `The priority of task ${quote(id)} must be a whole number of milliseconds, not ${priority}.`,
-    );
-  }
-  if (table.names.insert(id, row) >= 0) throw new DuplicateTask(id);
-}
-
-/** @throws InvalidTaskId with the reason */
-export function checkTaskId(id: TaskId): void {
-  if (typeof id !== 'string') throw new InvalidTaskId(`A task id must be a string, not ${typeof id}.`);
-  if (id.length === 0) throw new InvalidTaskId('A task id must not be empty.');
-  if (id.length * 3 <= MAX_ID_BYTES && !id.includes('\0') && id.isWellFormed()) return;
-  const shown = quote(id.length > 60 ? `${id.slice(0, 60)}…` : id);
-  if (id.includes('\0')) throw new InvalidTaskId(`Task id ${shown} contains a NUL character.`);
-  if (!id.isWellFormed()) throw new InvalidTaskId(`Task id ${shown} is not valid Unicode.`);
-  const bytes = Buffer.byteLength(id);
-  if (bytes > MAX_ID_BYTES) {
-    throw new InvalidTaskId(`Task id ${shown} has ${bytes} bytes; the limit is ${MAX_ID_BYTES}.`);
-  }
+function nameTask(table: TaskTable, definition: TaskDefinition, row: number): void {
+  checkDefinition(definition);
+  if (table.names.insert(definition.id, row) >= 0) throw new DuplicateTask(definition.id);
 }
 
 function collectEdges(
@@ -132,8 +106,8 @@ function includes(items: Int32Array, item: number, from: number, to: number): bo
 }
 
 function findDependency(table: TaskTable, id: TaskId, dependency: TaskId): number {
-  const row = typeof dependency === 'string' ? table.names.find(dependency) : -1;
-  if (row < 0) throw new UnknownTask(String(dependency), id);
+  const row = table.names.find(dependency);
+  if (row < 0) throw new UnknownTask(dependency, id);
   return row;
 }
 

@@ -57,7 +57,7 @@ export class TaskManager {
    * @throws InvalidTaskId, DuplicateTask, SelfDependency, UnknownTask, DependencyCycle, InvalidArgument, CapacityExceeded
    */
   define(definitions: TaskDefinition | Iterable<TaskDefinition>): Row[] {
-    const list = Symbol.iterator in definitions ? definitions : [definitions];
+    const list = isIterable(definitions) ? definitions : [definitions];
     return defineTasks(this.table, this.owned(), Array.isArray(list) ? list : [...list]);
   }
 
@@ -66,7 +66,7 @@ export class TaskManager {
    * @throws UnknownTask, TaskNeeded if another task depends on one of them, IllegalTransition if one is InProgress
    */
   remove(tasks: TaskId | Row | Iterable<TaskId | Row>): void {
-    const list = typeof tasks === 'object' ? tasks : [tasks];
+    const list = typeof tasks !== 'string' && isIterable(tasks) ? tasks : [tasks];
     removeTasks(this.table, this.owned(), new Set(Array.from(list, (task) => this.rowOf(task))));
   }
 
@@ -76,6 +76,7 @@ export class TaskManager {
    * @throws as `define`, and IllegalTransition while a task is InProgress
    */
   replaceAll(definitions: readonly TaskDefinition[]): SyncSummary {
+    if (!Array.isArray(definitions)) throw new InvalidArgument('replaceAll needs a list of definitions.');
     const summary = replaceTasks(this.table, this.owned(), definitions);
     this.ranked = NEVER;
     return summary;
@@ -246,4 +247,8 @@ export class TaskManager {
     if (this.rows !== undefined) return this.rows;
     throw new StateUnavailable('Only the thread that opened the state can change its tasks and edges.');
   }
+}
+
+function isIterable<T>(value: T | Iterable<T>): value is Iterable<T> {
+  return Symbol.iterator in Object(value);
 }

@@ -19,7 +19,7 @@ describe('a manifest is refused', { concurrency: 2 }, () => {
     const project = new Project(t, { 'millrace.toml': '[tasks.a]\ncommand = "true"\ninputz = []\n' });
     assert.match(await refusal(project), /millrace\.toml:3:1: .*inputz.*did you mean "inputs"/);
     project.write('millrace.toml', '[tasks.a\n');
-    assert.match(await refusal(project), /millrace\.toml:2:1: /);
+    assert.match(await refusal(project), /millrace\.toml:1:9: .*the table header is not closed/);
     project.write('millrace.toml', '[tasks.a]\ncommand = 5\n');
     assert.match(await refusal(project), /millrace\.toml:2:11: /);
   });
@@ -28,7 +28,7 @@ describe('a manifest is refused', { concurrency: 2 }, () => {
     const project = new Project(t, { 'millrace.json': '{\n  "tasks": {\n    "a": {"deps": ["b"]}\n  }\n}' });
     assert.match(await refusal(project), /millrace\.json:3:20: no task is named "b"/);
     project.write('millrace.json', '{\n  "tasks": }');
-    assert.match(await refusal(project), /millrace\.json:2:12: /);
+    assert.match(await refusal(project), /millrace\.json:2:12: .*unexpected "}"/);
   });
 
   test('for a dependency cycle, which is named', async (t) => {
@@ -47,6 +47,42 @@ describe('a manifest is refused', { concurrency: 2 }, () => {
     const none = await project.millrace(['graph', '--cycle']);
     assert.equal(none.stdout.toString(), 'no cycle\n');
     assert.equal(none.exitCode, 0);
+  });
+
+  test('for a dependency cycle, with the place of its first task', async (t) => {
+    const manifests: Record<string, [manifest: string, message: RegExp]> = {
+      'millrace.toml': [
+        '[tasks.first]\n[tasks.a]\ndeps = ["b"]\n[tasks.b]\ndeps = ["a"]\n',
+        /millrace\.toml:2:8: dependency cycle: a → b → a$/m,
+      ],
+      'millrace.json': [
+        '{"tasks": {\n "a": {"deps": ["b"]},\n "b": {"deps": ["a"]}\n}}',
+        /millrace\.json:2:2: dependency cycle: a → b → a$/m,
+      ],
+      'build.ninja': [
+        'build first: phony\nbuild a a2: phony b\nbuild b: phony a2\n',
+        /build\.ninja:2:1: dependency cycle: a → b → a$/m,
+      ],
+    };
+    for (const [name, [manifest, message]] of Object.entries(manifests)) {
+      const project = new Project(t, { [name]: manifest });
+      assert.match(await refusal(project), message);
+      // Also when the state is only read.
+      assert.match(messageOf(await project.millrace(['graph'])), message);
+    }
+  });
+
+  test('for a dependency cycle that a matrix makes, or outputs', async (t) => {
+    const entry = (id: string, dependency: string) =>
+      `[[matrix]]\nid = "${id}{n}"\nfor = { n = [1, 2] }\ndeps = ["${dependency}"]\n`;
+    const matrix = new Project(t, { 'millrace.toml': entry('a', 'b1') + entry('b', 'a1') });
+    assert.match(await refusal(matrix), /millrace\.toml:1:3: dependency cycle: a1 → b1 → a1$/m);
+    const outputs = new Project(t);
+    outputs.writeTasks({
+      a: { command: 'cp x y', inputs: ['x'], outputs: ['y'] },
+      b: { command: 'cp y x', inputs: ['y'], outputs: ['x'] },
+    });
+    assert.match(await refusal(outputs), /millrace\.json:\d+:\d+: dependency cycle: a → b → a$/m);
   });
 
   test('if two tasks have the same output', async (t) => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, statSync } from 'node:fs';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { attachState, openState, TaskStatus } from '../../src/index.js';
+import { attachState, BuildEngine, openState, TaskStatus } from '../../src/index.js';
 import { statePaths } from '../../src/store/paths.js';
 import { chooseSeed, randomFrom } from '../engine/lane-support.js';
 import { everything, runCode, stateDirectory, withState } from '../store/support.js';
@@ -78,6 +78,10 @@ test('a task that was InProgress when its process ended is Pending and interrupt
      await state.commit();
      process.kill(process.pid, 'SIGKILL');`,
   );
+  const reader = await openState({ directory, readOnly: true });
+  assert.deepEqual([reader.recovery.interrupted, reader.tasks.get('b').outcome], [1, 'interrupted']);
+  assert.equal(reader.tasks.counts().inProgress, 0);
+  await reader.close();
   await withState(directory, (state) => {
     assert.deepEqual([state.recovery.interrupted, state.recovery.unclean], [1, true]);
     const { status, outcome, attempt } = state.tasks.get('b');
@@ -99,6 +103,41 @@ test('a state in memory does all and leaves nothing', async () => {
   assert.equal(state.history.runs()[0]?.run, run);
   assert.equal((await state.verify()).ok, true);
   await state.close();
+});
+
+test('a closed state refuses every call, also by those who kept a part of it', async (t) => {
+  const directory = await stateDirectory(t);
+  const refused = { code: 'STATE_UNAVAILABLE', message: 'The state is closed.' };
+  for (const where of [{ memory: true }, { directory }, { directory, readOnly: true }] as const) {
+    const state = await openState(where);
+    const other = await openState({ memory: true });
+    const { tasks, graph, history } = state;
+    const closing = state.close();
+    assert.throws(() => tasks.define({ id: 'a' }), refused);
+    await closing;
+    for (const call of [
+      () => tasks.replaceAll([]),
+      () => tasks.get('a'),
+      () => tasks.has('a'),
+      () => tasks.list(),
+      () => tasks.counts(),
+      () => tasks.claim(),
+      () => tasks.start('a'),
+      () => tasks.update([]),
+      () => graph.add('a', 'b'),
+      () => graph.order(),
+      () => graph.criticalPath(),
+      () => history.runs(),
+      () => history.beginRun({ targets: [], jobs: 1 }),
+      () => state.share(),
+    ]) {
+      assert.throws(call, refused);
+    }
+    await assert.rejects(new BuildEngine(state, { root: '.' }).run({}), refused);
+    assert.equal(other.tasks.define({ id: 'a' }).length, 1);
+    await other.close();
+    await state.close();
+  }
 });
 
 test('readers see what was committed last, and change nothing', async (t) => {

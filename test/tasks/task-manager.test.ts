@@ -81,6 +81,67 @@ for (const [what, code, wrong] of MISUSES) {
   });
 }
 
+/** What a caller without types may write, or one whose types come from elsewhere. */
+const MISSHAPEN: readonly [definition: unknown, message: RegExp][] = [
+  [{ id: 'x', comand: 'y' }, /^Task "x" has an unknown key "comand" \(did you mean "command"\?\)\.$/],
+  [{ id: 'x', deps: ['a'] }, /unknown key "deps" \(here it is "dependencies"\)/],
+  [{ id: 'x', wibble: 1 }, /unknown key "wibble" \(known are id, dependencies, command,/],
+  [{ id: 'x', dependencies: 'a' }, /^"dependencies" of task "x" must be a list of strings; it is "a"\.$/],
+  [{ id: 'x', dependencies: ['a', 1] }, /^"dependencies\[1\]" of task "x" must be a string; it is 1\.$/],
+  [{ id: 'x', command: 1 }, /"command" of task "x" must be a string or a list of strings; it is 1/],
+  [{ id: 'x', command: [] }, /"command" of task "x" must begin with a program; it is a list/],
+  [{ id: 'x', command: ['', 'y'] }, /"command" of task "x" must begin with a program/],
+  [{ id: 'x', command: ['y', null] }, /"command\[1\]" of task "x" must be a string; it is null/],
+  [{ id: 'x', command: 'a\0b' }, /"command" of task "x" must not hold a NUL; it is "a\\u0000b"/],
+  [{ id: 'x', inputs: 'src/**' }, /"inputs" of task "x" must be a list of strings; it is "src/],
+  [{ id: 'x', inputs: [['y']] }, /"inputs\[0\]" of task "x" must be a string; it is a list/],
+  [{ id: 'x', outputs: [''] }, /"outputs\[0\]" of task "x" must not be empty/],
+  [{ id: 'x', literal: 'yes' }, /"literal" of task "x" must be true or false; it is "yes"/],
+  [{ id: 'x', env: ['A=1'] }, /"env" of task "x" must be an object; it is a list/],
+  [{ id: 'x', env: { A: 1 } }, /"env\.A" of task "x" must be a string; it is 1/],
+  [{ id: 'x', env: { 'A=': '1' } }, /"env\.A=" of task "x" must be a name without "="/],
+  [{ id: 'x', inheritEnv: [''] }, /"inheritEnv\[0\]" of task "x" must not be empty/],
+  [{ id: 'x', cwd: {} }, /"cwd" of task "x" must be a string; it is an object/],
+  [{ id: 'x', timeout: -1 }, /"timeout" of task "x" must be a number of milliseconds above 0.*; it is -1\.$/],
+  [{ id: 'x', timeout: Number.NaN }, /"timeout" of task "x" must be a number.*; it is NaN/],
+  [{ id: 'x', timeout: '30s' }, /"timeout" of task "x" must be a number.*; it is "30s"/],
+  [{ id: 'x', retries: 1.5 }, /"retries" of task "x" must be a whole number of at least 0; it is 1\.5/],
+  [{ id: 'x', priority: 'high' }, /"priority" of task "x" must be a whole number.*; it is "high"/],
+  [{ id: 'x', pool: null }, /"pool" of task "x" must be a string; it is null/],
+  [{ id: 'x', description: () => 'y' }, /"description" of task "x" must be a string; it is a function/],
+  [{ id: 'x', responseFile: 'y' }, /"responseFile" of task "x" must be an object with "path" and "content"/],
+  [
+    { id: 'x', responseFile: { path: 'y' } },
+    /"responseFile\.content" of task "x" must be a string; it is un/,
+  ],
+  [null, /^The definition of a task must be an object, not null\.$/],
+  [['x'], /must be an object, not a list/],
+  ['x', /must be an object, not "x"/],
+];
+
+test('define and replaceAll refuse a definition of the wrong shape, name the key, and change nothing', () => {
+  const { tasks } = openCore({ id: 'a' });
+  const before = [...tasks.list()];
+  for (const [wrong, message] of MISSHAPEN) {
+    const batch = [{ id: 'good' }, wrong as TaskDefinition];
+    assert.throws(() => tasks.define(batch), { code: 'INVALID_ARGUMENT', message });
+    assert.throws(() => tasks.replaceAll(batch), { code: 'INVALID_ARGUMENT', message });
+    assert.deepEqual([...tasks.list()], before);
+  }
+  for (const nothing of [undefined, null, 'x', 5]) {
+    assert.throws(() => tasks.define(nothing as never), { code: 'INVALID_ARGUMENT' });
+  }
+  assert.throws(() => tasks.replaceAll({ id: 'x' } as never), { code: 'INVALID_ARGUMENT' });
+});
+
+test('what get gives is a definition, and a key that is undefined is none', () => {
+  const { tasks } = openCore({ id: 'a' }, FULL);
+  assert.deepEqual(tasks.replaceAll([...tasks.list()]), { added: 0, changed: 0, removed: 0 });
+  const { command: _, ...without } = FULL;
+  tasks.replaceAll([{ id: 'a' }, { ...FULL, command: undefined } as unknown as TaskDefinition]);
+  assert.deepEqual(tasks.get(FULL.id), { ...without, status: 0, outcome: 'none', attempt: 0, duration: 0 });
+});
+
 test('ids of exactly 1,024 bytes are fine, and a dependency named twice counts once', () => {
   const long = 'é'.repeat(512);
   const { tasks, table } = openCore({ id: long });

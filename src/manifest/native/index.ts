@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import type { TaskDefinition, TaskId } from '../../task.js';
 import { Files, type ReadFile } from '../files.js';
 import type { Manifest } from '../manifest.js';
 import type { Source } from '../source.js';
-import { type Document, errorIn, START } from './document.js';
+import { type Document, errorIn, locate, type Path, START } from './document.js';
 import { expand } from './expand.js';
 import { readJson } from './json.js';
 import { Problems } from './problems.js';
@@ -24,8 +25,10 @@ export function readNative(path: string, read: ReadFile = (file) => readFileSync
   const document = readDocument(new Files(read).open(path, undefined));
   const manifest = validate(document);
   const problems = new Problems(document);
-  const tasks = new TaskBuilder(manifest, problems).build(expand(manifest, problems));
+  const drafts = expand(manifest, problems);
+  const tasks = new TaskBuilder(manifest, problems).build(drafts);
   problems.throwFirst();
+  const paths = drafts.map((draft) => draft.path);
   return {
     kind: 'native',
     path,
@@ -34,6 +37,24 @@ export function readNative(path: string, read: ReadFile = (file) => readFileSync
     tasks,
     pools: manifest.pools ?? {},
     defaults: manifest.default ?? [],
+    placeOf: placesIn(document, tasks, paths),
+  };
+}
+
+/**
+ * Keeps of the document what positions need, and no more: its tasks may be most of the memory.
+ * @param paths where each of the tasks is written, in the same order
+ */
+function placesIn(
+  { source: { name }, spots }: Document,
+  tasks: readonly TaskDefinition[],
+  paths: readonly Path[],
+) {
+  return (task: TaskId): string | undefined => {
+    const path = paths[tasks.findIndex(({ id }) => id === task)];
+    if (path === undefined) return undefined;
+    const { line, column } = locate(spots(), path).key;
+    return `${name}:${line}:${column}`;
   };
 }
 

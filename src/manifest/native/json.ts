@@ -1,6 +1,7 @@
 import { type ObjectNode, parse, type ValueNode } from '@humanwhocodes/momoa';
 import { errorAt, type Source } from '../source.js';
 import { type Document, errorIn, MAX_DEPTH, type Spot, shown, TOO_DEEP } from './document.js';
+import { syntaxError } from './json-error.js';
 
 /** The most keys and list entries: the parser that knows positions takes some 700 bytes for each. */
 const MAX_VALUES = 2 ** 22;
@@ -14,8 +15,8 @@ export function readJson(source: Source, text: string): Document {
   const members = scan(source, text);
   const value = parseFast(source, text);
   // The engine's parser keeps the last of two equal keys and says nothing: then there are fewer than were written.
-  if (countMembers(value) < members) toSpot(source, parseSlowly(source, text));
-  return { source, value, spots: () => toSpot(source, parseSlowly(source, text)) };
+  if (countMembers(value) < members) toSpot(source, parseSlowly(text));
+  return { source, value, spots: () => toSpot(source, parseSlowly(text)) };
 }
 
 /** Refuses too deep nesting and too many values before anything builds a tree. Returns how many keys are written. */
@@ -47,22 +48,13 @@ function parseFast(source: Source, text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    parseSlowly(source, text);
-    // The slower parser is more lenient with control characters; the engine's message tells their offset.
-    const { message } = error as SyntaxError;
-    const offset = Number(/at position (\d+)/.exec(message)?.[1] ?? 0);
-    throw errorAt({ source, offset }, `the JSON is not valid: ${message}`);
+    throw syntaxError(source, text, (error as SyntaxError).message);
   }
 }
 
-function parseSlowly(source: Source, text: string): ValueNode {
-  try {
-    return parse(text, { mode: 'json' }).body;
-  } catch (error) {
-    const { line, column, message } = error as Error & { line: number; column: number };
-    const what = message.replace(/ \(\d+:\d+\)$/, '').replace(/\.$/, '');
-    throw errorIn(source, { line, column }, `the JSON is not valid: ${what}`);
-  }
+/** Only for a text that the fast parser has read. */
+function parseSlowly(text: string): ValueNode {
+  return parse(text, { mode: 'json' }).body;
 }
 
 function countMembers(value: unknown): number {

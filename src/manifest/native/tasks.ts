@@ -1,5 +1,5 @@
+import { didYouMean } from '../../hint.js';
 import { MAX_ID_BYTES, type TaskDefinition, type TaskId } from '../../task.js';
-import { didYouMean } from '../hint.js';
 import { type Path, shown } from './document.js';
 import { type Draft, merge, whereIs } from './draft.js';
 import { invalidOutput, literalOutput } from './outputs.js';

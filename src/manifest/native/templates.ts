@@ -1,4 +1,4 @@
-import { didYouMean } from '../hint.js';
+import { didYouMean } from '../../hint.js';
 import { fillBody, type Use, usesInBody } from './body.js';
 import { type Path, shown } from './document.js';
 import type { Filler, Values } from './placeholders.js';

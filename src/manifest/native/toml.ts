@@ -11,6 +11,7 @@ import {
   START,
   TOO_DEEP,
 } from './document.js';
+import { syntaxError } from './toml-error.js';
 
 /** The largest TOML text, in UTF-16 units, and the most commas and equals signs in it: its parser takes over 100 bytes a character. */
 const MAX_TOML_LENGTH = 8 * 1024 * 1024;
@@ -51,10 +52,7 @@ function parse(source: Source, text: string): AST.TOMLProgram {
   try {
     return parseTOML(text);
   } catch (error) {
-    if (error instanceof ParseError) {
-      const at = { line: error.lineNumber, column: error.column + 1 };
-      throw errorIn(source, at, `the TOML is not valid: ${error.message}`);
-    }
+    if (error instanceof ParseError) throw syntaxError(source, text, error);
     // The parser puts each table in a list and each character of a text on the stack.
     if (error instanceof RangeError) throw errorIn(source, START, TOO_MUCH, JSON_HINT);
     throw error;

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { didYouMean } from '../hint.js';
+import { didYouMean } from '../../hint.js';
 import { type Document, type Path, shown } from './document.js';
 import { Problems } from './problems.js';
 import { keysAt, manifestSchema, type RawManifest } from './schema.js';

@@ -1,5 +1,5 @@
 import { quote } from '../../errors.js';
-import { didYouMean } from '../hint.js';
+import { didYouMean } from '../../hint.js';
 import { errorAt, type Place, showPlace } from '../source.js';
 import { CHECKED_VARIABLES, type Edge, EdgeVariables, PathVariables, variablePlace } from './edge.js';
 import type { Lexer } from './lexer.js';

@@ -34,6 +34,7 @@ export function readNinja(path: string, read: ReadFile = (file) => readFileSync(
     tasks: tasks.definitions,
     pools: Object.fromEntries([...statements.pools].filter(([, depth]) => depth > 0)),
     defaults: tasks.defaults(),
+    placeOf: tasks.places(),
     ...(regenerate !== undefined && { regenerate }),
   };
 }

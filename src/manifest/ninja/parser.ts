@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { quote } from '../../errors.js';
+import { didYouMean } from '../../hint.js';
 import type { Files } from '../files.js';
-import { didYouMean } from '../hint.js';
 import { errorAt, type Place } from '../source.js';
 import { readBuild } from './build-statement.js';
 import { describe, KEYWORDS, Lexer, type Token } from './lexer.js';

@@ -1,5 +1,5 @@
 import { quote } from '../../errors.js';
-import { didYouMean } from '../hint.js';
+import { didYouMean } from '../../hint.js';
 import { errorAt } from '../source.js';
 import type { Lexer } from './lexer.js';
 import { type Binding, RULE_VARIABLES, type Scope } from './scope.js';

@@ -1,7 +1,7 @@
 import { quote } from '../../errors.js';
+import { didYouMean } from '../../hint.js';
 import { MAX_ID_BYTES, type TaskDefinition, type TaskId } from '../../task.js';
-import { didYouMean } from '../hint.js';
-import { errorAt } from '../source.js';
+import { errorAt, type Source, showPlace } from '../source.js';
 import { toCommand } from './command.js';
 import { type Edge, isPhony } from './edge.js';
 import { Marks } from './marks.js';
@@ -17,6 +17,9 @@ export class Tasks {
   readonly #realInputs: RealInputs;
   /** The edges that the edge at hand depends on. */
   readonly #dependencies: Marks;
+  /** By task: the file of its statement, and the offset of the statement in it. */
+  readonly #sources: Source[] = [];
+  readonly #offsets: number[] = [];
 
   /** @throws ManifestError if an edge has no valid id, or uses what is not supported */
   constructor(statements: Statements) {
@@ -45,11 +48,27 @@ export class Tasks {
     return edge === NO_EDGE ? undefined : this.#ids[edge];
   }
 
+  /** Where the statement of a task is, as `file:line:column`. What is returned doesn't keep the statements in memory. */
+  places(): (task: TaskId) => string | undefined {
+    const { definitions } = this;
+    const [sources, offsets] = [this.#sources, this.#offsets];
+    return (task) => {
+      const at = definitions.findIndex(({ id }) => id === task);
+      return at < 0 ? undefined : showPlace({ source: sources[at]!, offset: offsets[at]! });
+    };
+  }
+
+  #define({ source, offset }: Edge, definition: TaskDefinition): void {
+    this.definitions.push(definition);
+    this.#sources.push(source);
+    this.#offsets.push(offset);
+  }
+
   #add(edge: Edge, number: number): void {
     const { paths } = this.#statements;
-    this.definitions.push({
+    this.#define(edge, {
       id: this.#ids[number]!,
-      dependencies: this.#dependenciesOf(edge),
+      dependencies: this.#dependenciesOf(edge, number),
       ...toCommand(edge, this.#statements),
       inputs: this.#realInputs.of(edge),
       outputs: edge.outputs.map((node) => paths.path(node)),
@@ -62,19 +81,20 @@ export class Tasks {
   #addPhony(edge: Edge, number: number): void {
     const { paths } = this.#statements;
     const id = this.#ids[number]!;
-    this.definitions.push({ id, dependencies: this.#dependenciesOf(edge) });
+    this.#define(edge, { id, dependencies: this.#dependenciesOf(edge, number) });
     for (const node of edge.outputs.slice(1)) {
-      this.definitions.push({ id: checkId(paths.path(node), edge), dependencies: [id] });
+      this.#define(edge, { id: checkId(paths.path(node), edge), dependencies: [id] });
     }
   }
 
-  #dependenciesOf(edge: Edge): TaskId[] {
+  #dependenciesOf(edge: Edge, number: number): TaskId[] {
     const { paths } = this.#statements;
     const ids: TaskId[] = [];
     this.#dependencies.clear();
     for (const node of edge.inputs) {
       const producer = paths.producers[node]!;
       if (producer === NO_EDGE || !this.#dependencies.add(producer)) continue;
+      if (producer === number) throw errorAt(edge, `${quote(paths.path(node))} depends on itself`);
       ids.push(this.#ids[producer]!);
     }
     return ids;

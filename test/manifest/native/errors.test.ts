@@ -17,16 +17,48 @@ test('syntax errors of TOML', () => {
     ['[tasks.a]\n[tasks.a]', '2:8', /key multiple times/],
     ['default = []\n default = []', '2:2', /key multiple times/],
     ['[tasks.a]\ndeps = ["a" "b"]', '2:13', /Expected comma/],
+    ['[tasks.a', '1:9', /the table header is not closed by a "\]"/],
+    ['[tasks.a\n\n', '1:9', /the table header is not closed/],
+    ['[tasks.x]\n[tasks.a # more\ncommand = "x"', '2:16', /the table header is not closed/],
+    ['[[matrix]\nid = "x"', '1:10', /the table header is not closed/],
+    ['[tasks.a]\ncommand =\nretries = 1', '2:10', /a value is missing/],
+    ['[tasks.a]\ndeps = ["a"\n', '2:12', /Unterminated array/],
+    ['[tasks.a]\n= 1', '2:1', /not valid/],
+  ]);
+});
+
+test('names that TOML takes in quotes only', () => {
+  const unexpected = /Unexpected character/;
+  refuses(readToml, [
+    ['[tasks.app:build]', '1:11', unexpected, /^quote the name: "app:build"$/],
+    ['[tasks]\napp:build = {}', '2:4', unexpected, /"app:build"/],
+    ['[tasks.a.env]\na."b".c/d = "x"', '2:8', unexpected, /"c\/d"/],
+    ['[tasks.@org/app]', '1:8', unexpected, /"@org\/app"/],
+    ['[tasks.app#build]\ncommand = "x"', '1:18', /the table header is not closed/, /"app#build"/],
+    ['[tasks.a]\ncommand = http://x', '2:11', unexpected],
   ]);
 });
 
 test('syntax errors of JSON', () => {
   refuses(readJson, [
-    ['', '1:1', /the JSON is not valid: Unexpected end of input found/],
-    ['{"tasks":\n {},}', '2:5', /Unexpected token RBrace/],
-    ['{"tasks": tru}', '1:11', /Unexpected identifier/],
-    ['{"default": ["a\n"]}', '1:16', /control character/],
-    ['{} x', '1:4', /Unexpected character/],
+    ['', '1:1', /the JSON is not valid: the file ends too early/, /is missing/],
+    ['{"tasks": {\n', '1:12', /the file ends too early/, /"}" is missing/],
+    ['{"default": ["a', '1:16', /the file ends too early/, /a quote,/],
+    ['{"tasks":\n {},}', '2:5', /the JSON is not valid: unexpected "}"/, /leave out the comma/],
+    ['{"default": ["a",]}', '1:18', /unexpected "\]"/, /leave out the comma/],
+    ['{"tasks": }', '1:11', /unexpected "}"/],
+    ['{"tasks": {}}}', '1:14', /unexpected "}"/],
+    ['{"default": ["a" "b"]}', '1:18', /unexpected string "b"/, /is a comma or colon missing/],
+    ['{"tasks" {}}', '1:10', /unexpected "{"/, /is a comma or colon missing/],
+    ['{"tasks": tru}', '1:11', /unexpected "tru"/, /double quotes/],
+    ['{tasks: {}}', '1:2', /unexpected "tasks"/, /double quotes/],
+    ["{'tasks': {}}", '1:2', /unexpected "'"/, /double quotes/],
+    ['{"a": 1.}', '1:9', /unexpected "}"/],
+    ['// tasks\n{}', '1:1', /unexpected "\/"/, /no comments/],
+    ['{"default": ["a\n"]}', '1:16', /control character/, /close the quote/],
+    ['{"default": ["a\\d"]}', '1:17', /no escape with "d"/, /a backslash is written/],
+    ['{} x', '1:4', /unexpected "x"/, /./],
+    ['\uFEFF{\n x', '2:2', /unexpected "x"/, /double quotes/],
     ['{"tasks": {"a": {},\n "b": {}, "a": {}}}', '2:11', /the key "a" is here twice/],
     ['{"tasks": {"a": {}, "\\u0061": {}}}', '1:21', /the key "a" is here twice/],
   ]);
@@ -100,6 +132,9 @@ test('names that nothing has', () => {
   refuses(readToml, [
     ['default = ["bild"]\n[tasks.build]', '1:12', /no task is named "bild"/, /did you mean "build"\?/],
     ['default = ["x"]\n[tasks.build]', '1:12', /no task is named "x"/],
+    ['default = ["x"]\n[tasks.y]', '1:12', /no task is named "x"/],
+    ['default = ["x"]\n[tasks.y]\n[tasks.X]', '1:12', /no task is named "x"/, /did you mean "X"\?/],
+    ['default = ["x"]\n[tasks.y]\n[tasks.x2]', '1:12', /no task is named "x"/, /did you mean "x2"\?/],
     [
       '[tasks.compile]\n[tasks.b]\ndeps = ["compile",\n  "compiel"]',
       '4:3',

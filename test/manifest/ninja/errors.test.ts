@@ -95,6 +95,7 @@ const CASES: readonly (readonly [text: string, message: string])[] = [
     `${RULE}  pool = consol\nbuild a: cc\n`,
     'build.ninja:3:10: no pool is named "consol" (did you mean "console"?)',
   ],
+  [`${RULE}build a: cc b\nbuild c d: cc a || d\n`, 'build.ninja:4:1: "d" depends on itself'],
   // Targets.
   ['default\n', 'build.ninja:1:8: expected the path of a target'],
   ['default a: b\n', 'build.ninja:1:10: expected the end of the line, found ":"'],

@@ -1,0 +1,21 @@
+import { StateUnavailable } from './errors.js';
+
+/**
+ * Makes all methods of an object refuse, also for those who have kept it from before. This way the methods themselves need
+ * not ask whether the state is still open, which would cost the fastest of them a good part of their time.
+ */
+export function refuseFromNowOn(handle: object): void {
+  for (
+    let type = Object.getPrototypeOf(handle);
+    type !== Object.prototype;
+    type = Object.getPrototypeOf(type)
+  ) {
+    for (const name of Object.getOwnPropertyNames(type)) {
+      if (name !== 'constructor') Object.defineProperty(handle, name, { value: refuse });
+    }
+  }
+}
+
+function refuse(): never {
+  throw new StateUnavailable('The state is closed.');
+}

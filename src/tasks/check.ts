@@ -1,0 +1,181 @@
+import { InvalidArgument, InvalidTaskId, quote } from '../errors.js';
+import { didYouMean } from '../hint.js';
+import { MAX_ID_BYTES, type TaskDefinition, type TaskId, type TaskState } from '../task.js';
+
+/** The most milliseconds that a timer can wait for. */
+const MAX_TIMEOUT = 2 ** 31 - 1;
+
+/** In a program the key has another name. */
+const DEPENDENCIES_IN_MANIFESTS = 'deps';
+
+interface Problem {
+  /** Below the key: `[2]`, `.PATH`, or nothing. */
+  readonly where: string;
+  /** `must be …` */
+  readonly must: string;
+  readonly value: unknown;
+}
+
+type Check = (value: unknown) => Problem | undefined;
+
+const wrong = (must: string, value: unknown): Problem => ({ where: '', must, value });
+
+const boolean: Check = (value) =>
+  typeof value === 'boolean' ? undefined : wrong('must be true or false', value);
+
+/** Enough for a name that is looked up: it is found, or it isn't. */
+const string: Check = (value) => (typeof value === 'string' ? undefined : wrong('must be a string', value));
+
+const text: Check = (value) =>
+  typeof value === 'string' && value.includes('\0') ? wrong('must not hold a NUL', value) : string(value);
+
+const filled: Check = (value) => (value === '' ? wrong('must not be empty', value) : text(value));
+
+const variable: Check = (value) =>
+  typeof value === 'string' && value.includes('=')
+    ? wrong('must be a name without "="', value)
+    : filled(value);
+
+const timeout: Check = (value) =>
+  typeof value === 'number' && value > 0 && value <= MAX_TIMEOUT
+    ? undefined
+    : wrong(`must be a number of milliseconds above 0, at most ${MAX_TIMEOUT}`, value);
+
+const retries: Check = (value) =>
+  Number.isSafeInteger(value) && (value as number) >= 0
+    ? undefined
+    : wrong('must be a whole number of at least 0', value);
+
+const priority: Check = (value) =>
+  typeof value === 'number' && (value | 0) === value
+    ? undefined
+    : wrong('must be a whole number of milliseconds', value);
+
+const texts = listOf(text);
+
+const command: Check = (value) => {
+  if (typeof value === 'string') return text(value);
+  if (!Array.isArray(value)) return wrong('must be a string or a list of strings', value);
+  return value.length > 0 && value[0] !== '' ? texts(value) : wrong('must begin with a program', value);
+};
+
+const env: Check = (value) => {
+  if (!isObject(value)) return wrong('must be an object', value);
+  for (const name in value) {
+    const problem = variable(name) ?? text(value[name]);
+    if (problem !== undefined) return { ...problem, where: `.${name}` };
+  }
+  return undefined;
+};
+
+const responseFile: Check = (value) => {
+  if (!isObject(value)) return wrong('must be an object with "path" and "content"', value);
+  const path = filled(value.path);
+  if (path !== undefined) return { ...path, where: '.path' };
+  const content = string(value.content);
+  return content && { ...content, where: '.content' };
+};
+
+const anything: Check = () => undefined;
+
+const DEFINITION = {
+  // Has errors of its own.
+  id: anything,
+  dependencies: listOf(string),
+  command,
+  inputs: listOf(filled),
+  outputs: listOf(filled),
+  literal: boolean,
+  optionalOutputs: boolean,
+  env,
+  inheritEnv: listOf(variable),
+  cwd: filled,
+  timeout,
+  retries,
+  priority,
+  pool: filled,
+  description: text,
+  depfile: filled,
+  depfileConsumed: boolean,
+  ignoreCommandChange: boolean,
+  responseFile,
+  data: anything,
+} satisfies Record<keyof TaskDefinition, Check>;
+
+/** What `TaskManager.get` gives is a definition, too: these of its keys mean nothing in one. */
+const STATE = {
+  status: anything,
+  outcome: anything,
+  attempt: anything,
+  duration: anything,
+} satisfies Record<Exclude<keyof TaskState, keyof TaskDefinition>, Check>;
+
+const CHECKS = new Map<string, Check>(Object.entries({ ...DEFINITION, ...STATE }));
+
+/**
+ * Checks what can be seen of a definition by itself. Plain code, because a million of them may come at once.
+ * O(length of what it holds).
+ * @throws InvalidTaskId; InvalidArgument that names the task and the key
+ */
+export function checkDefinition(definition: TaskDefinition): void {
+  const given: unknown = definition;
+  if (!isObject(given)) {
+    throw new InvalidArgument(`The definition of a task must be an object, not ${shown(given)}.`);
+  }
+  checkTaskId(definition.id);
+  for (const key in given) {
+    const value = given[key];
+    if (value === undefined) continue;
+    const check = CHECKS.get(key);
+    if (check === undefined) throw unknownKey(definition.id, key);
+    const problem = check(value);
+    if (problem !== undefined) throw invalidValue(definition.id, key, problem);
+  }
+}
+
+function checkTaskId(id: TaskId): void {
+  if (typeof id !== 'string') throw new InvalidTaskId(`A task id must be a string, not ${shown(id)}.`);
+  if (id.length === 0) throw new InvalidTaskId('A task id must not be empty.');
+  if (id.length * 3 <= MAX_ID_BYTES && !id.includes('\0') && id.isWellFormed()) return;
+  const short = shown(id);
+  if (id.includes('\0')) throw new InvalidTaskId(`Task id ${short} contains a NUL character.`);
+  if (!id.isWellFormed()) throw new InvalidTaskId(`Task id ${short} is not valid Unicode.`);
+  const bytes = Buffer.byteLength(id);
+  if (bytes > MAX_ID_BYTES) {
+    throw new InvalidTaskId(`Task id ${short} has ${bytes} bytes; the limit is ${MAX_ID_BYTES}.`);
+  }
+}
+
+function listOf(entry: Check): Check {
+  return (value) => {
+    if (!Array.isArray(value)) return wrong('must be a list of strings', value);
+    for (let index = 0; index < value.length; index++) {
+      const problem = entry(value[index]);
+      if (problem !== undefined) return { ...problem, where: `[${index}]` };
+    }
+    return undefined;
+  };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function unknownKey(id: TaskId, key: string): InvalidArgument {
+  const keys = Object.keys(DEFINITION);
+  const similar = key === DEPENDENCIES_IN_MANIFESTS ? 'here it is "dependencies"' : didYouMean(key, keys);
+  const hint = similar ?? `known are ${keys.join(', ')}`;
+  return new InvalidArgument(`Task ${shown(id)} has an unknown key ${shown(key)} (${hint}).`);
+}
+
+function invalidValue(id: TaskId, key: string, { where, must, value }: Problem): InvalidArgument {
+  return new InvalidArgument(`${quote(key + where)} of task ${shown(id)} ${must}; it is ${shown(value)}.`);
+}
+
+/** A value in a few words, whatever it is. */
+function shown(value: unknown): string {
+  if (typeof value === 'string') return quote(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'function') return 'a function';
+  return typeof value === 'object' && value !== null ? 'an object' : String(value);
+}

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+// dist/test/docs/package.test.js → the project, and what is built beside this test.
+const HERE = dirname(fileURLToPath(import.meta.url));
+const ROOT = join(HERE, '../../..');
+const SOURCES = join(HERE, '../../src');
+
+interface Package {
+  readonly bin: Readonly<Record<string, string>>;
+  readonly exports: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
+}
+
+test('the package has what it names, and nothing that leads out of it', () => {
+  const pack = ['pack', '--dry-run', '--ignore-scripts', '--json'];
+  const [packed] = JSON.parse(execFileSync('npm', pack, { cwd: ROOT, encoding: 'utf8', stdio: 'pipe' }));
+  const files: string[] = packed.files.map(({ path }: { path: string }) => `./${path}`);
+  const { bin, exports } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as Package;
+  const named = [bin, ...Object.values(exports)].flatMap((entry) =>
+    typeof entry === 'string' ? entry : Object.values(entry),
+  );
+  for (const path of [...named, './dist/workers/scan.js', './dist/src/store/verify-process.js']) {
+    assert.ok(files.includes(path), path);
+  }
+  // A map names the sources, which are not in the package; the command line is bundled.
+  assert.deepEqual(
+    files.filter((path) => /\.map$|\/src\/cli\/|\/test\/|\/bench\//.test(path)),
+    [],
+  );
+});
+
+test('the types suit a strict program, and hide what is internal', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-types-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const home = join(folder, 'node_modules/millrace');
+  mkdirSync(join(home, 'dist'), { recursive: true });
+  cpSync(join(ROOT, 'package.json'), join(home, 'package.json'));
+  symlinkSync(SOURCES, join(home, 'dist/src'));
+  symlinkSync(join(ROOT, 'node_modules/@types'), join(folder, 'node_modules/@types'));
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+  const [, example] = /```js\n(.*?)```/s.exec(readFileSync(join(ROOT, 'README.md'), 'utf8'))!;
+  writeFileSync(join(folder, 'example.ts'), example!);
+  writeFileSync(
+    join(folder, 'internal.ts'),
+    `import { openState } from 'millrace';
+    // @ts-expect-error
+    const state = await openState({ directory: '.', lazy: true });
+    // @ts-expect-error
+    state.opened;`,
+  );
+  const options = ['--strict', '--noEmit', '--skipLibCheck', 'false', '--module', 'nodenext'];
+  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
+  const { status, stdout } = spawnSync(
+    process.execPath,
+    [tsc, ...options, '--types', 'node', 'example.ts', 'internal.ts'],
+    { cwd: folder, encoding: 'utf8' },
+  );
+  assert.deepEqual([status, stdout], [0, '']);
+});
