@@ -24,6 +24,9 @@ const REPLACEMENT = '\ufffd';
 /** Certainly not a glob; spares most runs the loading of the libraries. */
 const PLAIN = /^[\w./ -]*$/;
 
+/** Parentheses that are just characters, as in the `app/(group)` of web frameworks: no extended glob such as `@(a|b)`. */
+const BARE_GROUP = /(?<![\\@?!+*])\(([^()|]*)\)/g;
+
 type Matcher = (path: string) => boolean;
 
 type Tinyglobby = typeof import('tinyglobby');
@@ -63,7 +66,7 @@ export function expandGlobs(root: string, patterns: readonly string[], options: 
   for (const pattern of patterns) {
     if (pattern.startsWith('!')) continue;
     const kind = kindOf(root, pattern);
-    if (kind === 'glob') globs.push(stripDot(pattern));
+    if (kind === 'glob') globs.push(escapeGroups(stripDot(pattern)));
     else if (kind === 'folder') globs.push(`${tinyglobby().escapePath(cleanPath(pattern))}/**`);
     else found.add(cleanPath(pattern));
   }
@@ -86,7 +89,7 @@ function matcherOf(patterns: readonly string[]): Matcher {
   const clean = patterns.map((pattern) => stripDot(pattern).replace(/\/+$/, ''));
   if (clean.every((pattern) => PLAIN.test(pattern))) return plainMatcher(clean);
   const both = [
-    ...clean,
+    ...clean.map(escapeGroups),
     ...clean
       .filter((pattern) => tinyglobby().isDynamicPattern(pattern))
       .map((path) => tinyglobby().escapePath(path)),
@@ -100,7 +103,13 @@ function plainMatcher(paths: readonly string[]): Matcher {
 }
 
 function isDynamic(pattern: string): boolean {
-  return !PLAIN.test(pattern) && tinyglobby().isDynamicPattern(pattern);
+  if (PLAIN.test(pattern)) return false;
+  // An escape is to be taken away, which only matching does.
+  return pattern.includes('\\') || tinyglobby().isDynamicPattern(escapeGroups(pattern));
+}
+
+function escapeGroups(pattern: string): string {
+  return pattern.replace(BARE_GROUP, '\\($1\\)');
 }
 
 function stripDot(pattern: string): string {

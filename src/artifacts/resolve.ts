@@ -25,7 +25,7 @@ export class FileResolver {
 
   /**
    * File rows, unique: the declared ones; unless the task is literal also the outputs that its dependencies have
-   * recorded, and without its own outputs. O(1) for literal tasks: the list in place, valid until definitions change.
+   * recorded, and without what it has made itself. O(1) for literal tasks: the list in place, valid until definitions change.
    */
   inputsOf(task: Row): Int32Array {
     const { taskFiles } = this.context.artifacts;
@@ -50,11 +50,16 @@ export class FileResolver {
   }
 
   private resolveInputs(task: Row): Int32Array {
-    const { files } = this.context.artifacts;
+    const { files, records } = this.context.artifacts;
     const { inputs = [], outputs = [] } = unpackDetails(this.context.table.details, task);
     const isOwn = pathMatcher(outputs.map(cleanPattern));
+    const made = new Set(records.outputsOf(task));
     const rows = new Set<number>();
-    for (const path of this.expand(inputs)) if (!isOwn(path)) rows.add(files.intern(path));
+    for (const path of this.expand(inputs)) {
+      const file = files.intern(path);
+      // Of a task that rewrites its own inputs, what it has not made is new to it; before its first success nobody can tell.
+      if (!isOwn(path) || (records.has(task) && !made.has(file))) rows.add(file);
+    }
     for (const file of this.outputsBefore(task)) if (!isOwn(files.pathOf(file))) rows.add(file);
     return Int32Array.from(rows);
   }

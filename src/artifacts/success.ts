@@ -52,19 +52,23 @@ async function readInputs(
   outputs: Int32Array,
   { inputs, discovered, startedAt }: Success,
 ): Promise<{ declared: Int32Array; discovered: Int32Array }> {
-  const declared = inputs.filter((_, index) => index % 2 === 0);
-  const known = inputs.filter((_, index) => index % 2 === 1);
+  const isLiteral = context.artifacts.taskFiles.has(task, TaskFlag.Literal);
+  // What a task that rewrites its own inputs has taken in is its output from now on.
+  const rewritten = new Set(isLiteral ? [] : outputs);
+  const read = inputs.filter((_, index) => !rewritten.has(inputs[index - (index % 2)]!));
+  const declared = read.filter((_, index) => index % 2 === 0);
+  const known = read.filter((_, index) => index % 2 === 1);
   // A depfile may name the outputs, too.
   const listed = new Set<number>([...declared, ...outputs]);
   const found = new Set<number>([...discovered].filter((file) => !listed.has(file)));
   const files = Int32Array.from([...declared, ...found]);
   const before = new Int32Array(files.length);
   before.set(known);
-  const read = await context.scanner.contentsRead(files, before, startedAt);
+  const contentsRead = await context.scanner.contentsRead(files, before, startedAt);
   // A generator (CMake, Meson) rewrites some of its own inputs: what it leaves behind is what it has seen, or it would
   // run for ever.
   const isGenerator = context.artifacts.taskFiles.has(task, TaskFlag.IgnoreCommandChange);
-  const contents = isGenerator ? files.map((file) => context.artifacts.files.content(file)) : read;
+  const contents = isGenerator ? files.map((file) => context.artifacts.files.content(file)) : contentsRead;
   return {
     declared: pairs(declared, contents),
     discovered: pairs(files.subarray(declared.length), contents.subarray(declared.length)),

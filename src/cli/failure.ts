@@ -1,4 +1,4 @@
-import { MillraceError } from '../errors.js';
+import { MillraceError, StateCorrupt, StateLocked } from '../errors.js';
 import { type Context, writeJson } from './context.js';
 import { display } from './render/text.js';
 
@@ -25,7 +25,7 @@ export interface Failure {
 export function failureOf(thrown: unknown): Failure {
   const error = firstOf(thrown);
   if (error instanceof MillraceError) {
-    return { code: error.code, message: error.message, exitCode: exitCodeOf(error.code) };
+    return { code: error.code, message: messageOf(error), exitCode: exitCodeOf(error.code) };
   }
   const message = error instanceof Error ? error.message : String(error);
   return {
@@ -33,6 +33,24 @@ export function failureOf(thrown: unknown): Failure {
     message: `This is a defect in millrace, please report it: ${message} (MILLRACE_DEBUG=1 shows where)`,
     exitCode: ExitCode.Internal,
   };
+}
+
+/** What an error advises is for programs; where a person at the command line has to do something else, that is said. */
+function messageOf(error: MillraceError): string {
+  if (error instanceof StateLocked) {
+    const { directory, pid, since } = error;
+    return (
+      `The state in ${directory} is in use by process ${pid}, started ${since.toISOString()}; ` +
+      `wait for it to end, or stop it by "kill ${pid}".`
+    );
+  }
+  if (error instanceof StateCorrupt) {
+    return (
+      `The state in ${error.directory} cannot be used: ${error.problem}; ` +
+      'the next "millrace run" moves it aside and builds all anew.'
+    );
+  }
+  return error.message;
 }
 
 /** One sentence on stderr; with `--json` an event on stdout, too. */

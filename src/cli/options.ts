@@ -10,7 +10,7 @@ export interface GlobalOptions {
   readonly color: boolean;
 }
 
-export interface RunOptions extends GlobalOptions {
+export interface RunCommandOptions extends GlobalOptions {
   readonly jobs?: number;
   /** Failures after which nothing more is started; 0 for no such limit. */
   readonly keepGoing: number;
@@ -20,7 +20,7 @@ export interface RunOptions extends GlobalOptions {
 
 export const GRAPH_FORMATS = ['order', 'dot', 'json'] as const;
 
-export interface GraphOptions extends GlobalOptions {
+export interface GraphCommandOptions extends GlobalOptions {
   readonly format: (typeof GRAPH_FORMATS)[number];
   readonly cycle?: boolean;
 }

@@ -2,7 +2,12 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { VERSION } from '../engine/version.js';
 import type { Context } from './context.js';
 import { ExitCode, type Failure, failureOf, reportFailure } from './failure.js';
-import { type GlobalOptions, GRAPH_FORMATS, type GraphOptions, type RunOptions } from './options.js';
+import {
+  type GlobalOptions,
+  GRAPH_FORMATS,
+  type GraphCommandOptions,
+  type RunCommandOptions,
+} from './options.js';
 
 const EXAMPLES = `
 "run" is the default command: its options work without its name ("millrace run --help" lists them).
@@ -72,7 +77,7 @@ function addRun(program: Command, context: Context, done: (exitCode: number) => 
     .option('--force', 'run the targets even if they are fresh (not what they need; without a target: all)')
     .action(async (targets: string[], _own: unknown, command: Command) => {
       const { run } = await import('./commands/run.js');
-      done(await run(targets, command.optsWithGlobals<RunOptions>(), context));
+      done(await run(targets, command.optsWithGlobals<RunCommandOptions>(), context));
     });
 }
 
@@ -96,7 +101,7 @@ function addGraph(program: Command, context: Context, done: (exitCode: number) =
     .option('--cycle', 'only say whether the manifest has a dependency cycle; exit code 1 if so')
     .action(async (targets: string[], _own: unknown, command: Command) => {
       const { graph } = await import('./commands/graph.js');
-      done(await graph(targets, command.optsWithGlobals<GraphOptions>(), context));
+      done(await graph(targets, command.optsWithGlobals<GraphCommandOptions>(), context));
     });
 }
 
@@ -110,7 +115,9 @@ function count(least: number): (text: string) => number {
 }
 
 function usageFailure(error: CommanderError): Failure {
-  const message = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
+  const said = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
+  const needsHint = error.code === 'commander.unknownOption' && !said.includes('Did you mean');
+  const message = needsHint ? `${said} ("millrace COMMAND --help" lists the options)` : said;
   return { code: 'BAD_USAGE', message, exitCode: ExitCode.Usage };
 }
 

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { openProject, type Project } from '../engine/project.js';
 import { InvalidArgument, quote } from '../errors.js';
@@ -19,7 +20,7 @@ export async function withProject<Result>(
   if (options.directory !== undefined) enter(options.directory);
   await using project = await openProject({
     directory: process.cwd(),
-    ...(options.file === undefined ? {} : { manifest: resolve(options.file) }),
+    ...(options.file === undefined ? {} : { manifest: manifestPath(options.file) }),
     ...(options.state === undefined ? {} : { stateDirectory: resolve(options.state) }),
     mode,
     onWarning,
@@ -32,10 +33,18 @@ function enter(directory: string): void {
   try {
     process.chdir(directory);
   } catch (error) {
-    const why =
-      (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such folder' : String(error);
-    throw new InvalidArgument(`Cannot work in ${quote(directory)}: ${why}.`);
+    const { code } = error as NodeJS.ErrnoException;
+    const why = { ENOENT: 'there is no such folder', ENOTDIR: 'it is not a folder' }[code ?? ''];
+    throw new InvalidArgument(`Cannot work in ${quote(directory)}: ${why ?? String(error)}.`);
   }
+}
+
+function manifestPath(file: string): string {
+  const path = resolve(file);
+  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return path;
+  throw new InvalidArgument(
+    `${quote(file)} is a folder; give -f the manifest in it, or -C the folder to work there.`,
+  );
 }
 
 /** Warnings of a command that shows no run. */

@@ -1,13 +1,13 @@
 import { availableParallelism } from 'node:os';
 import { relative } from 'node:path';
-import { FileScanner, ScanThreads, TaskChecker, TaskFlag } from '../artifacts/index.js';
+import { FileScanner, ScanThreads, TaskChecker } from '../artifacts/index.js';
 import { InvalidArgument, StateUnavailable } from '../errors.js';
 import { type BuildState, partsOf } from '../state.js';
 import type { Row } from '../task.js';
 import { unpackDetails } from '../tasks/details.js';
 import type { EventBody, RunSummary } from './events.js';
 import type { EngineOptions, RunOptions } from './options.js';
-import { type Assessment, assess, settle } from './run/assess.js';
+import { type Assessment, assess, foresee, settle } from './run/assess.js';
 import { commandText } from './run/command.js';
 import { Emitter } from './run/emitter.js';
 import type { Run, WorkSummary } from './run/run.js';
@@ -90,8 +90,9 @@ export class BuildEngine {
     const scanner = new FileScanner(artifacts.files, artifacts.contents, scan);
     const checker = this.#checker(scanner);
     await scanner.scan(checker.filesOf(selection.order));
-    const hasCommand = (row: Row) => artifacts.taskFiles.has(row, TaskFlag.Command);
-    const assessment = assess({ table, selection, checker, hasCommand, isForced });
+    const subject = { table, artifacts, selection, checker, isForced };
+    const assessed = assess(subject);
+    const assessment = options.dryRun === true ? foresee(subject, assessed) : assessed;
     const emitter = new Emitter(options.onEvent);
     return { emitter, checker, scanner, selection, assessment, isForced, targets, jobs, startedAt };
   }

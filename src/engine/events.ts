@@ -24,6 +24,9 @@ export interface TaskFinished {
   readonly outcome: Outcome;
   /** True if the task will be tried again. */
   readonly retrying: boolean;
+  /** Which attempt it was, counted from 1, and how many there may be; only for a task with retries. */
+  readonly attempt?: number;
+  readonly attempts?: number;
   /** Milliseconds. */
   readonly duration: number;
   readonly exitCode?: number;
@@ -69,6 +72,8 @@ export type BuildEvent = Stamp &
       }
     | TaskFinished
     | { readonly type: 'task-blocked'; readonly task: TaskId; readonly by: TaskId }
+    /** The same for a task without a command, which no count of the summary includes. */
+    | { readonly type: 'group-blocked'; readonly task: TaskId; readonly by: TaskId }
     /** A dry run would start this task. */
     | {
         readonly type: 'task-planned';

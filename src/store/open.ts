@@ -85,12 +85,15 @@ export function openMemory(): Opened {
 /** The last committed state, for reading; an empty one if nothing was ever committed. @throws StateCorrupt, StateTooNew */
 export async function openReader(directory: string): Promise<Opened> {
   const paths = statePaths(directory);
+  const isWriting = (): boolean => existsSync(paths.lock) && !endedUncleanly(paths.lock);
+  const wasWriting = isWriting();
   const unclean = isUnclean(paths);
   const database = existsSync(paths.data) ? await openDatabase(paths, true, unclean) : new MemoryDatabase();
   const parts = await closingOnError(database, () => loadParts(database, paths.directory, () => {}, 'disk'));
-  const isWriting = (): boolean => existsSync(paths.lock) && !endedUncleanly(paths.lock);
+  // A writer before or after the load may be the one whose tasks were seen InProgress; else nobody works on them.
+  const interrupted = wasWriting || isWriting() ? 0 : interruptAll(parts.table);
   const history = new BuildHistory(parts.store.records, { readOnly: true, isWriting });
-  const recovery = { ...NOTHING_RECOVERED, unclean };
+  const recovery = { ...NOTHING_RECOVERED, unclean, interrupted };
   return { ...parts, directory: paths.directory, readOnly: true, history, recovery, lock: undefined };
 }
 

@@ -91,6 +91,12 @@ describe('expandGlobs', () => {
     ['a folder', ['./src/deep/'], ['src/deep/d.test.ts', 'src/deep/d.ts']],
     ['a folder that looks like a glob', ['app/(group)'], ['app/(group)/[id].ts']],
     ['a file that looks like a glob', ['app/(group)/[id].ts'], ['app/(group)/[id].ts']],
+    ['a glob below parentheses', ['app/(group)/*.ts', '@(a|b).js'], ['app/(group)/[id].ts', 'b.js']],
+    [
+      'escapes',
+      ['app/(group)/\\[id\\].ts', 'we ird/\\$\\(x\\)*'],
+      ['app/(group)/[id].ts', 'we ird/$(x)\'".ts'],
+    ],
     ['what is missing', ['nowhere.ts', 'a.ts', '!b.js', 'no/*.ts'], ['a.ts', 'nowhere.ts']],
     ['negated though it looks like a glob', ['app/**', '!app/(group)'], []],
     ['plain but negated', ['a.ts', '!a.*'], []],

@@ -68,11 +68,41 @@ describe('millrace run', () => {
     const status = await workspace.millrace('status');
     assert.match(status.stdout, /^failed:\n {2}bad \(exit 3\)\nblocked:\n {2}after by bad\n$/m);
     const details = await workspace.millrace('status', 'bad');
-    assert.match(details.stdout, /^bad\n {2}status {5}Failed \(failed\)\n {2}command {4}echo oops; exit 3\n/);
+    assert.match(details.stdout, /^bad\n {2}status {6}Failed \(failed\)\n {2}command {5}echo oops; exit 3\n/);
     const json = JSON.parse((await workspace.millrace('status', '--json')).stdout);
     assert.deepEqual(json.blocked, [{ task: 'after', by: 'bad' }]);
     assert.equal(json.failed[0].exitCode, 3);
     assert.equal(json.counts.total, 3);
+  });
+
+  test('tells of groups that a failure blocks, in the summary and in the status', async (t) => {
+    const groups = '[tasks.site]\ndeps = ["bad"]\n[tasks.all]\ndeps = ["site", "after"]\n';
+    const workspace = new Workspace(t, { 'millrace.toml': FAILING + groups });
+    const one = await workspace.millrace('site');
+    assert.match(one.stdout, /^millrace: 1 failed, 1 group blocked in /m);
+    assert.equal(one.exitCode, 1);
+    const all = await workspace.millrace('-v', 'all');
+    assert.match(all.stdout, /^blocked: site \(group\) by bad$/m);
+    assert.match(all.stdout, /^millrace: 1 failed, 1 blocked, 2 groups blocked in /m);
+
+    const status = await workspace.millrace('status');
+    assert.match(status.stdout, /^blocked:\n {2}after by bad\n( {2}(site|all) \(group\) by bad\n){2}$/m);
+    const { blocked } = JSON.parse((await workspace.millrace('status', '--json')).stdout);
+    assert.deepEqual(blocked.map(({ task, group }: { task: string; group?: true }) => [task, group]).sort(), [
+      ['after', undefined],
+      ['all', true],
+      ['site', true],
+    ]);
+  });
+
+  test('says which attempt of how many has failed', async (t) => {
+    const flaky = '[tasks.flaky]\ncommand = "echo x >> log; test $(wc -l < log) -ge 3"\nretries = 2\n';
+    const workspace = new Workspace(t, { 'millrace.toml': flaky });
+    const { stdout, exitCode } = await workspace.millrace();
+    assert.equal(exitCode, 0);
+    assert.match(stdout, /^FAILED: flaky \(exit 1, attempt 1 of 3\), trying again$/m);
+    assert.match(stdout, /^FAILED: flaky \(exit 1, attempt 2 of 3\), trying again$/m);
+    assert.match(stdout, /^\[1\/1\] flaky \(.*, attempt 3 of 3\)$/m);
   });
 
   test('-n executes nothing', async (t) => {
@@ -162,8 +192,78 @@ describe('a signal', () => {
     await until('the command runs', () => existsSync(workspace.path('pid')));
     const pid = Number(readFileSync(workspace.path('pid'), 'utf8'));
     child.kill('SIGINT');
-    assert.equal((await result).exitCode, 130);
+    const { exitCode, stderr } = await result;
+    assert.equal(exitCode, 130);
+    assert.match(stderr, /^millrace: stopping….*\nmillrace: killed \(what had ended before is kept\)\n$/);
     await until('the command is gone', () => !isAlive(pid));
+  });
+});
+
+describe('millrace status', () => {
+  test('says of a run that was killed by force what it interrupted', async (t) => {
+    const quick = '[tasks.quick]\ncommand = "true"\n';
+    const workspace = new Workspace(t, { 'millrace.toml': ENDLESS + quick });
+    const child = workspace.spawn(['--json', '-j2']);
+    t.after(() => child.kill('SIGKILL'));
+    const closed = once(child, 'close');
+    let events = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      events += chunk;
+    });
+    // What is committed when one has ended says of the other that it runs.
+    await until('a commit', () => events.includes('"committed"'));
+    assert.match(
+      (await workspace.millrace('status')).stdout,
+      /^2 tasks: 1 completed, 1 in progress\nlast run: .*running\n$/,
+    );
+    const locked = await workspace.millrace();
+    assert.match(
+      locked.stderr,
+      new RegExp(`in use by process ${child.pid}, .*; wait .* "kill ${child.pid}"`),
+    );
+    assert.equal(locked.exitCode, 3);
+
+    child.kill('SIGKILL');
+    await closed;
+    const { stdout } = await workspace.millrace('status');
+    assert.match(
+      stdout,
+      /^2 tasks: 1 completed, 1 pending\nlast run: .*interrupted\ninterrupted:\n {2}endless\n$/,
+    );
+    const task = await workspace.millrace('status', 'endless');
+    assert.match(task.stdout, /^ {2}status +Pending \(interrupted\)$/m);
+  });
+
+  test('shows the inputs that a depfile named', async (t) => {
+    const manifest = `[tasks.cc]
+command = "cat a.c a.h > a.o; echo 'a.o: a.c a.h sys.h' > a.d"
+inputs = ["a.c"]
+outputs = ["a.o"]
+depfile = "a.d"
+`;
+    const workspace = new Workspace(t, { 'millrace.toml': manifest, 'a.c': '', 'a.h': '', 'sys.h': '' });
+    await workspace.millrace();
+    const { stdout } = await workspace.millrace('status', 'cc');
+    assert.match(stdout, /^ {2}discovered {2}2 further inputs by its depfile \(-v lists them\)$/m);
+    assert.match(
+      (await workspace.millrace('status', '-v', 'cc')).stdout,
+      /^ {2}discovered {2}a\.h\n +sys\.h$/m,
+    );
+    const { tasks } = JSON.parse((await workspace.millrace('status', '--json', 'cc')).stdout);
+    assert.deepEqual(tasks[0].discovered, ['a.h', 'sys.h']);
+  });
+
+  test('says of a damaged state what will become of it', async (t) => {
+    const workspace = new Workspace(t, { 'millrace.toml': FAILING });
+    await workspace.millrace();
+    workspace.write('.millrace/store/data.mdb', 'garbage');
+    const { stderr, exitCode } = await workspace.millrace('status');
+    assert.match(
+      stderr,
+      /^millrace: error: The state in .* cannot be used: .*; the next "millrace run" moves it aside .*\n$/,
+    );
+    assert.equal(exitCode, 3);
+    assert.match((await workspace.millrace()).stderr, /^millrace: warning: .*was moved to/);
   });
 });
 
@@ -189,7 +289,7 @@ describe('millrace graph', () => {
     assert.match(found.stdout, /^(a → b → a|b → a → b)\n$/);
     assert.equal(found.exitCode, 1);
     const refused = await workspace.millrace();
-    assert.match(refused.stderr, /^millrace: error: Dependency cycle: /);
+    assert.match(refused.stderr, /^millrace: error: .*:\d+:\d+: dependency cycle: /);
     assert.equal(refused.exitCode, 2);
   });
 });

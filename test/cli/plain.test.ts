@@ -30,10 +30,17 @@ describe('a run in a pipe', () => {
       new Recording()
         .started({ total: 5 })
         .fail('lib#test', { text: 'boom' })
-        .fail('slow', { outcome: 'timed-out', duration: 5000, signal: 'SIGTERM' })
+        .fail('slow', {
+          outcome: 'timed-out',
+          duration: 5000,
+          signal: 'SIGTERM',
+          message: 'It was stopped after its timeout of 5000 ms.',
+        })
         .fail('killed', { signal: 'SIGKILL', exitCode: 137 })
         .fail('forgetful', { exitCode: 0, message: 'It did not make "out".' })
-        .fail('shaky', { retrying: true })
+        .fail('shaky', { retrying: true, attempt: 1, attempts: 3 })
+        .fail('a.o', { description: 'cc a.c' })
+        .fail('same', { description: 'same' })
         .end({ result: 'failed', total: 12, failed: 4, blocked: 1, executed: 7 }),
     );
     assert.equal(
@@ -49,8 +56,12 @@ describe('a run in a pipe', () => {
         'FAILED: forgetful',
         'It did not make "out".',
         'make forgetful',
-        'FAILED: shaky (exit 2), trying again',
+        'FAILED: shaky (exit 2, attempt 1 of 3), trying again',
         'make shaky',
+        'FAILED: a.o · cc a.c (exit 2)',
+        'make a.o',
+        'FAILED: same (exit 2)',
+        'make same',
         'millrace: 7 ran, 4 failed, 1 blocked in 4.2 s',
         '',
       ].join('\n'),

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { toDot } from '../../src/cli/commands/graph.js';
 import { failureOf } from '../../src/cli/failure.js';
 import { main } from '../../src/cli/program.js';
@@ -25,8 +26,10 @@ describe('bad usage', () => {
     [['-k', '-1'], /argument '-1' is invalid\. It must be a whole number of at least 0\./],
     [['-k', '99999999999999999999'], /is invalid/],
     [['graph', '--format', 'svg'], /argument 'svg' is invalid\. Allowed choices are order, dot, json\./],
-    [['status', '--force'], /unknown option '--force'/],
+    [['status', '--force'], /unknown option '--force' \("millrace COMMAND --help" lists the options\)/],
+    [['-f', tmpdir()], /is a folder; give -f the manifest in it, or -C the folder/],
     [['-C', '/no/such/folder'], /Cannot work in "\/no\/such\/folder": there is no such folder\./],
+    [['-C', fileURLToPath(import.meta.url)], /Cannot work in ".*": it is not a folder\./],
   ];
   for (const [args, message] of cases) {
     test(args.join(' '), async () => {

@@ -211,6 +211,11 @@ describe('the estimate', () => {
     assert.equal(progressOf(late).remaining(START + 5000), undefined);
   });
 
+  test('cancelled tasks do not count as done', () => {
+    const recording = new Recording().started({ total: 2 }).finish('a', { outcome: 'cancelled' });
+    assert.equal(progressOf(recording).finished, 0);
+  });
+
   test('blocked tasks count as done', () => {
     const recording = new Recording().started({ total: 2 }).fail('a');
     assert.equal(progressOf(recording.add({ type: 'task-blocked', task: 'b', by: 'a' })).finished, 2);

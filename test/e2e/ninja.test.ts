@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
-import { eventsOf, explain, finished, Project, started } from './rig.js';
+import { eventsOf, explain, finished, Project, started, summary } from './rig.js';
 
 /** Makes a "compiler": it copies, and follows lines `include "x"` one level deep. */
 const COMPILER = `#!/bin/sh
@@ -113,6 +113,38 @@ build out: sh in || gen.h
     assert.deepEqual([...(await project.build()).keys()], ['gen.h', 'out']);
     project.write('seed', '2');
     assert.deepEqual(keys(await project.build()), ['gen.h']);
+  });
+
+  test('a dry run counts no task that only comes after one that runs', async (t) => {
+    const project = ninja(
+      t,
+      `${COMPILE}
+rule cp
+  command = cp $in $out
+build gen.h: cp gen.in
+build headers: phony gen.h
+build reads.o: cc reads.c || headers
+build not.o: cc not.c || headers
+build edited.o: cc edited.c || headers
+build app: link reads.o || not.o
+`,
+      { 'gen.in': '1', 'reads.c': 'include "gen.h"\n', 'not.c': '', 'edited.c': '' },
+    );
+    await project.build();
+    project.write('gen.in', '2');
+    project.write('edited.c', 'new');
+    const dry = await project.millrace(['-n', '--json']);
+    assert.deepEqual(
+      new Map(eventsOf(dry, 'task-planned').map(({ task, reason }) => [task, reason])),
+      new Map<string, object>([
+        ['gen.h', { kind: 'input-changed', path: 'gen.in', count: 1 }],
+        ['reads.o', { kind: 'dependency', task: 'gen.h' }],
+        ['edited.o', { kind: 'input-changed', path: 'edited.c', count: 1 }],
+        ['app', { kind: 'dependency', task: 'reads.o' }],
+      ]),
+    );
+    assert.equal(summary(dry).fresh, 1);
+    assert.deepEqual(keys(await project.build()), ['app', 'edited.o', 'gen.h', 'reads.o']);
   });
 
   test('a header that is made in the same run is noticed by what includes it', async (t) => {

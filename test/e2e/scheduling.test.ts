@@ -33,6 +33,20 @@ describe('tasks start', { concurrency: 2 }, () => {
     assert.equal(mostAtOnce(result), names.length);
   });
 
+  test('only as many at once as there are descriptors for', async (t) => {
+    const project = new Project(t);
+    const names = Array.from({ length: 60 }, (_, at) => `t${at}`);
+    project.writeTasks(Object.fromEntries(names.map((name) => [name, { command: 'sleep 0.05' }])));
+    const line = project.commandLine(['run', '--json', '-j400']);
+    const result = await project.spawn(['sh', '-c', 'ulimit -n 128 && exec "$@"', 'sh', ...line]).result;
+    assert.equal(result.exitCode, 0, explain(result));
+    assert.equal(summary(result).executed, names.length);
+    const [warning] = eventsOf(result, 'warning');
+    const lanes = Number(/^Only (\d+) of 400 jobs run at once/.exec(warning!.message)?.[1]);
+    assert.ok(lanes > 4 && lanes < 25, `${lanes} lanes`);
+    assert.ok(mostAtOnce(result) <= lanes);
+  });
+
   test('one after the other with -j1, dependencies first', async (t) => {
     const project = new Project(t);
     const names = Array.from({ length: 12 }, (_, at) => `t${at}`);

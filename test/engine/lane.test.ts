@@ -99,6 +99,13 @@ for (const [kind, options] of poolKinds()) {
     const shared = new LanePool({ size: 1, ...options });
     after(() => shared.close());
 
+    for (const command of ['no-such-program-anywhere a', ['no-such-program-anywhere', 'a']]) {
+      test(`says of ${JSON.stringify(command)} that there is none, without a line of its own script`, async () => {
+        const result = await run(shared, command);
+        assert.match(text(result), /^\S*sh: no-such-program-anywhere: (command )?not found\n$/);
+      });
+    }
+
     for (const [command, exitCode, output] of EXPECTED) {
       test(`runs ${JSON.stringify(command).slice(0, 70)}`, async () => {
         const result = await run(shared, command);

@@ -1,4 +1,4 @@
-import { parentPort, workerData } from 'node:worker_threads';
+import { workerData } from 'node:worker_threads';
 import { TaskTable } from '../../src/memory/table.js';
 import { type Row, TaskStatus } from '../../src/task.js';
 import { TaskManager } from '../../src/tasks/task-manager.js';
@@ -14,13 +14,14 @@ export interface RaceInput {
   readonly runs: Int32Array<SharedArrayBuffer>;
   /** One flag a row: 1 while a thread runs it. */
   readonly running: Int32Array<SharedArrayBuffer>;
+  /** One count: what should never be seen. */
+  readonly faults: Int32Array<SharedArrayBuffer>;
 }
 
-const { handle, seed, mode, runs, running } = workerData as RaceInput;
+const { handle, seed, mode, runs, running, faults } = workerData as RaceInput;
 const table = TaskTable.from(handle);
 const tasks = new TaskManager(table, 'attached');
 const random = randomFrom(seed);
-let faults = 0;
 
 const isDone = (): boolean => tasks.counts().completed === tasks.counts().total;
 while (!isDone()) {
@@ -28,10 +29,9 @@ while (!isDone()) {
   if (row === undefined) tasks.waitForWork(20_000, isDone);
   else attempt(row);
 }
-parentPort?.postMessage(faults);
 
 function attempt(row: Row): void {
-  if (Atomics.exchange(running, row, 1) !== 0) faults++;
+  if (Atomics.exchange(running, row, 1) !== 0) Atomics.add(faults, 0, 1);
   // A dependency may be reset after its dependent was claimed, but not otherwise be unfinished.
   if (mode !== 'invalidate') checkDependencies(row);
   const dice = mode === 'unsteady' ? random() : 1;
@@ -50,6 +50,6 @@ function attempt(row: Row): void {
 
 function checkDependencies(row: Row): void {
   for (const dependency of table.dependencies.items(row)) {
-    if (tasks.status(dependency as Row) !== TaskStatus.Completed) faults++;
+    if (tasks.status(dependency as Row) !== TaskStatus.Completed) Atomics.add(faults, 0, 1);
   }
 }

@@ -14,14 +14,23 @@ async function race(core: Core, seed: number, mode: RaceInput['mode']) {
   const rows = core.table.rowCount;
   const runs = new Int32Array(new SharedArrayBuffer(rows * 4));
   const running = new Int32Array(new SharedArrayBuffer(rows * 4));
-  const faults = Array.from({ length: THREADS }, async (_, index) => {
-    const workerData: RaceInput = { handle: core.table.handle(), seed: seed + index, mode, runs, running };
+  // Told by shared memory and not by messages: then the exit is all that is waited for.
+  const faults = new Int32Array(new SharedArrayBuffer(4));
+  const exits = Array.from({ length: THREADS }, async (_, index) => {
+    const workerData: RaceInput = {
+      handle: core.table.handle(),
+      seed: seed + index,
+      mode,
+      runs,
+      running,
+      faults,
+    };
     const worker = new Worker(new URL('./race-worker.js', import.meta.url), { workerData });
-    // Both at once: a worker may be gone by the time its message is read.
-    const [[message]] = await Promise.all([once(worker, 'message'), once(worker, 'exit')]);
-    return message as number;
+    const [exitCode] = await once(worker, 'exit');
+    return exitCode as number;
   });
-  for (const count of await Promise.all(faults)) assert.equal(count, 0, 'faults seen by a thread');
+  assert.deepEqual(await Promise.all(exits), Array(THREADS).fill(0));
+  assert.equal(faults[0], 0, 'faults seen by the threads');
   return runs;
 }
 

@@ -3,7 +3,7 @@ import { DependencyCycle } from '../../errors.js';
 import type { TaskId } from '../../task.js';
 import { type Context, writeJson } from '../context.js';
 import { ExitCode } from '../failure.js';
-import type { GraphOptions } from '../options.js';
+import type { GraphCommandOptions } from '../options.js';
 import { warnOn, withProject } from '../project.js';
 import { display } from '../render/text.js';
 
@@ -16,7 +16,7 @@ export interface Node {
 /** `millrace graph`: prints the targets and all that they need, dependencies first. */
 export async function graph(
   targets: readonly string[],
-  options: GraphOptions,
+  options: GraphCommandOptions,
   context: Context,
 ): Promise<number> {
   const use = { options, mode: 'read', onWarning: warnOn(context.stderr) } as const;
@@ -33,14 +33,18 @@ export async function graph(
   }
 }
 
-function print(nodes: readonly Node[], options: GraphOptions, context: Context): void {
+function print(nodes: readonly Node[], options: GraphCommandOptions, context: Context): void {
   if (options.json || options.format === 'json') writeJson(context, { tasks: nodes });
   else if (options.format === 'dot') context.stdout.write(toDot(nodes));
   else context.stdout.write(nodes.map(({ id }) => `${display(id)}\n`).join(''));
 }
 
 /** A manifest with a cycle cannot be opened, so there is none in a project that is open. */
-function printCycle(cycle: readonly TaskId[] | undefined, options: GraphOptions, context: Context): void {
+function printCycle(
+  cycle: readonly TaskId[] | undefined,
+  options: GraphCommandOptions,
+  context: Context,
+): void {
   if (options.json || options.format === 'json') writeJson(context, { cycle: cycle ?? null });
   else context.stdout.write(`${cycle?.map(display).join(' → ') ?? 'no cycle'}\n`);
 }

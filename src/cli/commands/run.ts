@@ -2,14 +2,14 @@ import type { RunSummary } from '../../engine/events.js';
 import type { Context } from '../context.js';
 import { ExitCode } from '../failure.js';
 import { Interruption } from '../interruption.js';
-import type { RunOptions } from '../options.js';
+import type { RunCommandOptions } from '../options.js';
 import { withProject } from '../project.js';
 import { createRenderer } from '../render/index.js';
 
 /** `millrace run`: runs what is not fresh and shows it. */
 export async function run(
   targets: readonly string[],
-  options: RunOptions,
+  options: RunCommandOptions,
   context: Context,
 ): Promise<number> {
   using renderer = await createRenderer(options, context);
@@ -25,6 +25,7 @@ export async function run(
       },
       kill(exitCode) {
         project.kill();
+        renderer.notice('killed (what had ended before is kept)');
         renderer[Symbol.dispose]();
         process.exit(exitCode);
       },

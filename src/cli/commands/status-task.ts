@@ -1,10 +1,10 @@
 import { describeReason } from '../../artifacts/reason.js';
-import type { BuildState } from '../../state.js';
+import { type BuildState, partsOf } from '../../state.js';
 import type { AttemptRecord } from '../../store/history.js';
 import { STATUS_NAMES, type TaskId, type TaskState } from '../../task.js';
 import { type Context, writeJson } from '../context.js';
 import type { GlobalOptions } from '../options.js';
-import { ago, display, displayLines, duration, number } from '../render/text.js';
+import { ago, display, displayLines, duration, number, plural } from '../render/text.js';
 import { ending } from '../render/wording.js';
 
 /** Attempts that are shown of a task. */
@@ -14,6 +14,8 @@ const MAX_ATTEMPTS = 5;
 interface Details {
   readonly task: TaskState;
   readonly dependents: readonly TaskId[];
+  /** Further inputs that the command of the last success told by its depfile. */
+  readonly discovered: readonly string[];
   /** The newest first. */
   readonly attempts: readonly AttemptRecord[];
 }
@@ -27,22 +29,45 @@ export function printTasks(
 ): void {
   const all = ids.map((id) => detailsOf(state, id));
   if (options.json) writeJson(context, { tasks: all.map(toJson) });
-  else context.stdout.write(`${all.map((details) => describe(details, context.now())).join('\n\n')}\n`);
+  else {
+    const now = context.now();
+    const texts = all.map((details) => describe(details, now, options.verbose === true));
+    context.stdout.write(`${texts.join('\n\n')}\n`);
+  }
 }
 
-function detailsOf({ tasks, graph, history }: BuildState, id: TaskId): Details {
+function detailsOf(state: BuildState, id: TaskId): Details {
+  const { tasks, graph, history } = state;
   const attempts: AttemptRecord[] = [];
   for (const attempt of history.attempts({ task: id })) {
     if (attempts.push(attempt) === MAX_ATTEMPTS) break;
   }
-  return { task: tasks.get(id), dependents: graph.dependentsOf(id), attempts };
+  return {
+    task: tasks.get(id),
+    dependents: graph.dependentsOf(id),
+    discovered: discoveredBy(state, id),
+    attempts,
+  };
 }
 
-function toJson({ task, dependents, attempts }: Details): object {
-  return { ...task, status: STATUS_NAMES[task.status], dependents, attempts };
+function discoveredBy(state: BuildState, id: TaskId): string[] {
+  const { records, files } = partsOf(state).artifacts;
+  const pairs = records.read(state.tasks.rowOf(id))?.discovered ?? new Int32Array();
+  return Array.from(
+    pairs.filter((_, at) => at % 2 === 0),
+    (file) => files.pathOf(file),
+  );
 }
 
-function describe({ task, dependents, attempts }: Details, now: number): string {
+function toJson({ task, ...rest }: Details): object {
+  return { ...task, status: STATUS_NAMES[task.status], ...rest };
+}
+
+function describe(
+  { task, dependents, discovered, attempts }: Details,
+  now: number,
+  verbose: boolean,
+): string {
   const outcome = task.outcome === 'none' ? '' : ` (${task.outcome})`;
   const fields: readonly (readonly [string, readonly string[]])[] = [
     ['status', [STATUS_NAMES[task.status] + outcome]],
@@ -51,10 +76,15 @@ function describe({ task, dependents, attempts }: Details, now: number): string 
     ['needs', task.dependencies.map(display)],
     ['needed by', dependents.map(display)],
     ['inputs', (task.inputs ?? []).map(display)],
+    ['discovered', verbose ? discovered.map(display) : countFiles(discovered.length)],
     ['outputs', (task.outputs ?? []).map(display)],
     ['attempts', attempts.map((attempt) => describeAttempt(attempt, now))],
   ];
   return [display(task.id), ...fields.flatMap(([name, lines]) => field(name, lines))].join('\n');
+}
+
+function countFiles(count: number): string[] {
+  return count === 0 ? [] : [`${plural(count, 'further input')} by its depfile (-v lists them)`];
 }
 
 function displayCommand(command: TaskState['command']): string[] {
@@ -72,5 +102,5 @@ function describeAttempt(attempt: AttemptRecord, now: number): string {
 }
 
 function field(name: string, lines: readonly string[]): string[] {
-  return lines.map((line, at) => `  ${(at === 0 ? name : '').padEnd(9)}  ${line}`);
+  return lines.map((line, at) => `  ${(at === 0 ? name : '').padEnd(10)}  ${line}`);
 }

@@ -1,14 +1,14 @@
 import type { Project } from '../../engine/project.js';
 import type { StatusCounts } from '../../memory/table.js';
-import type { BuildState } from '../../state.js';
+import { type BuildState, partsOf } from '../../state.js';
 import type { AttemptRecord, RunRecord } from '../../store/history.js';
-import { type TaskId, TaskStatus } from '../../task.js';
+import { type Outcome, type Row, type TaskId, type TaskState, TaskStatus } from '../../task.js';
 import { type Context, writeJson } from '../context.js';
 import { ExitCode } from '../failure.js';
 import type { GlobalOptions } from '../options.js';
 import { warnOn, withProject } from '../project.js';
 import { ago, display, number, plural } from '../render/text.js';
-import { counted, ending, summarize } from '../render/wording.js';
+import { counted, ending, inBrackets, summarize } from '../render/wording.js';
 import { printTasks } from './status-task.js';
 
 /** How far back the last attempt at a failed task is looked for. */
@@ -19,6 +19,8 @@ const MAX_SHOWN = 20;
 
 interface Blocked {
   readonly task: TaskId;
+  /** Set for a task without a command. */
+  readonly group?: true;
   /** The failed task that it waits for, if that is still known. */
   readonly by: TaskId | undefined;
 }
@@ -29,6 +31,8 @@ interface Overview {
   readonly counts: StatusCounts;
   readonly lastRun: RunRecord | undefined;
   readonly failed: readonly Failed[];
+  /** Under way when the process that ran them ended. */
+  readonly interrupted: readonly { readonly task: TaskId }[];
   readonly blocked: readonly Blocked[];
 }
 
@@ -52,6 +56,7 @@ function overviewOf({ state }: Project): Overview {
     counts: state.tasks.counts(),
     lastRun: state.history.runs({ limit: 1 })[0],
     failed: lastAttempts(state, failed),
+    interrupted: pendingTasks(state, 'interrupted').map(({ id }) => ({ task: id })),
     blocked: blockedTasks(state, failed),
   };
 }
@@ -73,19 +78,34 @@ function lastAttempts({ history }: BuildState, tasks: readonly TaskId[]): Failed
   return [...found.values()];
 }
 
-/** O(pending tasks, and for each failed one the tasks that need it). */
-function blockedTasks({ tasks, graph }: BuildState, failed: readonly TaskId[]): Blocked[] {
+/** O(tasks), but only what is found is unpacked. */
+function pendingTasks(state: BuildState, outcome: Outcome): TaskState[] {
+  const { table } = partsOf(state);
+  const found: TaskState[] = [];
+  for (let row = 0; row < table.rowCount; row++) {
+    const word = table.read(row as Row);
+    if (word?.status === TaskStatus.Pending && word.outcome === outcome)
+      found.push(state.tasks.get(row as Row));
+  }
+  return found;
+}
+
+/** Groups last. O(tasks, and for each failed one those that need it). */
+function blockedTasks(state: BuildState, failed: readonly TaskId[]): Blocked[] {
   const by = new Map<TaskId, TaskId>();
   for (const cause of failed) {
-    for (const task of graph.dependentsOf(cause, { transitive: true })) {
+    for (const task of state.graph.dependentsOf(cause, { transitive: true })) {
       if (!by.has(task)) by.set(task, cause);
     }
   }
-  const blocked: Blocked[] = [];
-  for (const { id, outcome, command } of tasks.list({ status: TaskStatus.Pending })) {
-    if (outcome === 'blocked' && command !== undefined) blocked.push({ task: id, by: by.get(id) });
-  }
-  return blocked;
+  const blocked = pendingTasks(state, 'blocked').map(
+    ({ id, command }): Blocked => ({
+      task: id,
+      ...(command === undefined ? { group: true } : {}),
+      by: by.get(id),
+    }),
+  );
+  return [...blocked.filter(({ group }) => !group), ...blocked.filter(({ group }) => group)];
 }
 
 function printOverview(overview: Overview, options: GlobalOptions, context: Context): void {
@@ -93,11 +113,16 @@ function printOverview(overview: Overview, options: GlobalOptions, context: Cont
     writeJson(context, { ...overview, lastRun: overview.lastRun ?? null });
     return;
   }
-  const { counts, lastRun, failed, blocked } = overview;
+  const { counts, lastRun, failed, interrupted, blocked } = overview;
   const lines = [
     describeCounts(counts),
     lastRun === undefined ? 'last run: none yet' : describeRun(lastRun, context.now()),
     ...section('failed', failed.map(describeFailed), options),
+    ...section(
+      'interrupted',
+      interrupted.map(({ task }) => display(task)),
+      options,
+    ),
     ...section('blocked', blocked.map(describeBlocked), options),
   ];
   context.stdout.write(`${lines.join('\n')}\n`);
@@ -121,11 +146,11 @@ function describeRun({ run, start, result, end }: RunRecord, now: number): strin
 function describeFailed(attempt: Failed): string {
   const { outcome, duration = 0 } = attempt;
   const how = outcome === undefined ? undefined : ending({ ...attempt, outcome, duration });
-  return display(attempt.task) + (how === undefined ? '' : ` (${how})`);
+  return display(attempt.task) + inBrackets(how);
 }
 
-function describeBlocked({ task, by }: Blocked): string {
-  return display(task) + (by === undefined ? '' : ` by ${display(by)}`);
+function describeBlocked({ task, group, by }: Blocked): string {
+  return display(task) + (group ? ' (group)' : '') + (by === undefined ? '' : ` by ${display(by)}`);
 }
 
 function section(title: string, entries: readonly string[], options: GlobalOptions): string[] {

@@ -17,7 +17,7 @@ type Event<Type extends BuildEvent['type']> = Extract<BuildEvent, { type: Type }
 export class Progress {
   /** Tasks that were not fresh at the start. */
   total = 0;
-  /** Those of them that are done, whatever their outcome. */
+  /** Those of them that are done, well or not, or blocked; what was cancelled is not done. */
   finished = 0;
   /** When the first event came, in milliseconds since the epoch. */
   startedAt = 0;
@@ -72,7 +72,7 @@ export class Progress {
     if (task?.console) this.consoleTaken = false;
     this.tasks.delete(event.task);
     if (event.retrying) this.unstartedWork += task?.expected ?? 0;
-    else this.done();
+    else if (event.outcome !== 'cancelled') this.done();
   }
 
   /** What makes the manifest anew runs before the run's `total` is known. */

@@ -4,7 +4,7 @@ import type { BuildEvent, RunSummary, TaskFinished } from '../../engine/events.j
 import type { Printer } from './printer.js';
 import type { Progress } from './progress.js';
 import { display, displayLines, duration, number } from './text.js';
-import { ending, label, summarize } from './wording.js';
+import { attemptOf, ending, fullLabel, inBrackets, label, summarize } from './wording.js';
 
 /** Failures that are named again at the end. */
 const MAX_REPEATED = 20;
@@ -29,6 +29,7 @@ export class Report {
   private readonly options: ReportOptions;
   private readonly failures: string[] = [];
   private lineOfFirstFailure = 0;
+  private blockedGroups = 0;
 
   constructor(options: ReportOptions) {
     this.options = options;
@@ -47,6 +48,11 @@ export class Report {
         break;
       case 'task-blocked':
         if (this.options.verbose) this.line(`blocked: ${display(event.task)} by ${display(event.by)}`);
+        break;
+      case 'group-blocked':
+        this.blockedGroups++;
+        if (this.options.verbose)
+          this.line(`blocked: ${display(event.task)} (group) by ${display(event.by)}`);
         break;
       case 'warning':
         this.warning(event.message);
@@ -82,16 +88,17 @@ export class Report {
   private done(event: TaskFinished): void {
     if (!this.options.everyTask && event.output.length === 0) return;
     const how = event.outcome === 'executed' ? duration(event.duration) : event.outcome;
+    const again = (event.attempt ?? 1) > 1 ? attemptOf(event) : undefined;
     const { finished, total } = this.options.progress;
-    this.line(`[${number(finished)}/${number(total)}] ${label(event)} (${how})`);
+    this.line(`[${number(finished)}/${number(total)}] ${label(event)}${inBrackets(how, again)}`);
   }
 
   private failed(event: TaskFinished): void {
     const { colors, printer } = this.options;
-    const how = ending(event);
-    const what = display(event.task) + (how === undefined ? '' : ` (${how})`);
+    const what = fullLabel(event) + inBrackets(ending(event), attemptOf(event));
     this.line(`${colors.red(colors.bold('FAILED:'))} ${what}${event.retrying ? ', trying again' : ''}`);
-    if (event.message !== undefined) this.line(display(event.message));
+    // That it was stopped by its timeout is said already.
+    if (event.message !== undefined && event.outcome !== 'timed-out') this.line(display(event.message));
     if (event.command !== undefined) this.line(displayLines(event.command));
     if (event.retrying) return;
     if (this.failures.length === 0) this.lineOfFirstFailure = printer.lines;
@@ -112,7 +119,7 @@ export class Report {
     const { colors, printer, screenful } = this.options;
     if (printer.lines - this.lineOfFirstFailure > screenful) this.repeatFailures();
     const paint = { succeeded: colors.green, failed: colors.red, cancelled: colors.yellow }[summary.result];
-    this.line(`${paint('millrace:')} ${summarize(summary)}`);
+    this.line(`${paint('millrace:')} ${summarize(summary, this.blockedGroups)}`);
   }
 
   private repeatFailures(): void {

@@ -1,10 +1,20 @@
-import type { RunSummary } from '../../engine/events.js';
+import type { RunSummary, TaskFinished } from '../../engine/events.js';
 import type { Outcome } from '../../task.js';
 import { display, duration, number, plural } from './text.js';
 
+interface Named {
+  readonly task: string;
+  readonly description?: string;
+}
+
 /** What a person calls the task: its description, else its id. */
-export function label(task: { readonly task: string; readonly description?: string }): string {
+export function label(task: Named): string {
   return display(task.description ?? task.task);
+}
+
+/** As `label`, but always with the id, which is what a person has to type: `lib#test · Tests of the library`. */
+export function fullLabel({ task, description = task }: Named): string {
+  return description === task ? display(task) : `${display(task)} · ${display(description)}`;
 }
 
 /** How an attempt ended, if that is more than its outcome says: `exit 2`, `SIGKILL`, `timed out after 5.0 s`. */
@@ -19,8 +29,22 @@ export function ending(attempt: {
   return attempt.exitCode ? `exit ${attempt.exitCode}` : undefined;
 }
 
-/** The last line of a run, without the name of the program in front. */
-export function summarize(summary: RunSummary): string {
+/** `attempt 2 of 3`; undefined for a task that is tried only once. */
+export function attemptOf({ attempt, attempts }: TaskFinished): string | undefined {
+  return attempt === undefined ? undefined : `attempt ${attempt} of ${attempts}`;
+}
+
+/** ` (exit 2, attempt 1 of 3)`, without what is undefined; empty if all is. */
+export function inBrackets(...parts: readonly (string | undefined)[]): string {
+  const known = parts.filter((part) => part !== undefined);
+  return known.length === 0 ? '' : ` (${known.join(', ')})`;
+}
+
+/**
+ * The last line of a run, without the name of the program in front.
+ * @param blockedGroups tasks without a command that a failure blocks; the summary counts only the others
+ */
+export function summarize(summary: RunSummary, blockedGroups = 0): string {
   if (summary.run === 0) return summarizePlan(summary);
   if (summary.total === 0) return 'nothing to do';
   if (summary.result === 'succeeded' && summary.fresh === summary.total) {
@@ -32,6 +56,7 @@ export function summarize(summary: RunSummary): string {
     [summary.fresh, 'fresh'],
     [summary.failed, 'failed'],
     [summary.blocked, 'blocked'],
+    [blockedGroups, blockedGroups === 1 ? 'group blocked' : 'groups blocked'],
     [summary.cancelled, 'not finished'],
   ]);
   const stopped = summary.result === 'cancelled' ? 'stopped: ' : '';

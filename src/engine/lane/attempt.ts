@@ -1,6 +1,7 @@
 import type { LaneCommand, LaneOutcome, LaneResult } from './command.js';
 import { CappedOutput } from './output.js';
 import { signalOf } from './processes.js';
+import { withoutScriptLine } from './shell-message.js';
 
 /** A longer timer would fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
@@ -100,11 +101,12 @@ export class Attempt {
     this.#settled = true;
     clearTimeout(this.#timer);
     this.#cancelledBy?.removeEventListener('abort', this.cancel);
+    const output = this.#output.finish();
     this.#resolve({
       outcome,
       exitCode,
       signal: exitCode === undefined ? undefined : signalOf(exitCode),
-      output: this.#output.finish(),
+      output: exitCode === undefined ? output : withoutScriptLine(output, exitCode, this.command.command),
       truncated: this.#output.truncated,
       start: this.#start,
       duration: performance.now() - this.#began,

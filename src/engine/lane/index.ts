@@ -1,2 +1,3 @@
 export type { LaneCommand, LaneOutcome, LaneResult } from './command.js';
 export { LanePool, type LanePoolOptions } from './pool.js';
+export { affordableLanes } from './spawn.js';

@@ -1,5 +1,5 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
-import { statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { quote } from '../../errors.js';
 
@@ -9,9 +9,27 @@ const PASSING = new Set(['EMFILE', 'ENFILE', 'EAGAIN', 'ENOMEM']);
 /** Milliseconds to wait before each further try. */
 const BACKOFF_MS = [10, 40, 160, 640];
 
+/** Descriptors of a lane: three ends of pipes to its shell, and its output twice while that is read as it comes. */
+const LANE_DESCRIPTORS = 5;
+
+/** Descriptors for all else: to commit, to read files, to start a process. */
+const RESERVED_DESCRIPTORS = 32;
+
 /** True for an error that may be gone when tried again. */
 export function isPassing(error: unknown): boolean {
   return PASSING.has((error as NodeJS.ErrnoException).code ?? '');
+}
+
+/** For how many more lanes this process may have descriptors, but at least one; Infinity where no /proc tells. */
+export function affordableLanes(): number {
+  try {
+    const limits = readFileSync('/proc/self/limits', 'latin1');
+    const limit = Number(/^Max open files +(\d+)/m.exec(limits)?.[1] ?? Number.POSITIVE_INFINITY);
+    const free = limit - readdirSync('/proc/self/fd').length - RESERVED_DESCRIPTORS;
+    return Math.max(1, Math.floor(free / LANE_DESCRIPTORS));
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
 }
 
 /** Calls `action` until it succeeds, fails for good or has failed for a second in spite of all waiting; then throws its error. */

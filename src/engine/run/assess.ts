@@ -1,4 +1,4 @@
-import type { Reason, TaskChecker } from '../../artifacts/index.js';
+import { type ArtifactTables, type Reason, type TaskChecker, TaskFlag } from '../../artifacts/index.js';
 import type { TaskTable } from '../../memory/table.js';
 import { type Row, TaskStatus } from '../../task.js';
 import { complete, reset } from '../../tasks/lifecycle.js';
@@ -20,11 +20,11 @@ export interface Assessment {
   readonly dirty: Uint8Array;
 }
 
-interface Subject {
+export interface Subject {
   readonly table: TaskTable;
+  readonly artifacts: ArtifactTables;
   readonly selection: Selection;
   readonly checker: TaskChecker;
-  readonly hasCommand: (row: Row) => boolean;
   readonly isForced: (row: Row) => boolean;
 }
 
@@ -34,18 +34,37 @@ interface Subject {
  * O(tasks + edges + recorded files).
  */
 export function assess(subject: Subject): Assessment {
-  const { table, selection, hasCommand } = subject;
+  const { table, selection } = subject;
   const dirty = new Uint8Array(table.rowCount);
   const stale: Stale[] = [];
   let fresh = 0;
   for (const row of selection.order as Iterable<number> as Iterable<Row>) {
     const reason = upstreamReason(table, row, dirty) ?? ownReason(subject, row);
     if (reason !== undefined) dirty[row] = 1;
-    if (!hasCommand(row)) continue;
+    if (!hasCommand(subject, row)) continue;
     if (reason === undefined) fresh++;
     else stale.push({ row, reason });
   }
   return { fresh, stale, dirty };
+}
+
+/**
+ * The assessment without those that would come out fresh for all that can be known: tasks with literal paths that only come
+ * after one that runs (ninja's order-only inputs) and read nothing that it makes. For a dry run; a run need not know.
+ * O(tasks + edges + recorded files).
+ */
+export function foresee(subject: Subject, assessment: Assessment): Assessment {
+  const running = new Set<Row>();
+  const stale: Stale[] = [];
+  for (const { row, reason: assumed } of assessment.stale) {
+    const isSure = assumed.kind !== 'dependency' || !subject.artifacts.taskFiles.has(row, TaskFlag.Literal);
+    const reason = isSure ? assumed : (inputReason(subject, row, running) ?? ownReason(subject, row));
+    if (reason === undefined) continue;
+    running.add(row);
+    stale.push({ row, reason });
+  }
+  const fresh = assessment.fresh + assessment.stale.length - stale.length;
+  return { ...assessment, fresh, stale };
 }
 
 /** Makes the table say what was found: stale tasks Pending, fresh ones Completed. */
@@ -71,9 +90,26 @@ function upstreamReason(table: TaskTable, row: Row, dirty: Uint8Array): Reason |
   return undefined;
 }
 
-function ownReason({ checker, hasCommand, isForced }: Subject, row: Row): Reason | undefined {
-  if (!hasCommand(row)) return undefined;
+function ownReason(subject: Subject, row: Row): Reason | undefined {
+  const { checker, isForced } = subject;
+  if (!hasCommand(subject, row)) return undefined;
   if (isForced(row)) return { kind: 'forced' };
   const verdict = checker.check(row);
   return verdict.fresh ? undefined : verdict.reason;
+}
+
+function hasCommand({ artifacts }: Subject, row: Row): boolean {
+  return artifacts.taskFiles.has(row, TaskFlag.Command);
+}
+
+/** That a file which the task reads is made by one that runs. */
+function inputReason({ table, artifacts }: Subject, row: Row, running: ReadonlySet<Row>): Reason | undefined {
+  const { files, records, taskFiles } = artifacts;
+  const discovered = records.read(row)?.discovered.filter((_, index) => index % 2 === 0) ?? [];
+  for (const file of [...taskFiles.inputs.view(row), ...discovered]) {
+    const producer = files.producer(file);
+    if (producer === -1 || !running.has(producer)) continue;
+    return { kind: 'dependency', task: table.names.nameOf(producer) };
+  }
+  return undefined;
 }

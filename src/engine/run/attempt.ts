@@ -4,6 +4,7 @@ import type { Outcome, Row } from '../../task.js';
 import type { TaskDetails } from '../../tasks/details.js';
 import type { LanePool, LaneResult } from '../lane/index.js';
 import { cleanUp, type KnownFolders, laneCommand, prepare, readDepfile } from './command.js';
+import type { DeclarationCheck } from './declarations.js';
 
 /** How an attempt ended. */
 export interface AttemptEnd {
@@ -15,6 +16,14 @@ export interface AttemptEnd {
   /** Why it failed, if the output does not say it: one sentence. */
   readonly message?: string;
   readonly warnings?: readonly string[];
+}
+
+/** What all attempts of a run share. */
+export interface Tools {
+  readonly lanes: LanePool;
+  readonly checker: TaskChecker;
+  readonly declarations: DeclarationCheck;
+  readonly knownFolders: KnownFolders;
 }
 
 /** One attempt at one task. */
@@ -31,23 +40,18 @@ export interface Work {
  * Runs a task's command and, after success, looks at what it made and writes the record of the execution. Changes no
  * status: that is the loop's.
  */
-export async function attempt(
-  work: Work,
-  lanes: LanePool,
-  checker: TaskChecker,
-  known: KnownFolders,
-): Promise<AttemptEnd> {
+export async function attempt(work: Work, tools: Tools): Promise<AttemptEnd> {
   const { details, root } = work;
   try {
-    prepare(details, root, known);
+    prepare(details, root, tools.knownFolders);
   } catch (error) {
     return failure(`It could not be started: ${(error as Error).message}.`);
   }
   const startedAt = Date.now();
-  const result = await lanes.run(laneCommand(details, root, work.terminal), work.signal);
+  const result = await tools.lanes.run(laneCommand(details, root, work.terminal), work.signal);
   if (result.outcome !== 'exited' || result.exitCode !== 0) return unsuccessful(result, details);
   try {
-    return await record(work, checker, result, startedAt);
+    return await record(work, tools, result, startedAt);
   } catch (error) {
     if (error instanceof MillraceError || isSystemError(error)) return failure(error.message, result);
     throw error;
@@ -56,7 +60,7 @@ export async function attempt(
 
 async function record(
   { row, details, verdict, root }: Work,
-  checker: TaskChecker,
+  { checker, declarations }: Tools,
   result: LaneResult,
   startedAt: number,
 ): Promise<AttemptEnd> {
@@ -73,7 +77,8 @@ async function record(
     return failure(`It exited with 0, but did not make its output ${quote(missing[0]!)}${more}.`, result);
   }
   cleanUp(details, root);
-  return { outcome: 'executed', duration: result.duration, result };
+  const warnings = declarations.warningsFor(row, details);
+  return { outcome: 'executed', duration: result.duration, result, warnings };
 }
 
 function unsuccessful(result: LaneResult, { timeout }: TaskDetails): AttemptEnd {

@@ -15,11 +15,12 @@ import { type Outcome, type Row, TaskStatus } from '../../task.js';
 import { type TaskDetails, unpackDetails } from '../../tasks/details.js';
 import { block, complete, fail, release, retry } from '../../tasks/lifecycle.js';
 import type { RunSummary } from '../events.js';
-import { LanePool } from '../lane/index.js';
+import { affordableLanes, LanePool } from '../lane/index.js';
 import type { EngineOptions, RunOptions } from '../options.js';
-import { type AttemptEnd, attempt } from './attempt.js';
-import { commandText, type KnownFolders } from './command.js';
+import { type AttemptEnd, attempt, type Tools } from './attempt.js';
+import { commandText } from './command.js';
 import { Committer } from './committer.js';
+import { DeclarationCheck } from './declarations.js';
 import type { Emitter } from './emitter.js';
 import { CONSOLE, Gate } from './gate.js';
 import type { Selection } from './selection.js';
@@ -60,7 +61,9 @@ export class Run {
   readonly #gate: Gate;
   readonly #committer: Committer;
   readonly #lanes: LanePool;
-  readonly #knownFolders: KnownFolders = new Set();
+  readonly #tools: Tools;
+  /** Commands at once: more would leave no descriptors to commit with. */
+  readonly #jobs: number;
   /** Definitions of tasks that were claimed or are waiting for a pool. */
   readonly #details = new Map<Row, TaskDetails>();
   readonly #blocked = new Set<Row>();
@@ -87,18 +90,26 @@ export class Run {
     );
     this.#committer = new Committer(context.state, context.emitter, () => this.#stop());
     const { outputLimit, graceMs, environment } = context.engine;
+    this.#jobs = Math.min(context.jobs, affordableLanes());
     this.#lanes = new LanePool({
-      size: context.jobs,
+      size: this.#jobs,
       ...(environment === undefined ? {} : { env: environment as NodeJS.ProcessEnv }),
       ...(outputLimit === undefined ? {} : { outputLimit }),
       ...(graceMs === undefined ? {} : { graceMs }),
     });
+    this.#tools = {
+      lanes: this.#lanes,
+      checker: context.checker,
+      declarations: new DeclarationCheck(table, artifacts),
+      knownFolders: new Set(),
+    };
   }
 
   /** Runs until nothing is left to do. @throws what the state's commit throws, after all commands have ended */
   async execute(): Promise<WorkSummary> {
     const { signal } = this.#context.options;
     this.#context.state.tasks.prioritize();
+    this.#warnOfFewJobs();
     const stop = () => {
       this.#stop();
       this.#cancel.abort();
@@ -126,10 +137,17 @@ export class Run {
     this.#lanes.killAll();
   }
 
+  #warnOfFewJobs(): void {
+    const { jobs, emitter } = this.#context;
+    if (this.#jobs === jobs) return;
+    const message = `Only ${this.#jobs} of ${jobs} jobs run at once, because of how few files this process may have open: raise that limit with "ulimit -n".`;
+    emitter.emit({ type: 'warning', message });
+  }
+
   async #loop(): Promise<void> {
     let sliceEnd = performance.now() + SLICE_MS;
     for (;;) {
-      while (this.#running < this.#context.jobs && !this.#stopped) {
+      while (this.#running < this.#jobs && !this.#stopped) {
         const row = this.#table.claim(this.#gate.accept);
         if (row === -1) break;
         this.#take(row);
@@ -178,7 +196,7 @@ export class Run {
       return;
     }
     const details = this.#detailsOf(row);
-    const { engine, options, checker, emitter } = this.#context;
+    const { engine, options, emitter } = this.#context;
     const terminal = options.terminal === true;
     emitter.emit({
       type: 'task-started',
@@ -192,7 +210,7 @@ export class Run {
     });
     this.#running++;
     const work = { row, details, verdict, root: engine.root, terminal, signal: this.#cancel.signal };
-    attempt(work, this.#lanes, checker, this.#knownFolders).then(
+    attempt(work, this.#tools).then(
       (end) => {
         this.#running--;
         this.#finish(row, end, reason);
@@ -258,6 +276,7 @@ export class Run {
       ...described(details),
       outcome,
       retrying,
+      ...this.#attemptOf(row, details),
       duration,
       ...(result?.exitCode === undefined ? {} : { exitCode: result.exitCode }),
       ...(result?.signal === undefined ? {} : { signal: result.signal }),
@@ -269,6 +288,11 @@ export class Run {
     for (const warning of end.warnings ?? []) {
       this.#context.emitter.emit({ type: 'warning', message: warning, task: this.#table.names.nameOf(row) });
     }
+  }
+
+  /** Which attempt it was, if there may be several. */
+  #attemptOf(row: Row, { retries = 0 }: TaskDetails): { attempt?: number; attempts?: number } {
+    return retries > 0 ? { attempt: this.#table.read(row)!.attempt, attempts: retries + 1 } : {};
   }
 
   #remember(row: Row, { result, outcome, duration }: AttemptEnd, reason?: Reason): void {
@@ -302,8 +326,8 @@ export class Run {
         this.#blocked.add(dependent);
         block(this.#table, dependent);
         queue.push(dependent);
-        if (!taskFiles.has(dependent, TaskFlag.Command)) continue;
-        this.#context.emitter.emit({ type: 'task-blocked', task: names.nameOf(dependent), by });
+        const type = taskFiles.has(dependent, TaskFlag.Command) ? 'task-blocked' : 'group-blocked';
+        this.#context.emitter.emit({ type, task: names.nameOf(dependent), by });
       }
     }
   }
