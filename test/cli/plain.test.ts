@@ -115,13 +115,27 @@ describe('a run in a pipe', () => {
     assert.match(stdout, /^blocked: b by a$/m);
   });
 
-  test('keeps what others print while a task has the terminal', async () => {
+  test('lets a line wait for others, but not for long', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const context = fakeContext();
+    using renderer = await createRenderer({ color: true }, context);
+    for (const event of new Recording().started({ total: 3 }).finish('a').finish('b').events)
+      renderer.handle(event);
+    t.mock.timers.tick(24);
+    assert.equal(context.stdout.take(), '');
+    t.mock.timers.tick(1);
+    assert.deepEqual(context.stdout.chunks.map(String), ['[1/3] a (1.0 s)\n[2/3] b (1.0 s)\n']);
+  });
+
+  test('keeps what others print while a task has the terminal', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
     const context = fakeContext();
     using renderer = await createRenderer({ color: true }, context);
     const recording = new Recording().started({ total: 3 }).start('c', { console: true });
     recording.finish('other').finish('c').finish('last');
     const written = recording.events.map((event) => {
       renderer.handle(event);
+      t.mock.timers.tick(25);
       return context.stdout.take();
     });
     assert.deepEqual(written, ['', '', '', '[1/3] other (1.0 s)\n[2/3] c (1.0 s)\n', '[3/3] last (1.0 s)\n']);

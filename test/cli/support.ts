@@ -118,7 +118,9 @@ export async function renderPlain(
   options: Partial<GlobalOptions> = {},
   context: FakeContext = fakeContext(),
 ): Promise<{ stdout: string; stderr: string; context: FakeContext }> {
-  using renderer = await createRenderer({ color: true, ...options }, context);
-  for (const event of recording.events) renderer.handle(event);
+  {
+    using renderer = await createRenderer({ color: true, ...options }, context);
+    for (const event of recording.events) renderer.handle(event);
+  }
   return { stdout: context.stdout.text, stderr: context.stderr.text, context };
 }

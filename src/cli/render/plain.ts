@@ -18,7 +18,9 @@ export class PlainRenderer implements Renderer {
     const wasTaken = progress.consoleTaken;
     progress.apply(event);
     this.report.handle(event);
-    if (!wasTaken || !progress.consoleTaken) printer.flush();
+    if (wasTaken && progress.consoleTaken) return;
+    if (progress.consoleTaken || event.type === 'run-finished') printer.flush();
+    else printer.flushSoon();
   }
 
   notice(message: string): void {
