@@ -76,8 +76,10 @@ async function readInputs(
 }
 
 function pairs(files: Int32Array, contents: Int32Array): Int32Array {
-  return Int32Array.from(
-    { length: files.length * 2 },
-    (_, at) => (at % 2 === 0 ? files : contents)[at >> 1]!,
-  );
+  const words = new Int32Array(files.length * 2);
+  for (let index = 0; index < files.length; index++) {
+    words[index * 2] = files[index]!;
+    words[index * 2 + 1] = contents[index]!;
+  }
+  return words;
 }
