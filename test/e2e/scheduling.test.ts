@@ -47,6 +47,22 @@ describe('tasks start', { concurrency: 2 }, () => {
     assert.ok(mostAtOnce(result) <= lanes);
   });
 
+  test('never more than there are jobs, also when the next one waits for its turn', async (t) => {
+    const project = new Project(t);
+    // A lock for each job, given back by the kernel: who gets none is one too many.
+    const command =
+      'for lock in 1 2; do exec 9>lock-$lock; if flock -n 9; then exit 0; fi; done; echo too many; exit 9';
+    const names = Array.from({ length: 60 }, (_, at) => `t${at}`);
+    project.writeTasks(Object.fromEntries(names.map((name) => [name, { command }])));
+    // The second time it is known how long they take.
+    for (let round = 0; round < 3; round++) {
+      const result = await project.millrace(['run', '--json', '-j2', '--force']);
+      assert.equal(result.exitCode, 0, explain(result));
+      assert.ok(mostAtOnce(result) <= 2);
+      assert.equal(started(result).size, names.length);
+    }
+  });
+
   test('one after the other with -j1, dependencies first', async (t) => {
     const project = new Project(t);
     const names = Array.from({ length: 12 }, (_, at) => `t${at}`);

@@ -3,8 +3,9 @@ import type { LaneCommand, LaneResult } from './command.js';
 import { DirectRunner } from './direct.js';
 import { Lane } from './lane.js';
 import { AttemptQueue } from './queue.js';
-import type { Runner, RunnerOwner } from './runner.js';
-import { defect } from './script.js';
+import type { Runner, RunnerOwner, SlotState } from './runner.js';
+import { defect, type Turn } from './script.js';
+import type { Slots } from './slots.js';
 import { isPassing, withBackoff } from './spawn.js';
 
 export interface LanePoolOptions {
@@ -25,6 +26,9 @@ export interface LanePoolOptions {
  *
  * On Linux the lanes are shells, which start a command at the same cost however large this process is. Elsewhere, and if no
  * shell can be had, every command is spawned by this process. Commands that get the terminal always are, beside the lanes.
+ *
+ * One command more than may run can be handed over: it waits in a lane for a slot (see `Slots`), and begins when another one is
+ * done.
  */
 export class LanePool {
   readonly #size: number;
@@ -39,6 +43,13 @@ export class LanePool {
   readonly #starts = new Set<Promise<void>>();
   /** Runners that are idle or running. */
   #active = 0;
+  /** Undefined until the first lane has made the pipe, and where it can't. */
+  #slots: Slots | undefined;
+  #slotsWork = true;
+  /** Slots in the pipe; below 0 while a lane has told that it took one, and not yet the one that had put it back. */
+  #free = 0;
+  /** The one that was handed over and has no slot. */
+  #waiting: Attempt | undefined;
   #lanesWork = process.platform === 'linux';
   #closed = false;
 
@@ -52,7 +63,19 @@ export class LanePool {
     this.#owner = {
       idle: (runner) => this.#onIdle(runner),
       retired: (runner) => this.#onRetired(runner),
+      refuse: (attempt) => this.#refuse(attempt),
+      ended: (attempt, slot) => this.#onEnded(attempt, slot),
     };
+  }
+
+  /** True if one more command than may run can be handed over now. */
+  get canWait(): boolean {
+    return this.#slots !== undefined && this.#waiting === undefined && this.#queue.length === 0;
+  }
+
+  /** Cancels what was handed over and has not begun: nothing more shall. */
+  withdraw(): void {
+    this.#waiting?.cancel();
   }
 
   /**
@@ -87,13 +110,16 @@ export class LanePool {
     for (const attempt of this.#queue.takeAll()) attempt.cancel();
     await Promise.all(this.#starts);
     await Promise.all([...this.#runners].map((runner) => runner.close()));
+    this.#slots?.close();
+    this.#slots = undefined;
   }
 
   #runWithTerminal(attempt: Attempt): void {
     const forget = (runner: Runner) => this.#runners.delete(runner);
-    const runner = new DirectRunner(this.#env, { idle: forget, retired: forget });
+    const runner: Runner = new DirectRunner(this.#env, { ...this.#owner, idle: forget, retired: forget });
     this.#runners.add(runner);
-    runner.run(attempt);
+    runner.run(attempt, 'always');
+    attempt.begin();
   }
 
   #enqueue(attempt: Attempt): void {
@@ -105,8 +131,65 @@ export class LanePool {
 
   #onIdle(runner: Runner): void {
     const attempt = this.#queue.take();
-    if (attempt !== undefined) runner.run(attempt);
+    if (attempt !== undefined) this.#hand(attempt, runner);
     else this.#idle.push(runner);
+  }
+
+  #hand(attempt: Attempt, runner: Runner): void {
+    const turn = runner instanceof Lane ? this.#nextTurn() : 'always';
+    runner.run(attempt, turn);
+    if (turn === 'awaited') this.#waiting = attempt;
+    else attempt.begin();
+  }
+
+  #nextTurn(): Turn {
+    if (this.#slots === undefined) return 'always';
+    if (this.#free <= 0 || !this.#slots.take()) return 'awaited';
+    this.#free--;
+    return 'given';
+  }
+
+  #beginWaiting(): void {
+    const attempt = this.#waiting;
+    if (attempt === undefined || this.#free <= 0) return;
+    this.#waiting = undefined;
+    this.#free--;
+    attempt.begin();
+  }
+
+  #refuse(attempt: Attempt): boolean {
+    if (attempt !== this.#waiting) return false;
+    this.#waiting = undefined;
+    this.#slots?.refuse();
+    return true;
+  }
+
+  /** Here, an attempt has begun if it was counted as the holder of a slot. */
+  #onEnded(attempt: Attempt, slot: SlotState): void {
+    if (this.#slots === undefined) return;
+    if (attempt === this.#waiting) this.#waiting = undefined;
+    if (slot === 'none') {
+      if (attempt.begun) this.#giveBack();
+      return;
+    }
+    if (!attempt.begun) {
+      // It took a slot that another one has put back, and was faster to tell.
+      this.#free--;
+      attempt.begin();
+    }
+    if (slot === 'back') this.#giveBack();
+    else {
+      // The caller learns of the failure first: maybe nothing more shall begin.
+      setImmediate(() => {
+        this.#slots?.give();
+        this.#giveBack();
+      });
+    }
+  }
+
+  #giveBack(): void {
+    this.#free++;
+    this.#beginWaiting();
   }
 
   #onRetired(runner: Runner): void {
@@ -119,7 +202,7 @@ export class LanePool {
   /** Starts a lane for each waiting attempt, as far as there may be more. */
   #startMissing(): void {
     const waiting = this.#queue.length - this.#starts.size;
-    const allowed = this.#size - this.#active - this.#starts.size;
+    const allowed = this.#mostRunners() - this.#active - this.#starts.size;
     for (let count = Math.min(waiting, allowed); count > 0; count--) {
       const start: Promise<void> = this.#start().then(
         (runner) => {
@@ -135,9 +218,28 @@ export class LanePool {
     }
   }
 
+  /** The first lane is started alone: it makes the slots for all. */
+  #mostRunners(): number {
+    if (this.#slots !== undefined) return this.#size + 1;
+    return this.#lanesWork && this.#slotsWork ? 1 : this.#size;
+  }
+
   async #start(): Promise<Runner> {
     if (!this.#lanesWork) return new DirectRunner(this.#env, this.#owner);
-    return await withBackoff(() => Lane.start(this.#shell, this.#env, this.#limits, this.#owner));
+    const slots = this.#slots ?? (this.#slotsWork ? 'make' : 'none');
+    const lane = await withBackoff(() =>
+      Lane.start(this.#shell, this.#env, this.#limits, this.#owner, slots),
+    );
+    if (slots === 'make') this.#useSlots(lane.madeSlots);
+    return lane;
+  }
+
+  #useSlots(slots: Slots | undefined): void {
+    this.#slots = slots;
+    this.#slotsWork = slots !== undefined;
+    // The first one is there since the pipe was made.
+    slots?.give(this.#size - 1);
+    this.#free = this.#size;
   }
 
   #onStarted(runner: Runner): void {
@@ -145,6 +247,7 @@ export class LanePool {
     this.#runners.add(runner);
     if (runner instanceof Lane) runner.closed.then(() => this.#runners.delete(runner));
     this.#onIdle(runner);
+    this.#startMissing();
   }
 
   #onStartFailed(error: Error): void {

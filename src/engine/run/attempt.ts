@@ -34,6 +34,8 @@ export interface Work {
   readonly root: string;
   readonly terminal: boolean;
   readonly signal: AbortSignal | undefined;
+  /** Called when the command is started. */
+  readonly onBegin: () => void;
 }
 
 /**
@@ -45,10 +47,13 @@ export async function attempt(work: Work, tools: Tools): Promise<AttemptEnd> {
   try {
     prepare(details, root, tools.knownFolders);
   } catch (error) {
+    work.onBegin();
     return failure(`It could not be started: ${(error as Error).message}.`);
   }
   const startedAt = Date.now();
-  const result = await tools.lanes.run(laneCommand(details, root, work.terminal), work.signal);
+  const command = { ...laneCommand(details, root, work.terminal), onBegin: work.onBegin };
+  const result = await tools.lanes.run(command, work.signal);
+  if (!result.begun && result.outcome === 'spawn-failed') work.onBegin();
   if (result.outcome !== 'exited' || result.exitCode !== 0) return unsuccessful(result, details);
   try {
     return await record(work, tools, result, startedAt);

@@ -18,15 +18,21 @@ import type { RunSummary } from '../events.js';
 import { affordableLanes, LanePool } from '../lane/index.js';
 import type { EngineOptions, RunOptions } from '../options.js';
 import { type AttemptEnd, attempt, type Tools } from './attempt.js';
-import { commandText } from './command.js';
 import { Committer } from './committer.js';
 import { DeclarationCheck } from './declarations.js';
 import type { Emitter } from './emitter.js';
-import { CONSOLE, Gate } from './gate.js';
+import { Gate } from './gate.js';
 import type { Selection } from './selection.js';
+import { Teller } from './teller.js';
 
 /** Milliseconds of work after which the event loop gets a turn. */
 const SLICE_MS = 10;
+
+/**
+ * A task that took at most so many milliseconds last time may be handed over before there is room for it. So that a more
+ * urgent one, should it become ready meanwhile, never waits for longer.
+ */
+const SHORT_MS = 20;
 
 /** What a run works with. */
 export interface RunContext {
@@ -59,6 +65,7 @@ export class Run {
   readonly #table: TaskTable;
   readonly #artifacts: ArtifactTables;
   readonly #gate: Gate;
+  readonly #teller: Teller;
   readonly #committer: Committer;
   readonly #lanes: LanePool;
   readonly #tools: Tools;
@@ -70,9 +77,12 @@ export class Run {
   readonly #counts = { executed: 0, fresh: 0, failed: 0 };
   /** Stops the commands. Every one listens, and so many listeners are for Node a leak unless it is told otherwise. */
   readonly #cancel = new AbortController();
+  /** Attempts under way, the one that waits in a lane included. */
   #running = 0;
   #stopped = false;
   #defect: unknown;
+  /** Tasks that get the terminal have no lane, so what waits in one could not be counted against the jobs. */
+  readonly #usesTerminal: boolean;
   /** Resolves the loop's wait. */
   #wake: () => void = () => {};
 
@@ -88,9 +98,19 @@ export class Run {
       (row) => context.selection.has(row),
       (row) => this.#detailsOf(row).pool,
     );
+    const terminal = context.options.terminal === true;
+    this.#usesTerminal =
+      terminal && context.selection.order.some((row) => artifacts.taskFiles.has(row, TaskFlag.Console));
     this.#committer = new Committer(context.state, context.emitter, () => this.#stop());
     const { outputLimit, graceMs, environment } = context.engine;
     this.#jobs = Math.min(context.jobs, affordableLanes());
+    this.#teller = new Teller({
+      table,
+      emitter: context.emitter,
+      jobs: this.#jobs,
+      terminal,
+      detailsOf: (row) => this.#detailsOf(row),
+    });
     this.#lanes = new LanePool({
       size: this.#jobs,
       ...(environment === undefined ? {} : { env: environment as NodeJS.ProcessEnv }),
@@ -147,7 +167,7 @@ export class Run {
   async #loop(): Promise<void> {
     let sliceEnd = performance.now() + SLICE_MS;
     for (;;) {
-      while (this.#running < this.#jobs && !this.#stopped) {
+      while (!this.#stopped && this.#mayTake()) {
         const row = this.#table.claim(this.#gate.accept);
         if (row === -1) break;
         this.#take(row);
@@ -163,6 +183,16 @@ export class Run {
     if (this.#defect !== undefined) throw this.#defect;
   }
 
+  /** True if a job is free, or the next task may wait in a lane until one is (not with one job: its order is exact). */
+  #mayTake(): boolean {
+    const jobs = this.#jobs;
+    if (this.#running < jobs) return true;
+    if (this.#running > jobs || jobs === 1 || this.#usesTerminal || !this.#lanes.canWait) return false;
+    const row = this.#table.ready.peek();
+    const expected = row < 0 ? 0 : this.#table.duration(row as Row);
+    return expected > 0 && expected <= SHORT_MS;
+  }
+
   /** A task that was just claimed. */
   #take(row: Row): void {
     const verdict = this.#check(row);
@@ -171,7 +201,7 @@ export class Run {
     else if (verdict.fresh) {
       this.#counts.fresh++;
       this.#completeFresh(row);
-      this.#tell(row, { outcome: 'fresh', duration: 0 }, false);
+      this.#teller.ended(row, { outcome: 'fresh', duration: 0 }, { ran: false, retrying: false });
     } else this.#start(row, verdict);
   }
 
@@ -196,20 +226,11 @@ export class Run {
       return;
     }
     const details = this.#detailsOf(row);
-    const { engine, options, emitter } = this.#context;
+    const { engine, options } = this.#context;
     const terminal = options.terminal === true;
-    emitter.emit({
-      type: 'task-started',
-      task: this.#table.names.nameOf(row),
-      ...described(details),
-      attempt: this.#table.read(row)!.attempt,
-      reason,
-      console: terminal && details.pool === CONSOLE,
-      expected: this.#table.duration(row),
-      command: commandText(details.command),
-    });
     this.#running++;
-    const work = { row, details, verdict, root: engine.root, terminal, signal: this.#cancel.signal };
+    const onBegin = (): void => this.#teller.began(row, reason);
+    const work = { row, details, verdict, root: engine.root, terminal, signal: this.#cancel.signal, onBegin };
     attempt(work, this.#tools).then(
       (end) => {
         this.#running--;
@@ -234,11 +255,15 @@ export class Run {
 
   /** The attempt is over: the one place where its end is told, recorded and acted upon. */
   #finish(row: Row, end: AttemptEnd, reason?: Reason): void {
+    if (end.result?.begun === false && end.outcome === 'cancelled') {
+      this.#takeBack(row);
+      return;
+    }
     const { attempt: count } = this.#table.read(row)!;
     const mayRetry = end.outcome === 'failed' || end.outcome === 'timed-out';
     const retrying = mayRetry && !this.#stopped && count <= (this.#detailsOf(row).retries ?? 0);
     this.#changeStatus(row, end, retrying);
-    this.#tell(row, end, retrying);
+    this.#teller.ended(row, end, { ran: reason !== undefined, retrying });
     this.#remember(row, end, reason);
     this.#gate.leave(row);
     this.#details.delete(row);
@@ -250,6 +275,13 @@ export class Run {
     this.#blockDependents(row);
     const { keepGoing = 1 } = this.#context.options;
     if (keepGoing > 0 && this.#counts.failed >= keepGoing) this.#stop();
+  }
+
+  /** It was handed over, and never ran: as if it had not been claimed. */
+  #takeBack(row: Row): void {
+    release(this.#table, row, 'none');
+    this.#gate.leave(row);
+    this.#details.delete(row);
   }
 
   #changeStatus(row: Row, { outcome, duration }: AttemptEnd, retrying: boolean): void {
@@ -264,35 +296,6 @@ export class Run {
     this.#gate.leave(row);
     this.#details.delete(row);
     this.#committer.touch();
-  }
-
-  #tell(row: Row, end: AttemptEnd, retrying: boolean): void {
-    const { result, message, outcome, duration } = end;
-    const details = this.#detailsOf(row);
-    const failed = outcome === 'failed' || outcome === 'timed-out';
-    this.#context.emitter.emit({
-      type: 'task-finished',
-      task: this.#table.names.nameOf(row),
-      ...described(details),
-      outcome,
-      retrying,
-      ...this.#attemptOf(row, details),
-      duration,
-      ...(result?.exitCode === undefined ? {} : { exitCode: result.exitCode }),
-      ...(result?.signal === undefined ? {} : { signal: result.signal }),
-      output: result?.output ?? Buffer.alloc(0),
-      truncated: result?.truncated ?? false,
-      ...(message === undefined ? {} : { message }),
-      ...(failed ? { command: commandText(details.command) } : {}),
-    });
-    for (const warning of end.warnings ?? []) {
-      this.#context.emitter.emit({ type: 'warning', message: warning, task: this.#table.names.nameOf(row) });
-    }
-  }
-
-  /** Which attempt it was, if there may be several. */
-  #attemptOf(row: Row, { retries = 0 }: TaskDetails): { attempt?: number; attempts?: number } {
-    return retries > 0 ? { attempt: this.#table.read(row)!.attempt, attempts: retries + 1 } : {};
   }
 
   #remember(row: Row, { result, outcome, duration }: AttemptEnd, reason?: Reason): void {
@@ -342,6 +345,7 @@ export class Run {
 
   #stop(): void {
     this.#stopped = true;
+    this.#lanes.withdraw();
     this.#wake();
   }
 
@@ -362,8 +366,4 @@ function isChange({ kind }: Reason): boolean {
 /** The end of an attempt that never began. */
 function refused(message: string): AttemptEnd {
   return { outcome: 'failed' satisfies Outcome, duration: 0, message };
-}
-
-function described({ description }: TaskDetails): { description?: string } {
-  return description === undefined ? {} : { description };
 }
