@@ -1,25 +1,15 @@
-import { createRequire } from 'node:module';
 import type * as Msgpackr from 'msgpackr';
 import type { Database, Key, KeyPrefix, Writer } from './database.js';
 import { compareKeys, hasPrefix, nameOf } from './memory.js';
-
-const { pack, unpack } = loadMsgpackr();
+import { requireWith } from './require.js';
 
 /**
  * By require: lmdb loads the same copy of it. Without its native part, which takes 5 ms to load, a tenth of what a run
  * without work may take in all, and only speeds up the reading of long texts.
  */
-function loadMsgpackr(): typeof Msgpackr {
-  const name = 'MSGPACKR_NATIVE_ACCELERATION_DISABLED';
-  const before = process.env[name];
-  process.env[name] = 'true';
-  try {
-    return createRequire(import.meta.url)('msgpackr') as typeof Msgpackr;
-  } finally {
-    if (before === undefined) delete process.env[name];
-    else process.env[name] = before;
-  }
-}
+const { pack, unpack } = requireWith('msgpackr', {
+  MSGPACKR_NATIVE_ACCELERATION_DISABLED: 'true',
+}) as typeof Msgpackr;
 
 /** Bytes of a packed value, for an estimate. */
 const ROUGH_BYTES = 4096;
