@@ -68,6 +68,19 @@ for (const bash of [false, true]) {
       await meet(pool, folder, 1, 'after');
     });
 
+    test('come back from a command that is stopped by who hears of its start', async (t) => {
+      const [pool, folder] = await warmPool(t, 1, bash);
+      for (let round = 0; round < 5; round++) {
+        const abort = new AbortController();
+        const onBegin = (): void => abort.abort();
+        const result = await run(pool, ': >must-not-be', { cwd: folder, onBegin }, abort.signal);
+        assert.equal(result.outcome, 'cancelled');
+        assert.equal((await run(pool, 'true')).exitCode, 0);
+      }
+      await meet(pool, folder, 1, 'after');
+      assert.equal(existsSync(join(folder, 'must-not-be')), false);
+    });
+
     test('are neither lost nor doubled by failures, cancellations and lanes that die', async (t) => {
       const random = randomFrom(chooseSeed(t));
       const size = 2;

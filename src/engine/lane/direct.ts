@@ -33,6 +33,7 @@ export class DirectRunner implements Runner {
   run(attempt: Attempt): void {
     this.#attempt = attempt;
     attempt.handOver((signal) => this.#signal(signal));
+    attempt.begin();
     this.#running = this.#execute(attempt).then(() => {
       this.#attempt = undefined;
       this.#owner.idle(this);

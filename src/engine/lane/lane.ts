@@ -100,7 +100,10 @@ export class Lane implements Runner {
       // Should it have begun at this very moment, the refusal is not heard.
       else setTimeout(() => this.#attempt === attempt && this.#shell.signal(signal), REFUSAL_MS).unref();
     });
-    this.#send(attempt, turn);
+    // Who listens hears of the start before the command does anything, and may stop it.
+    if (turn !== 'awaited') attempt.begin();
+    if (attempt.stopped) this.#abandonUnsent(attempt);
+    else this.#send(attempt, turn);
   }
 
   async close(): Promise<void> {
@@ -148,6 +151,13 @@ export class Lane implements Runner {
     if (attempt.stopped) this.#abandonStopped(ended);
     else if (ended && this.#guarded) this.#rest();
     else this.#abandonToStraggler();
+  }
+
+  #abandonUnsent(attempt: Attempt): void {
+    this.#attempt = undefined;
+    this.#owner.ended(attempt, 'kept');
+    attempt.withdrawn();
+    this.#rest();
   }
 
   #onNoTurn(attempt: Attempt): void {

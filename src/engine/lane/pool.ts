@@ -119,7 +119,6 @@ export class LanePool {
     const runner: Runner = new DirectRunner(this.#env, { ...this.#owner, idle: forget, retired: forget });
     this.#runners.add(runner);
     runner.run(attempt, 'always');
-    attempt.begin();
   }
 
   #enqueue(attempt: Attempt): void {
@@ -137,9 +136,8 @@ export class LanePool {
 
   #hand(attempt: Attempt, runner: Runner): void {
     const turn = runner instanceof Lane ? this.#nextTurn() : 'always';
-    runner.run(attempt, turn);
     if (turn === 'awaited') this.#waiting = attempt;
-    else attempt.begin();
+    runner.run(attempt, turn);
   }
 
   #nextTurn(): Turn {

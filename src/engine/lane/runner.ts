@@ -8,7 +8,7 @@ export type SlotState = 'back' | 'kept' | 'none';
 export interface Runner {
   /** Settles when none of its own processes is left; what its commands left behind may be. */
   readonly closed: Promise<void>;
-  /** Runs a command to its end; only for an idle runner. Who calls it also begins the attempt, unless its turn is awaited. */
+  /** Runs a command to its end; only for an idle runner. Begins the attempt, unless its turn is awaited: then the pool does. */
   run(attempt: Attempt, turn: Turn): void;
   /** Cancels the running command, if any, and ends the runner. Settles as `closed`, with a deadline. */
   close(): Promise<void>;
