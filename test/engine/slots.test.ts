@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import type { LanePool, LaneResult } from '../../src/engine/lane/index.js';
@@ -52,8 +52,26 @@ for (const bash of [false, true]) {
       await meet(pool, folder, 2, 'after');
     });
 
+    test('go to a queue of any length, failures or not', async (t) => {
+      const [pool, folder] = await warmPool(t, 3, bash);
+      const results = await Promise.all(
+        Array.from({ length: 90 }, (_, index) =>
+          run(pool, `echo ${index} >>begun; exit ${index % 4}`, { cwd: folder, timeout: 20_000 }),
+        ),
+      );
+      assert.deepEqual(
+        results.map(({ exitCode, begun, duration }) => [exitCode, begun, duration > 0]),
+        results.map((_, index) => [index % 4, true, true]),
+      );
+      assert.equal(readFileSync(join(folder, 'begun'), 'utf8').split('\n').length, 91);
+      await meet(pool, folder, 3, 'after');
+    });
+
     test('are kept by a failure until its caller has heard of it', async (t) => {
-      const [pool, folder] = await warmPool(t, 1, bash);
+      const [pool, folder] = await warmPool(t, 2, bash);
+      execFileSync('mkfifo', [join(folder, 'gate')]);
+      const blocked = run(pool, ': >blocked; read x <gate', { cwd: folder });
+      await until('the other slot is taken', () => existsSync(join(folder, 'blocked')));
       for (let round = 0; round < 20; round++) {
         const failure = run(pool, 'exit 3', { cwd: folder }).then((result) => {
           pool.withdraw();
@@ -63,13 +81,16 @@ for (const bash of [false, true]) {
         assert.equal((await failure).exitCode, 3);
         const { outcome, begun, duration } = await waiting;
         assert.deepEqual([outcome, begun, duration], ['cancelled', false, 0]);
+        assert.equal((await run(pool, 'true')).exitCode, 0);
       }
       assert.equal(existsSync(join(folder, 'must-not-be')), false);
-      await meet(pool, folder, 1, 'after');
+      writeFileSync(join(folder, 'gate'), 'go\n');
+      assert.equal((await blocked).exitCode, 0);
+      await meet(pool, folder, 2, 'after');
     });
 
     test('come back from a command that is stopped by who hears of its start', async (t) => {
-      const [pool, folder] = await warmPool(t, 1, bash);
+      const [pool, folder] = await warmPool(t, 2, bash);
       for (let round = 0; round < 5; round++) {
         const abort = new AbortController();
         const onBegin = (): void => abort.abort();
@@ -77,7 +98,7 @@ for (const bash of [false, true]) {
         assert.equal(result.outcome, 'cancelled');
         assert.equal((await run(pool, 'true')).exitCode, 0);
       }
-      await meet(pool, folder, 1, 'after');
+      await meet(pool, folder, 2, 'after');
       assert.equal(existsSync(join(folder, 'must-not-be')), false);
     });
 

@@ -27,8 +27,8 @@ export interface LanePoolOptions {
  * On Linux the lanes are shells, which start a command at the same cost however large this process is. Elsewhere, and if no
  * shell can be had, every command is spawned by this process. Commands that get the terminal always are, beside the lanes.
  *
- * One command more than may run can be handed over: it waits in a lane for a slot (see `Slots`), and begins when another one is
- * done.
+ * If several may run at once, one more can be handed over: it waits in a lane for a slot (see `Slots`), and begins when another
+ * one is done.
  */
 export class LanePool {
   readonly #size: number;
@@ -45,7 +45,7 @@ export class LanePool {
   #active = 0;
   /** Undefined until the first lane has made the pipe, and where it can't. */
   #slots: Slots | undefined;
-  #slotsWork = true;
+  #slotsWork: boolean;
   /** Slots in the pipe; below 0 while a lane has told that it took one, and not yet the one that had put it back. */
   #free = 0;
   /** The one that was handed over and has no slot. */
@@ -55,6 +55,8 @@ export class LanePool {
 
   constructor(options: LanePoolOptions) {
     this.#size = options.size;
+    // What waits may be overtaken by the next one; who wants one at a time wants them in order.
+    this.#slotsWork = options.size > 1;
     // OLDPWD says where somebody was before; no command should depend on it.
     const { OLDPWD: _, ...env } = options.env ?? process.env;
     this.#env = env;
@@ -79,7 +81,7 @@ export class LanePool {
   }
 
   /**
-   * Runs a command as soon as a lane is free, in the order of the calls. Never rejects: whatever happens is in the result.
+   * Runs a command as soon as a lane is free, in the order of the calls (with several at once, neighbours may change places). Never rejects: whatever happens is in the result.
    *
    * @param signal Cancels the command: SIGTERM, then SIGKILL after the grace period.
    */
@@ -123,15 +125,22 @@ export class LanePool {
 
   #enqueue(attempt: Attempt): void {
     this.#queue.push(attempt);
-    const runner = this.#idle.pop();
-    if (runner !== undefined) this.#onIdle(runner);
-    else this.#startMissing();
+    this.#handOut();
+    this.#startMissing();
   }
 
   #onIdle(runner: Runner): void {
-    const attempt = this.#queue.take();
-    if (attempt !== undefined) this.#hand(attempt, runner);
-    else this.#idle.push(runner);
+    this.#idle.push(runner);
+    this.#handOut();
+  }
+
+  /** As many of the queue as there are idle runners, but one at most beyond the slots. */
+  #handOut(): void {
+    while (this.#idle.length > 0 && this.#waiting === undefined) {
+      const attempt = this.#queue.take();
+      if (attempt === undefined) return;
+      this.#hand(attempt, this.#idle.pop()!);
+    }
   }
 
   #hand(attempt: Attempt, runner: Runner): void {
@@ -153,6 +162,7 @@ export class LanePool {
     this.#waiting = undefined;
     this.#free--;
     attempt.begin();
+    this.#handOut();
   }
 
   #refuse(attempt: Attempt): boolean {
@@ -194,14 +204,15 @@ export class LanePool {
     this.#active--;
     const position = this.#idle.indexOf(runner);
     if (position !== -1) this.#idle.splice(position, 1);
+    this.#handOut();
     this.#startMissing();
   }
 
-  /** Starts a lane for each waiting attempt, as far as there may be more. */
+  /** Starts a lane for each attempt in the queue for which there is none, as far as there may be more. */
   #startMissing(): void {
-    const waiting = this.#queue.length - this.#starts.size;
+    const missing = this.#queue.length - this.#idle.length - this.#starts.size;
     const allowed = this.#mostRunners() - this.#active - this.#starts.size;
-    for (let count = Math.min(waiting, allowed); count > 0; count--) {
+    for (let count = Math.min(missing, allowed); count > 0; count--) {
       const start: Promise<void> = this.#start().then(
         (runner) => {
           this.#starts.delete(start);
