@@ -94,12 +94,14 @@ export class InvalidArgument extends MillraceError {
 /** A name on a command line means no task. */
 export class UnknownTarget extends MillraceError {
   readonly target: string;
+  readonly hint: string | undefined;
 
   /** @param hint `did you mean …?` */
   constructor(target: string, hint?: string) {
     const help = hint ? ` (${hint})` : '';
     super('UNKNOWN_TARGET', `No task is named ${quote(target)}, and none makes a file of that name${help}.`);
     this.target = target;
+    this.hint = hint;
   }
 }
 
@@ -195,10 +197,13 @@ export class StateUnavailable extends MillraceError {
 /** A file that a task reads or writes cannot be looked at; `cause` is the system's error. */
 export class FileUnreadable extends MillraceError {
   readonly path: string;
+  /** In the system's words, without a full stop. */
+  readonly why: string;
 
   constructor(path: string, why: string, options?: ErrorOptions) {
     super('FILE_UNREADABLE', `${quote(path)} cannot be read: ${why}.`, options);
     this.path = path;
+    this.why = why;
   }
 }
 

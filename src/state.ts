@@ -1,6 +1,6 @@
 import type { ArtifactTables } from './artifacts/index.js';
 import { refuseFromNowOn } from './closed.js';
-import { InvalidArgument, StateUnavailable } from './errors.js';
+import { StateUnavailable } from './errors.js';
 import { DependencyGraph } from './graph/dependency-graph.js';
 import { type TableHandle, TaskTable } from './memory/table.js';
 import type { BuildHistory } from './store/history.js';
@@ -8,6 +8,7 @@ import { type Opened, openMemory, openReader, openWriter, type Recovery } from '
 import { type VerifyReport, verifyDatabase } from './store/verify.js';
 import { ReadOnlyTasks } from './tasks/read-only.js';
 import { TaskManager } from './tasks/task-manager.js';
+import { boolean, type Check, callable, checkOptions, filled, wrong } from './tasks/values.js';
 
 /** Where a state lives and how it is opened. */
 export type OpenOptions =
@@ -129,25 +130,54 @@ export class BuildState implements AsyncDisposable {
   }
 }
 
+type DirectoryOptions = Extract<OpenOptions, { directory: string }>;
+
+const MEMORY_OPTIONS = {
+  memory: (value: unknown) => (value === true ? undefined : wrong('must be true, or left out', value)),
+};
+
+const DIRECTORY_OPTIONS = {
+  directory: filled,
+  readOnly: boolean,
+  onCorrupt: (value) =>
+    value === 'throw' || value === 'reset' ? undefined : wrong('must be "throw" or "reset"', value),
+  beforeLoad: callable,
+  lazy: boolean,
+} satisfies Record<keyof DirectoryOptions, Check>;
+
 /**
  * Opens the state in a directory, which is made if there is none.
- * @throws StateLocked if another process writes it, StateCorrupt, StateTooNew; StateUnavailable for what the system refuses
+ * @throws InvalidArgument; StateLocked if another process writes it, StateCorrupt, StateTooNew; StateUnavailable for what
+ *   the system refuses
  */
 export async function openState(where: string | OpenOptions): Promise<BuildState> {
   const options = typeof where === 'string' ? { directory: where } : where;
-  if ('memory' in options) return new BuildState(openMemory());
-  const { directory, readOnly, onCorrupt = 'throw', ...load } = options;
-  if (!directory) throw new InvalidArgument('A state needs a directory.');
+  if (isInMemory(options)) return new BuildState(openMemory());
+  const { directory, readOnly = false, onCorrupt = 'throw', ...load } = options;
   try {
     return new BuildState(
       readOnly ? await openReader(directory) : await openWriter(directory, { onCorrupt, ...load }),
     );
   } catch (error) {
     if (!(error instanceof Error && 'syscall' in error)) throw error;
-    throw new StateUnavailable(`The state in ${directory} cannot be used: ${error.message}.`, {
-      cause: error,
-    });
+    const why = refusal(error as NodeJS.ErrnoException, readOnly ? 'read' : 'write');
+    throw new StateUnavailable(`The state in ${directory} cannot be used: ${why}.`, { cause: error });
   }
+}
+
+/** @throws InvalidArgument */
+function isInMemory(options: OpenOptions): options is { readonly memory: true } {
+  const isMemory = typeof options === 'object' && options !== null && 'memory' in options;
+  if (isMemory) checkOptions('openState', options, MEMORY_OPTIONS);
+  else checkOptions('openState', options, DIRECTORY_OPTIONS, ['directory']);
+  return isMemory;
+}
+
+/** What the system says, in words where a person can do something about it. */
+function refusal({ code, message }: NodeJS.ErrnoException, intent: 'read' | 'write'): string {
+  if (code === 'EACCES' || code === 'EPERM') return `there is no permission to ${intent} it`;
+  if (code === 'ENOTDIR' || code === 'EEXIST') return 'there is a file where a folder should be';
+  return message;
 }
 
 /** The state of another thread, in this one. O(1). @throws StateUnavailable if it comes from another version */

@@ -1,6 +1,8 @@
+import { FileUnreadable } from '../errors.js';
 import type { Row } from '../task.js';
 import { Content, type ContentId } from './contents.js';
 import { type CheckContext, currentEnvironmentKey } from './context.js';
+import { pathFrom } from './paths.js';
 import type { Reason } from './reason.js';
 import { Field } from './records.js';
 import { FileResolver } from './resolve.js';
@@ -24,6 +26,7 @@ type InputKind = 'input-added' | 'input-removed' | 'input-changed' | 'input-miss
 type OutputKind = 'output-added' | 'output-missing' | 'output-changed';
 
 const FRESH: FreshVerdict = { fresh: true };
+const NOTHING = new Int32Array(0);
 
 /** Items [start, end) of a list where they lie: a view for each of 100,000 tasks would take a quarter of their check. */
 interface Span {
@@ -59,9 +62,9 @@ export class TaskChecker {
       (task) => !taskFiles.has(task, TaskFlag.Literal),
     ) as Iterable<number> as Row[];
     // First, as it gives rows to what globs find.
-    for (const task of others) this.resolver.inputsOf(task);
+    const inputs = Array.from(others, (task) => this.inputsIfReadable(task));
     const marks = new Uint8Array(files.rowCount);
-    for (const task of others) for (const file of this.resolver.inputsOf(task)) marks[file] = 1;
+    for (const rows of inputs) for (const file of rows) marks[file] = 1;
     for (const task of tasks) this.markRecorded(task, marks);
     const rows = new Int32Array(marks.length);
     let count = 0;
@@ -71,12 +74,20 @@ export class TaskChecker {
     return rows.subarray(0, count);
   }
 
+  /** True if a task that was looked at has a glob among its inputs. */
+  get seesGlobs(): boolean {
+    return this.resolver.seesGlobs;
+  }
+
   /** The rows of files that a depfile names. @param paths as `pathFrom` gives them */
   filesNamed(paths: readonly string[]): Int32Array {
     return Int32Array.from(paths, (path) => this.context.artifacts.files.intern(path));
   }
 
-  /** The inputs of a task as they are now, as pairs (file row, content id). Scans what was not scanned, synchronously. */
+  /**
+   * The inputs of a task as they are now, as pairs (file row, content id). Scans what was not scanned, synchronously.
+   * @throws FileUnreadable
+   */
   inputsOf(task: Row): Int32Array {
     const rows = this.resolver.inputsOf(task);
     const pairs = new Int32Array(rows.length * 2);
@@ -89,11 +100,21 @@ export class TaskChecker {
 
   /**
    * Whether the task is fresh, and if not, why. A task without a command is fresh unless an input can't come into being.
-   * Files that were not scanned yet are scanned here, synchronously. @throws FileUnreadable
+   * Files that were not scanned yet are scanned here, synchronously.
    */
   check(task: Row): Verdict {
-    const reason = this.reasonOf(task);
-    return reason === undefined ? FRESH : { fresh: false, reason, inputs: this.inputsOf(task) };
+    try {
+      const reason = this.reasonOf(task);
+      return reason === undefined ? FRESH : { fresh: false, reason, inputs: this.inputsOf(task) };
+    } catch (error) {
+      if (!(error instanceof FileUnreadable)) throw error;
+      const path = pathFrom('.', error.path, this.context.root);
+      return {
+        fresh: false,
+        reason: { kind: 'input-unreadable', path, why: error.why },
+        inputs: NOTHING,
+      };
+    }
   }
 
   /**
@@ -109,6 +130,16 @@ export class TaskChecker {
   /** To be called after a command failed, too: files may have come and gone. */
   forgetGlobs(): void {
     this.resolver.forget();
+  }
+
+  /** None if a folder in which a glob looks can't be read: the check of the task says so. */
+  private inputsIfReadable(task: Row): Int32Array {
+    try {
+      return this.resolver.inputsOf(task);
+    } catch (error) {
+      if (error instanceof FileUnreadable) return NOTHING;
+      throw error;
+    }
   }
 
   /** Marks what a task declares by plain paths, and the files of its record. In place: a view for each would cost more than all the rest. */
@@ -221,9 +252,13 @@ export class TaskChecker {
     const start = records.declaredStart(task) + records.field(task, Field.Declared) * 2;
     const end = start + records.field(task, Field.Discovered) * 2;
     for (let at = start; at < end; at += 2) {
-      const now = this.contentOf(words[at]!);
-      if (now === words[at + 1]) continue;
-      (now === Content.Missing ? this.removed : this.changed).add(words[at]!);
+      const file = words[at]!;
+      if (this.isUnreadable(file)) this.changed.add(file);
+      else {
+        const now = this.contentOf(file);
+        if (now === words[at + 1]) continue;
+        (now === Content.Missing ? this.removed : this.changed).add(file);
+      }
     }
   }
 
@@ -256,15 +291,22 @@ export class TaskChecker {
     if (index >= count || words[pairs + index * 2] !== file) {
       for (index = 0; index < count && words[pairs + index * 2] !== file; ) index++;
     }
-    const now = this.contentOf(file);
     if (index === count) this.added.add(file);
-    else if (now === Content.Missing) this.missing.add(file);
-    else if (now !== words[pairs + index * 2 + 1]) this.changed.add(file);
+    else if (this.isUnreadable(file)) this.changed.add(file);
+    else {
+      const now = this.contentOf(file);
+      if (now === Content.Missing) this.missing.add(file);
+      else if (now !== words[pairs + index * 2 + 1]) this.changed.add(file);
+    }
+  }
+
+  /** Of an output, or a file that a command found by itself, that is a change: running the command may mend it. */
+  private isUnreadable(file: number): boolean {
+    return this.context.scanner.isUnreadable(file);
   }
 
   private contentOf(file: number): ContentId {
-    if (!this.context.scanner.isScanned(file)) this.context.scanner.scanSync(Int32Array.of(file));
-    return this.context.artifacts.files.content(file);
+    return this.context.scanner.contentOf(file);
   }
 
   private inputTally(task: Row, kind: InputKind, tally: Tally): Reason | undefined {

@@ -76,6 +76,12 @@ export function expandGlobs(root: string, patterns: readonly string[], options: 
   return paths;
 }
 
+/** True if `expandGlobs` does not look where the path is, unless told to look everywhere, for what the pattern matches. */
+export function isLeftOut(path: string, pattern: string): boolean {
+  const parts = path.split('/');
+  return USUALLY_LEFT_OUT.some((name) => parts.includes(name) && !pattern.split('/').includes(name));
+}
+
 /** A test for paths: true if one of the patterns matches and none of those that begin with `!`. */
 export function pathMatcher(patterns: readonly string[]): Matcher {
   const isIn = matcherOf(patterns.filter((pattern) => !pattern.startsWith('!')));

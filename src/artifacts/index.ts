@@ -3,7 +3,7 @@ export { Content, type ContentId, ContentTable } from './contents.js';
 export type { CheckContext } from './context.js';
 export { parseDepfile } from './depfile.js';
 export { type FileRow, FileTable } from './files.js';
-export { expandGlobs, type GlobOptions, isGlob, pathMatcher } from './globs.js';
+export { expandGlobs, type GlobOptions, isGlob, isLeftOut, pathMatcher } from './globs.js';
 export { cleanPath, pathFrom } from './paths.js';
 export { describeReason, type Reason } from './reason.js';
 export { Field } from './records.js';

@@ -19,6 +19,8 @@ export type Reason =
       /** The task that makes the file, if one does. An input that is missing without one can't come into being. */
       readonly producer?: TaskId;
     }
+  /** An input that the system refuses to show, or a folder in which a glob looks for inputs. */
+  | { readonly kind: 'input-unreadable'; readonly path: string; readonly why: string }
   /** `output-added`: declared now, but not when the task last ran. */
   | {
       readonly kind: 'output-added' | 'output-missing' | 'output-changed';
@@ -28,7 +30,7 @@ export type Reason =
   /** Planning only: a task that it depends on is going to run and may change an input. */
   | { readonly kind: 'dependency'; readonly task: TaskId };
 
-const SENTENCES: Readonly<Record<Exclude<Reason['kind'], 'dependency'>, string>> = {
+const SENTENCES: Readonly<Record<Exclude<Reason['kind'], 'dependency' | 'input-unreadable'>, string>> = {
   forced: 'forced',
   'never-ran': 'no success on record',
   always: 'declares neither inputs nor outputs',
@@ -46,6 +48,7 @@ const SENTENCES: Readonly<Record<Exclude<Reason['kind'], 'dependency'>, string>>
 /** The reason in a few words for a person. */
 export function describeReason(reason: Reason): string {
   if (reason.kind === 'dependency') return `${quote(reason.task)} runs`;
+  if (reason.kind === 'input-unreadable') return `input ${quote(reason.path)} cannot be read: ${reason.why}`;
   const sentence = SENTENCES[reason.kind];
   if (!('path' in reason)) return sentence;
   const more = reason.count > 1 ? ` and ${reason.count - 1} more` : '';

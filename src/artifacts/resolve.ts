@@ -1,7 +1,7 @@
 import type { Row } from '../task.js';
 import { unpackDetails } from '../tasks/details.js';
 import type { CheckContext } from './context.js';
-import { expandGlobs, pathMatcher } from './globs.js';
+import { expandGlobs, isGlob, pathMatcher } from './globs.js';
 import { cleanPath } from './paths.js';
 import { TaskFlag } from './task-files.js';
 
@@ -13,6 +13,8 @@ import { TaskFlag } from './task-files.js';
 export class FileResolver {
   private readonly context: CheckContext;
   private readonly known = new Map<Row, Int32Array>();
+  /** True if a task whose inputs were asked for has a glob among them. */
+  seesGlobs = false;
 
   constructor(context: CheckContext) {
     this.context = context;
@@ -52,6 +54,7 @@ export class FileResolver {
   private resolveInputs(task: Row): Int32Array {
     const { files, records } = this.context.artifacts;
     const { inputs = [], outputs = [] } = unpackDetails(this.context.table.details, task);
+    this.seesGlobs ||= inputs.some(isGlob);
     const isOwn = pathMatcher(outputs.map(cleanPattern));
     const made = new Set(records.outputsOf(task));
     const rows = new Set<number>();

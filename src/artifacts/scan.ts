@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { FileUnreadable } from '../errors.js';
 import { Content, type ContentId, type ContentTable } from './contents.js';
 import { changeTime, type Finding, finish, hashInSteps, isRacy, look } from './examine.js';
 import type { FileTable } from './files.js';
@@ -38,6 +39,8 @@ export class FileScanner {
   private readonly threads: ScanThreads | undefined;
   private scanned = new Uint8Array(1024);
   private racy: number[] = [];
+  /** What the system refused to show at the last look: told to who asks for the content, as other tasks may do without it. */
+  private readonly unreadable = new Map<number, FileUnreadable>();
 
   constructor(files: FileTable, contents: ContentTable, options: ScanOptions) {
     this.files = files;
@@ -51,11 +54,22 @@ export class FileScanner {
     return this.scanned[row] === 1;
   }
 
+  /** True if the system refused to show the file; looks at it if that was not done yet. */
+  isUnreadable(row: number): boolean {
+    if (!this.isScanned(row)) this.scanSync(Int32Array.of(row));
+    return this.unreadable.size > 0 && this.unreadable.has(row);
+  }
+
+  /** What the file holds; looks at it if that was not done yet. @throws FileUnreadable */
+  contentOf(row: number): ContentId {
+    if (this.isUnreadable(row)) throw this.unreadable.get(row)!;
+    return this.files.content(row);
+  }
+
   /**
    * Looks at the files now, whether it has before or not. The event loop stays responsive; further threads help with a
    * scan that takes long. Scans may overlap, as long as no file is in two of them.
    * @param rows file rows
-   * @throws FileUnreadable; then only some of the files have been looked at
    */
   async scan(rows: Int32Array): Promise<void> {
     const pace = new Pace();
@@ -77,14 +91,16 @@ export class FileScanner {
   scanSync(rows: Int32Array): void {
     for (const row of rows) {
       const steps = this.begin(row);
-      if (steps !== undefined) this.apply(row, finish(steps));
+      if (steps === undefined) continue;
+      try {
+        this.apply(row, finish(steps));
+      } catch (error) {
+        this.refuse(row, error);
+      }
     }
   }
 
-  /**
-   * Hashes again what was recorded as racy, so that the next run has not to; at the end of a run.
-   * @throws FileUnreadable
-   */
+  /** Hashes again what was recorded as racy, so that the next run has not to; at the end of a run. */
   async settle(): Promise<void> {
     const rows = Int32Array.from(new Set(this.racy));
     this.racy = [];
@@ -96,6 +112,7 @@ export class FileScanner {
    * file that may have been another one when the command read it.
    * @param known the contents that were known before the command started, by index; `Content.Unknown` if none
    * @param startedAt `Date.now()` before the command was started
+   * @throws FileUnreadable
    */
   async contentsRead(rows: Int32Array, known: Int32Array, startedAt: number): Promise<Int32Array> {
     await this.scan(rows);
@@ -103,7 +120,7 @@ export class FileScanner {
   }
 
   private contentRead(row: number, known: ContentId, startedAt: number): ContentId {
-    const content = this.files.content(row);
+    const content = this.contentOf(row);
     if (known !== Content.Unknown && content !== known) return Content.Unknown;
     if (content === Content.Missing) return known;
     if (content === Content.Folder || content === Content.Special) return content;
@@ -144,29 +161,34 @@ export class FileScanner {
   }
 
   private async finishSlowly(row: number, steps: Generator<void, Finding>): Promise<void> {
-    for (;;) {
-      const { done, value } = steps.next();
-      if (done) return this.apply(row, value);
-      await setImmediate();
+    try {
+      for (;;) {
+        const { done, value } = steps.next();
+        if (done) return this.apply(row, value);
+        await setImmediate();
+      }
+    } catch (error) {
+      this.refuse(row, error);
     }
   }
 
   /** Looks at a file and hashes it if it is small; a large one is left to the caller, in steps. */
   private begin(row: number): Generator<void, Finding> | undefined {
     const path = locate(this.prefix, this.files.pathOf(row));
-    const finding = look(this.files, row, path);
-    if (finding.kind !== 'changed') {
-      this.apply(row, finding);
-      return undefined;
+    try {
+      const finding = look(this.files, row, path);
+      if (finding.kind !== 'changed') this.apply(row, finding);
+      else if (finding.size >= SMALL_FILE) return hashInSteps(path);
+      else this.apply(row, finish(hashInSteps(path)));
+    } catch (error) {
+      this.refuse(row, error);
     }
-    const steps = hashInSteps(path);
-    if (finding.size >= SMALL_FILE) return steps;
-    this.apply(row, finish(steps));
     return undefined;
   }
 
   private apply(row: number, finding: Finding): void {
     this.markScanned(row);
+    this.unreadable.delete(row);
     if (finding.kind === 'unchanged') return;
     if (finding.kind === 'hashed') {
       if (finding.racy) this.racy.push(row);
@@ -174,6 +196,13 @@ export class FileScanner {
     } else if (finding.kind in ABSENT_BYTES) {
       this.files.record(row, ABSENT_BYTES[finding.kind as keyof typeof ABSENT_BYTES]);
     }
+  }
+
+  /** The system refused to show the file. */
+  private refuse(row: number, error: unknown): void {
+    if (!(error instanceof FileUnreadable)) throw error;
+    this.markScanned(row);
+    this.unreadable.set(row, error);
   }
 
   private markScanned(row: number): void {

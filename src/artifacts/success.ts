@@ -20,6 +20,7 @@ export interface Success {
  * Inputs are looked at again: one that changed while the command ran, or may have, is recorded as unknown, so that the task
  * is not fresh next time; whether the command has read it before or after that nobody can tell.
  * @returns the declared outputs that are missing, unless they are optional; if there are any, nothing is recorded
+ * @throws FileUnreadable
  */
 export async function writeSuccess(
   context: CheckContext,
@@ -27,11 +28,12 @@ export async function writeSuccess(
   task: Row,
   success: Success,
 ): Promise<readonly string[]> {
+  const { scanner } = context;
   const { files, records, taskFiles } = context.artifacts;
   const outputs = resolver.outputsOf(task).slice();
-  await context.scanner.scan(outputs);
+  await scanner.scan(outputs);
   const isOptional = taskFiles.has(task, TaskFlag.OptionalOutputs);
-  const missing = outputs.filter((file) => files.content(file) === Content.Missing);
+  const missing = outputs.filter((file) => scanner.contentOf(file) === Content.Missing);
   if (missing.length > 0 && !isOptional) return Array.from(missing, (file) => files.pathOf(file));
   const inputs = await readInputs(context, task, outputs, success);
   records.write(task, {

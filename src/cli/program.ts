@@ -1,5 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { VERSION } from '../engine/version.js';
+import { withCommandHint } from './command-hint.js';
 import type { Context } from './context.js';
 import { ExitCode, type Failure, failureOf, reportFailure } from './failure.js';
 import {
@@ -60,10 +61,25 @@ function createProgram(context: Context, done: (exitCode: number) => void): Comm
       writeErr: () => {},
     })
     .exitOverride();
+  const global = [...program.options];
   addRun(program, context, done);
   addStatus(program, context, done);
   addGraph(program, context, done);
+  for (const command of program.commands) passOn(command, global, program);
   return program;
+}
+
+/**
+ * What follows a command's own option in a cluster, as in `-nv`, only the command sees: so it knows the global options,
+ * too, and hands their values to the program. Its help lists them as the program's.
+ */
+function passOn(command: Command, global: readonly Option[], program: Command): void {
+  for (const { flags } of global) {
+    const copy = new Option(flags).hideHelp();
+    const set = (value: string | boolean = !copy.negate) =>
+      program.setOptionValueWithSource(copy.attributeName(), value, 'cli');
+    command.addOption(copy).on(`option:${copy.name()}`, set);
+  }
 }
 
 function addRun(program: Command, context: Context, done: (exitCode: number) => void): void {
@@ -77,7 +93,11 @@ function addRun(program: Command, context: Context, done: (exitCode: number) => 
     .option('--force', 'run the targets even if they are fresh (not what they need; without a target: all)')
     .action(async (targets: string[], _own: unknown, command: Command) => {
       const { run } = await import('./commands/run.js');
-      done(await run(targets, command.optsWithGlobals<RunCommandOptions>(), context));
+      try {
+        done(await run(targets, command.optsWithGlobals<RunCommandOptions>(), context));
+      } catch (error) {
+        throw withCommandHint(error, targets, command);
+      }
     });
 }
 

@@ -25,6 +25,7 @@ export async function withProject<Result>(
     mode,
     onWarning,
   });
+  if (project.state.tasks.counts().total === 0) onWarning(`${quote(project.manifest.path)} has no tasks.`);
   return await use(project);
 }
 

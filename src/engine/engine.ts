@@ -1,12 +1,12 @@
 import { availableParallelism } from 'node:os';
 import { relative } from 'node:path';
 import { FileScanner, ScanThreads, TaskChecker } from '../artifacts/index.js';
-import { InvalidArgument, StateUnavailable } from '../errors.js';
+import { StateUnavailable } from '../errors.js';
 import { type BuildState, partsOf } from '../state.js';
 import type { Row } from '../task.js';
 import { unpackDetails } from '../tasks/details.js';
 import type { EventBody, RunSummary } from './events.js';
-import type { EngineOptions, RunOptions } from './options.js';
+import { checkEngineOptions, checkRunOptions, type EngineOptions, type RunOptions } from './options.js';
 import { type Assessment, assess, foresee, settle } from './run/assess.js';
 import { commandText } from './run/command.js';
 import { Emitter } from './run/emitter.js';
@@ -41,8 +41,12 @@ export class BuildEngine {
   #run: Run | undefined;
   #busy = false;
 
-  /** @param threads those of a caller who starts and ends them; without, each run has its own */
+  /**
+   * @param threads those of a caller who starts and ends them; without, each run has its own
+   * @throws InvalidArgument
+   */
   constructor(state: BuildState, options: EngineOptions, threads?: ScanThreads) {
+    checkEngineOptions(options);
     this.#state = state;
     this.#options = options;
     this.#threads = threads ?? new ScanThreads();
@@ -54,9 +58,10 @@ export class BuildEngine {
    *
    * A run that has failed tasks, or was cancelled, is a result and no error.
    * @throws UnknownTask for a target; InvalidArgument; StateUnavailable if a run is under way; DuplicateOutput;
-   *   FileUnreadable; CommitFailed if the state could not be written (all commands have ended by then)
+   *   CommitFailed if the state could not be written (all commands have ended by then)
    */
   async run(options: RunOptions = {}): Promise<RunSummary> {
+    checkRunOptions(options);
     if (options.dryRun !== true) this.#state.requireWritable();
     if (this.#busy) throw new StateUnavailable('This engine is running already; wait for its run to end.');
     this.#busy = true;
@@ -77,8 +82,6 @@ export class BuildEngine {
   async #plan(options: RunOptions): Promise<Plan> {
     const startedAt = performance.now();
     const jobs = options.jobs ?? availableParallelism();
-    if (!Number.isInteger(jobs) || jobs < 1)
-      throw new InvalidArgument(`jobs must be 1 or more, not ${jobs}.`);
     const { table, artifacts } = partsOf(this.#state);
     const targets = options.targets ?? [];
     const rows = targets.map((target) => this.#state.tasks.rowOf(target));

@@ -29,6 +29,8 @@ export interface TaskFinished {
   readonly attempts?: number;
   /** Milliseconds. */
   readonly duration: number;
+  /** The time after which it was stopped, in milliseconds; only if it timed out. */
+  readonly timeout?: number;
   readonly exitCode?: number;
   readonly signal?: string;
   /** Stdout and stderr in order, as written. */

@@ -1,4 +1,17 @@
+import { isAbsolute } from 'node:path';
 import type { TaskId } from '../task.js';
+import {
+  boolean,
+  type Check,
+  callable,
+  checkOptions,
+  listOf,
+  recordOf,
+  string,
+  text,
+  wholeFrom,
+  wrong,
+} from '../tasks/values.js';
 import type { BuildEvent } from './events.js';
 
 /** What holds for all runs of an engine. */
@@ -33,4 +46,36 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** Gets every event, in order. Must not throw. */
   readonly onEvent?: (event: BuildEvent) => void;
+}
+
+const absolutePath: Check = (value) =>
+  typeof value === 'string' && isAbsolute(value) ? text(value) : wrong('must be an absolute path', value);
+
+const ENGINE_OPTIONS = {
+  root: absolutePath,
+  pools: recordOf(wholeFrom(1)),
+  environment: recordOf((value) => (value === undefined ? undefined : string(value))),
+  outputLimit: wholeFrom(0),
+  graceMs: wholeFrom(0),
+} satisfies Record<keyof EngineOptions, Check>;
+
+const RUN_OPTIONS = {
+  targets: listOf(string),
+  jobs: wholeFrom(1),
+  keepGoing: wholeFrom(0),
+  force: boolean,
+  dryRun: boolean,
+  terminal: boolean,
+  signal: (value) => (value instanceof AbortSignal ? undefined : wrong('must be an AbortSignal', value)),
+  onEvent: callable,
+} satisfies Record<keyof RunOptions, Check>;
+
+/** @throws InvalidArgument */
+export function checkEngineOptions(options: EngineOptions): void {
+  checkOptions('BuildEngine', options, ENGINE_OPTIONS, ['root']);
+}
+
+/** @throws InvalidArgument */
+export function checkRunOptions(options: RunOptions): void {
+  checkOptions('run', options, RUN_OPTIONS);
 }

@@ -1,15 +1,17 @@
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { FileTable, ScanThreads } from '../artifacts/index.js';
 import { DependencyCycle } from '../errors.js';
 import { findManifest, readManifest } from '../manifest/index.js';
 import { type BuildState, openState, partsOf } from '../state.js';
-import type { TaskId } from '../task.js';
+import { type TaskId, TaskStatus } from '../task.js';
 import { Rows } from '../tasks/rows.js';
 import { replaceTasks } from '../tasks/sync.js';
 import { BuildEngine } from './engine.js';
 import type { BuildEvent, RunSummary } from './events.js';
 import { imageOf, isCurrent, type ManifestImage } from './manifest-image.js';
-import type { RunOptions } from './options.js';
+import { checkRunOptions, type RunOptions } from './options.js';
+import { settle } from './run/assess.js';
+import { select } from './run/selection.js';
 import { VERSION } from './version.js';
 
 /** The record under which the state keeps the manifest's image. */
@@ -113,14 +115,18 @@ export class Project implements AsyncDisposable {
    * @param options.targets names as for `resolveTargets`
    */
   async run(options: RunOptions): Promise<RunSummary> {
+    checkRunOptions(options);
     const events = new EventRelay(options.onEvent);
-    for (let round = 0; round < MAX_REGENERATIONS; round++) {
+    const first = options.dryRun === true ? await this.#foreseeRegeneration(events) : [];
+    for (let round = 0; options.dryRun !== true && round < MAX_REGENERATIONS; round++) {
       const regenerated = await this.#regenerate(options, events);
       if (regenerated === 'fresh') break;
       if (regenerated !== 'changed') return regenerated;
     }
     const names = options.targets ?? [];
-    const targets = names.length > 0 ? await this.resolveTargets(names) : this.#manifest.defaults;
+    const named = names.length > 0 ? await this.resolveTargets(names) : this.#manifest.defaults;
+    // Without a target every task is meant, the one that makes the manifest, too.
+    const targets = named.length > 0 ? [...new Set([...first, ...named])] : named;
     return await this.#newEngine().run({ ...options, targets, onEvent: events.relay });
   }
 
@@ -133,15 +139,25 @@ export class Project implements AsyncDisposable {
     await Promise.all([this.state.close(), this.#threads.close()]);
   }
 
+  /** For a dry run: the task that would make the manifest anew before all else, if it is stale. */
+  async #foreseeRegeneration(events: EventRelay): Promise<TaskId[]> {
+    const { regenerate, path } = this.#manifest;
+    if (regenerate === undefined || (await this.#isFresh(regenerate))) return [];
+    events.warn(`${basename(path)} would be made anew first; the rest is planned by what it says now.`);
+    return [regenerate];
+  }
+
   /** Makes the manifest anew if it is stale. Returns the summary of a run that ends everything. */
   async #regenerate(options: RunOptions, events: EventRelay): Promise<'fresh' | 'changed' | RunSummary> {
     const { regenerate } = this.#manifest;
-    if (regenerate === undefined || options.dryRun === true) return 'fresh';
+    if (regenerate === undefined) return 'fresh';
+    // As a rule it is fresh: then there is no run to be told, kept in the history and committed.
+    if (await this.#isFresh(regenerate)) {
+      this.#settleFresh(regenerate);
+      return 'fresh';
+    }
     const { force: _, ...rest } = options;
     const targets = [regenerate];
-    // As a rule it is fresh: then there is no run to be told, kept in the history and committed.
-    const plan = await this.#newEngine().run({ targets, dryRun: true });
-    if (plan.fresh === plan.total) return 'fresh';
     const summary = await this.#newEngine().run({ ...rest, targets, onEvent: events.relayPrelude });
     if (summary.result !== 'succeeded') {
       events.endPrelude(summary);
@@ -150,6 +166,19 @@ export class Project implements AsyncDisposable {
     if (summary.executed === 0) return 'fresh';
     this.#manifest = await load(this.state, this.#manifest.path);
     return 'changed';
+  }
+
+  async #isFresh(task: TaskId): Promise<boolean> {
+    const plan = await this.#newEngine().run({ targets: [task], dryRun: true });
+    return plan.fresh === plan.total;
+  }
+
+  /** A plan changes nothing: what had failed, and is fresh now because its inputs are as before, would remain failed. */
+  #settleFresh(task: TaskId): void {
+    const { table } = partsOf(this.state);
+    const row = this.state.tasks.rowOf(task);
+    if (table.status(row) !== TaskStatus.Completed)
+      settle(table, select(table, [row]), { dirty: new Uint8Array(table.rowCount) });
   }
 
   #newEngine(): BuildEngine {
@@ -179,6 +208,11 @@ class EventRelay {
     if (event.type === 'run-started') this.#offset = this.#seq - 1;
     else if (event.type !== 'run-finished') this.#pass(event);
   };
+
+  warn(message: string): void {
+    this.#seq++;
+    this.#listener?.({ type: 'warning', seq: this.#seq, time: Date.now(), message });
+  }
 
   endPrelude(summary: RunSummary): void {
     this.#seq++;

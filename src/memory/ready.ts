@@ -117,13 +117,6 @@ export class ReadySet {
     return rowAt.ints[rank]!;
   }
 
-  /** The row that `take` would give, as far as can be told without taking it; -1 if there seems to be none. */
-  peek(): number {
-    const { bits, rowAt } = this.current();
-    const rank = descend(bits.ints) - FIRST_RANK;
-    return rank < 0 ? -1 : (rowAt.ints[rank] ?? -1);
-  }
-
   /** True if no bit is set. */
   get isEmpty(): boolean {
     return load(this.current().bits.ints, 0) === 0;

@@ -1,4 +1,4 @@
-import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ArtifactTables, afterLoad, artifactRegions, createArtifacts } from '../artifacts/index.js';
 import { StateCorrupt } from '../errors.js';
@@ -12,7 +12,7 @@ import { LmdbDatabase } from './lmdb.js';
 import { DirectoryLock, endedUncleanly } from './lock.js';
 import { MemoryDatabase } from './memory.js';
 import type { Sizes } from './pages.js';
-import { makeFolder, type StatePaths, statePaths } from './paths.js';
+import { isThere, makeFolder, type StatePaths, statePaths } from './paths.js';
 import { Store, type StoreParts } from './store.js';
 import { readControl, restoreTable, type TableControl, tableExtents } from './table.js';
 import { verifyInChild } from './verify.js';
@@ -85,10 +85,10 @@ export function openMemory(): Opened {
 /** The last committed state, for reading; an empty one if nothing was ever committed. @throws StateCorrupt, StateTooNew */
 export async function openReader(directory: string): Promise<Opened> {
   const paths = statePaths(directory);
-  const isWriting = (): boolean => existsSync(paths.lock) && !endedUncleanly(paths.lock);
+  const isWriting = (): boolean => isThere(paths.lock) && !endedUncleanly(paths.lock);
   const wasWriting = isWriting();
   const unclean = isUnclean(paths);
-  const database = existsSync(paths.data) ? await openDatabase(paths, true, unclean) : new MemoryDatabase();
+  const database = isThere(paths.data) ? await openDatabase(paths, true, unclean) : new MemoryDatabase();
   const parts = await closingOnError(database, () => loadParts(database, paths.directory, () => {}, 'disk'));
   // A writer before or after the load may be the one whose tasks were seen InProgress; else nobody works on them.
   const interrupted = wasWriting || isWriting() ? 0 : interruptAll(parts.table);
@@ -162,9 +162,9 @@ async function loadWriter(
 /** Opens LMDB only after the file was found to be sound. */
 async function openDatabase(paths: StatePaths, readOnly: boolean, unclean: boolean): Promise<Database> {
   const damage =
-    examineFile(paths) ?? (unclean && existsSync(paths.data) ? await verifyInChild(paths) : undefined);
+    examineFile(paths) ?? (unclean && isThere(paths.data) ? await verifyInChild(paths) : undefined);
   if (damage !== undefined) throw new StateCorrupt(paths.directory, damage);
-  if (!readOnly && !existsSync(paths.data)) await createStore(paths);
+  if (!readOnly && !isThere(paths.data)) await createStore(paths);
   return LmdbDatabase.open(paths, readOnly);
 }
 
@@ -214,7 +214,7 @@ function requireVerification({ unverified }: StatePaths): void {
 }
 
 const isUnclean = (paths: StatePaths): boolean =>
-  existsSync(paths.unverified) || (existsSync(paths.lock) && endedUncleanly(paths.lock));
+  isThere(paths.unverified) || (isThere(paths.lock) && endedUncleanly(paths.lock));
 
 /** Keeps the evidence under another name. */
 function moveAside({ directory, store }: StatePaths, problem: string): Moved {

@@ -1,35 +1,25 @@
 import { InvalidArgument, InvalidTaskId, quote } from '../errors.js';
 import { didYouMean } from '../hint.js';
 import { MAX_ID_BYTES, type TaskDefinition, type TaskId, type TaskState } from '../task.js';
+import {
+  boolean,
+  type Check,
+  filled,
+  isObject,
+  listOf,
+  type Problem,
+  shown,
+  string,
+  text,
+  wholeFrom,
+  wrong,
+} from './values.js';
 
 /** The most milliseconds that a timer can wait for. */
 const MAX_TIMEOUT = 2 ** 31 - 1;
 
 /** In a program the key has another name. */
 const DEPENDENCIES_IN_MANIFESTS = 'deps';
-
-interface Problem {
-  /** Below the key: `[2]`, `.PATH`, or nothing. */
-  readonly where: string;
-  /** `must be …` */
-  readonly must: string;
-  readonly value: unknown;
-}
-
-type Check = (value: unknown) => Problem | undefined;
-
-const wrong = (must: string, value: unknown): Problem => ({ where: '', must, value });
-
-const boolean: Check = (value) =>
-  typeof value === 'boolean' ? undefined : wrong('must be true or false', value);
-
-/** Enough for a name that is looked up: it is found, or it isn't. */
-const string: Check = (value) => (typeof value === 'string' ? undefined : wrong('must be a string', value));
-
-const text: Check = (value) =>
-  typeof value === 'string' && value.includes('\0') ? wrong('must not hold a NUL', value) : string(value);
-
-const filled: Check = (value) => (value === '' ? wrong('must not be empty', value) : text(value));
 
 const variable: Check = (value) =>
   typeof value === 'string' && value.includes('=')
@@ -40,11 +30,6 @@ const timeout: Check = (value) =>
   typeof value === 'number' && value > 0 && value <= MAX_TIMEOUT
     ? undefined
     : wrong(`must be a number of milliseconds above 0, at most ${MAX_TIMEOUT}`, value);
-
-const retries: Check = (value) =>
-  Number.isSafeInteger(value) && (value as number) >= 0
-    ? undefined
-    : wrong('must be a whole number of at least 0', value);
 
 const priority: Check = (value) =>
   typeof value === 'number' && (value | 0) === value
@@ -91,7 +76,7 @@ const DEFINITION = {
   inheritEnv: listOf(variable),
   cwd: filled,
   timeout,
-  retries,
+  retries: wholeFrom(0),
   priority,
   pool: filled,
   description: text,
@@ -146,21 +131,6 @@ function checkTaskId(id: TaskId): void {
   }
 }
 
-function listOf(entry: Check): Check {
-  return (value) => {
-    if (!Array.isArray(value)) return wrong('must be a list of strings', value);
-    for (let index = 0; index < value.length; index++) {
-      const problem = entry(value[index]);
-      if (problem !== undefined) return { ...problem, where: `[${index}]` };
-    }
-    return undefined;
-  };
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 function unknownKey(id: TaskId, key: string): InvalidArgument {
   const keys = Object.keys(DEFINITION);
   const similar = key === DEPENDENCIES_IN_MANIFESTS ? 'here it is "dependencies"' : didYouMean(key, keys);
@@ -170,12 +140,4 @@ function unknownKey(id: TaskId, key: string): InvalidArgument {
 
 function invalidValue(id: TaskId, key: string, { where, must, value }: Problem): InvalidArgument {
   return new InvalidArgument(`${quote(key + where)} of task ${shown(id)} ${must}; it is ${shown(value)}.`);
-}
-
-/** A value in a few words, whatever it is. */
-function shown(value: unknown): string {
-  if (typeof value === 'string') return quote(value.length > 60 ? `${value.slice(0, 60)}…` : value);
-  if (Array.isArray(value)) return 'a list';
-  if (typeof value === 'function') return 'a function';
-  return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }

@@ -68,7 +68,7 @@ describe('millrace run', () => {
     const status = await workspace.millrace('status');
     assert.match(status.stdout, /^failed:\n {2}bad \(exit 3\)\nblocked:\n {2}after by bad\n$/m);
     const details = await workspace.millrace('status', 'bad');
-    assert.match(details.stdout, /^bad\n {2}status {6}Failed \(failed\)\n {2}command {5}echo oops; exit 3\n/);
+    assert.match(details.stdout, /^bad\n {2}status {6}failed\n {2}command {5}echo oops; exit 3\n/);
     const json = JSON.parse((await workspace.millrace('status', '--json')).stdout);
     assert.deepEqual(json.blocked, [{ task: 'after', by: 'bad' }]);
     assert.equal(json.failed[0].exitCode, 3);
@@ -103,6 +103,49 @@ describe('millrace run', () => {
     assert.match(stdout, /^FAILED: flaky \(exit 1, attempt 1 of 3\), trying again$/m);
     assert.match(stdout, /^FAILED: flaky \(exit 1, attempt 2 of 3\), trying again$/m);
     assert.match(stdout, /^\[1\/1\] flaky \(.*, attempt 3 of 3\)$/m);
+    const status = await workspace.millrace('status', 'flaky');
+    assert.match(status.stdout, /^ {2}status {6}completed \(executed\)$/m);
+    assert.match(status.stdout, /run 1, attempt 3 of 3, .* ago: executed, .*; started because: /);
+    assert.match(
+      status.stdout,
+      /run 1, attempt 1 of 3, .* ago: exit 1, .*; started because: no success on record$/m,
+    );
+  });
+
+  test('says of a task that timed out what its limit is', async (t) => {
+    const slow = '[tasks.slow]\ncommand = "sleep 60"\ntimeout = 20\n';
+    const workspace = new Workspace(t, { 'millrace.toml': slow });
+    assert.match((await workspace.millrace()).stdout, /^FAILED: slow \(timed out after 20 ms\)$/m);
+    assert.match((await workspace.millrace('--json')).stdout, /"outcome":"timed-out",.*"timeout":20,/);
+    assert.match((await workspace.millrace('status')).stdout, /^failed:\n {2}slow \(timed out\)$/m);
+    const { stdout } = await workspace.millrace('status', 'slow');
+    assert.match(stdout, /^ {2}status {6}failed \(timed out\)$/m);
+  });
+
+  test('says that a manifest has no tasks', async (t) => {
+    const workspace = new Workspace(t, { 'millrace.toml': '' });
+    for (const args of [[], ['-n'], ['graph']]) {
+      const { stderr, exitCode } = await workspace.millrace(...args);
+      assert.match(stderr, /^millrace: warning: ".*millrace\.toml" has no tasks\.\n$/);
+      assert.equal(exitCode, 0);
+    }
+  });
+
+  test('takes no command for a target without a word', async (t) => {
+    const workspace = new Workspace(t, { 'millrace.toml': MANIFEST });
+    const cases = [
+      [['stauts'], /did you mean the command "status"\?/],
+      [['-j4', 'status'], /\(-j belongs to "run", not to "status"; the command is "millrace status"\)/],
+      [['-n', '-k0', 'graph'], /\(-k and -n belong to "run", not to "graph"; /],
+      [['-n', 'run'], /\(the command "run" stands before its options and targets\)/],
+      [['copy', 'status'], /\(the command is "millrace status"\)/],
+    ] as const;
+    for (const [args, message] of cases) {
+      const { stderr, exitCode } = await workspace.millrace(...args);
+      assert.match(stderr, message);
+      assert.equal(exitCode, 2);
+    }
+    assert.doesNotMatch((await workspace.millrace('status', 'stauts')).stderr, /the command/);
   });
 
   test('-n executes nothing', async (t) => {
@@ -216,6 +259,9 @@ describe('millrace status', () => {
       (await workspace.millrace('status')).stdout,
       /^2 tasks: 1 completed, 1 in progress\nlast run: .*running\n$/,
     );
+    assert.match((await workspace.millrace('status', '-v')).stdout, /^in progress:\n {2}endless$/m);
+    const { running } = JSON.parse((await workspace.millrace('status', '--json')).stdout);
+    assert.deepEqual(running, [{ task: 'endless' }]);
     const locked = await workspace.millrace();
     assert.match(
       locked.stderr,
@@ -231,7 +277,7 @@ describe('millrace status', () => {
       /^2 tasks: 1 completed, 1 pending\nlast run: .*interrupted\ninterrupted:\n {2}endless\n$/,
     );
     const task = await workspace.millrace('status', 'endless');
-    assert.match(task.stdout, /^ {2}status +Pending \(interrupted\)$/m);
+    assert.match(task.stdout, /^ {2}status +pending \(interrupted\)$/m);
   });
 
   test('shows the inputs that a depfile named', async (t) => {

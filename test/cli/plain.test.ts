@@ -25,6 +25,12 @@ describe('a run in a pipe', () => {
     assert.equal(stderr, '');
   });
 
+  test('tells with -v of tasks that turn out to be fresh', async () => {
+    const recording = new Recording().started({ total: 1 }).finish('a', { outcome: 'fresh' });
+    assert.equal((await renderPlain(recording, { verbose: true })).stdout, 'a: fresh after all\n');
+    assert.equal((await renderPlain(recording)).stdout, '');
+  });
+
   test('says what failed, how, and what was executed', async () => {
     const { stdout } = await renderPlain(
       new Recording()
@@ -33,6 +39,7 @@ describe('a run in a pipe', () => {
         .fail('slow', {
           outcome: 'timed-out',
           duration: 5000,
+          timeout: 4500,
           signal: 'SIGTERM',
           message: 'It was stopped after its timeout of 5000 ms.',
         })
@@ -49,7 +56,7 @@ describe('a run in a pipe', () => {
         'FAILED: lib#test (exit 2)',
         'make lib#test',
         'boom',
-        'FAILED: slow (timed out after 5.0 s)',
+        'FAILED: slow (timed out after 4.5 s)',
         'make slow',
         'FAILED: killed (SIGKILL)',
         'make killed',

@@ -38,12 +38,23 @@ describe('a run warns', { concurrency: 2 }, () => {
     assert.deepEqual(await warnings(project, ['--force']), new Map());
   });
 
+  test('of two tasks that make the same file, whichever of them ran', async (t) => {
+    const project = new Project(t);
+    const make = (text: string, output: string) => ({ command: `echo ${text} > d/o.txt`, outputs: [output] });
+    const b = { command: 'mkdir -p d; echo b > d/o.txt', outputs: ['d/*.txt'], priority: 9 };
+    project.writeTasks({ a: make('1', 'd/o.txt'), b });
+    await warnings(project);
+    project.writeTasks({ a: make('2', 'd/o.txt'), b });
+    const told = await warnings(project, ['a']);
+    assert.match(told.get('a')!, /^"b" and "a" both have "d\/o\.txt" among their outputs/);
+  });
+
   test('of a task that reads what another one makes, but does not wait for it', async (t) => {
     const project = new Project(t);
     const generate = { command: 'mkdir -p gen && echo 1 > gen/a.ts', outputs: ['gen/**'], priority: -9 };
     const lint = { command: 'true', inputs: ['gen/*.ts'] };
     project.writeTasks({ generate, lint });
-    assert.deepEqual(await warnings(project), new Map());
+    await warnings(project);
     const told = await warnings(project);
     assert.match(
       told.get('lint')!,
@@ -52,6 +63,90 @@ describe('a run warns', { concurrency: 2 }, () => {
     assert.equal(told.size, 1);
     project.writeTasks({ generate, middle: { deps: ['generate'] }, lint: { ...lint, deps: ['middle'] } });
     assert.deepEqual(await warnings(project, ['--force']), new Map());
+  });
+
+  test('of a task that read before another one made', async (t) => {
+    const project = new Project(t);
+    const text = (what: string) => ({ command: `mkdir -p g; echo ${what} > g/a.txt`, priority: -9 });
+    const read = (...inputs: string[]) => ({
+      command: 'cat g/*.txt > res 2> err; true',
+      inputs,
+      outputs: ['res'],
+    });
+    const tell = (file: string) =>
+      `"use" has "${file}" among its inputs, which "gen" makes, but does not wait for it: "gen" must be in its deps, or the file left out of its inputs.`;
+    project.writeTasks({ gen: { ...text('a'), outputs: ['g/*.txt'] }, use: read('g/*.txt') });
+    const empty = 'The input "g/*.txt" of "use" matches no file.';
+    assert.deepEqual(
+      await warnings(project),
+      new Map([
+        ['use', empty],
+        ['gen', tell('g/a.txt')],
+      ]),
+    );
+    // A reader that was fresh when its turn came.
+    await warnings(project);
+    project.writeTasks({ gen: { ...text('b'), outputs: ['g/*.txt'] }, use: read('g') });
+    assert.deepEqual(await warnings(project), new Map([['gen', tell('g/a.txt')]]));
+    project.writeTasks({ gen: { ...text('c'), outputs: ['g/a.txt'] }, use: read('g/[a]*', '!g/b*') });
+    await warnings(project, ['--force']);
+    await warnings(project);
+    project.writeTasks({ gen: { ...text('d'), outputs: ['g/a.txt'] }, use: read('g/[a]*', '!g/b*') });
+    assert.deepEqual(await warnings(project), new Map([['gen', tell('g/a.txt')]]));
+  });
+
+  test('of no reader that waits, leaves the file out, looks elsewhere or is not part of the run', async (t) => {
+    const project = new Project(t, { 'x.txt': '', 'g/x.txt': '' });
+    const read = (...inputs: string[]) => ({ command: 'true', inputs });
+    project.writeTasks({
+      gen: {
+        command: 'mkdir -p g/node_modules/m; echo > g/node_modules/m/b.txt; echo > g/a.txt',
+        outputs: ['g/a.*', 'g/node_modules/**'],
+        priority: -9,
+      },
+      group: { deps: ['gen'] },
+      waits: { ...read('**/*.txt'), deps: ['group'] },
+      lacks: read('g/*.txt', '!g/a.*'),
+      elsewhere: read('*.txt', '**/m/*.txt', '**/x.txt'),
+      makes: { command: 'true', inputs: ['g/*.txt', 'x.txt'], outputs: ['g/a.txt/**'] },
+      other: read('g/**'),
+    });
+    const targets = ['gen', 'waits', 'lacks', 'elsewhere'];
+    const told = await warnings(project, targets);
+    assert.deepEqual([...told], [['elsewhere', 'The input "**/m/*.txt" of "elsewhere" matches no file.']]);
+  });
+
+  test('of a reader whose depfile names what another task makes', async (t) => {
+    const project = new Project(t, { 'a.c': '', 'g/a.h': '' });
+    const gen = (text: string) => ({ command: `echo ${text} > g/a.h`, outputs: ['g/*.h'], priority: -9 });
+    const command = 'echo "a.o: a.c g/a.h" > a.d; cp a.c a.o';
+    const cc = { command, inputs: ['a.c'], outputs: ['a.o'], depfile: 'a.d' };
+    project.writeTasks({ gen: gen('1'), cc });
+    assert.match(
+      (await warnings(project)).get('gen')!,
+      /^"cc" has "g\/a\.h" among its inputs, which "gen" makes/,
+    );
+    await warnings(project);
+    project.writeTasks({ gen: gen('2'), cc });
+    assert.match(
+      (await warnings(project)).get('gen')!,
+      /^"cc" has "g\/a\.h" among its inputs, which "gen" makes/,
+    );
+  });
+
+  test('of a glob of inputs that matches nothing, when the task has run', async (t) => {
+    const project = new Project(t, { 'src/a.c': '', 'own/a': '' });
+    const inputs = ['srcc/**/*.c', 'src/*.c', '!src/b*', 'lib/*.c'];
+    project.writeTasks({
+      cc: { command: 'true', inputs },
+      fmt: { command: 'true', inputs: ['own/**'], outputs: ['own/**'] },
+    });
+    const expected = 'The inputs "srcc/**/*.c" and 1 more of "cc" match no file.';
+    assert.equal((await warnings(project, ['cc'])).get('cc'), expected);
+    assert.deepEqual(await warnings(project), new Map());
+    project.write('srcc/a/b.c', '');
+    project.write('lib/b.c', '');
+    assert.deepEqual(await warnings(project, ['cc']), new Map());
   });
 
   test('of a task that writes its own input, unless that is an output, too', async (t) => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { eventsOf, explain, finished, Project, summary } from './rig.js';
+import { eventsOf, explain, finished, Project, started, summary } from './rig.js';
 
 /** `millrace status --json`. */
 interface Status {
@@ -107,6 +108,74 @@ describe('a task that fails', { concurrency: 2 }, () => {
     project.writeTasks({ lost: { command: 'touch out', inputs: ['lost'], outputs: ['out'] } });
     const namesake = await project.millrace(['run', '--json']);
     assert.match(finished(namesake).get('lost')!.message!, /"lost" is missing/);
+  });
+
+  test('names the task that could make a missing input, by a glob of its outputs', async (t) => {
+    const project = new Project(t);
+    const gen = { command: 'mkdir -p g; echo > g/b.txt', outputs: ['g/*.txt', '!g/c.*'], priority: -9 };
+    const use = (name: string) => ({ command: 'true', inputs: [`g/${name}.txt`] });
+    project.writeTasks({ gen, a: use('a'), c: use('c'), d: { ...use('d'), deps: ['gen'] } });
+    const result = await project.millrace(['run', '--json', '-k0', '-j1']);
+    const ends = finished(result);
+    assert.equal(
+      ends.get('a')!.message,
+      'Its input "g/a.txt" is missing; "gen", whose outputs match it, is not in its deps.',
+    );
+    assert.equal(ends.get('c')!.message, 'Its input "g/c.txt" is missing, and no task makes it.');
+    assert.equal(
+      ends.get('d')!.message,
+      'Its input "g/d.txt" is missing: "gen", whose outputs match it, has not made it.',
+    );
+  });
+
+  test('says that an input cannot be read, and lets the others run', async (t) => {
+    const project = new Project(t, { 'd/x': '' });
+    symlinkSync('f', project.path('f'));
+    symlinkSync('o', project.path('o'));
+    const loop = 'too many symbolic links encountered';
+    const tasks = {
+      a: { command: 'true', inputs: ['f'] },
+      b: { command: 'touch b', outputs: ['b'] },
+      mend: { command: 'rm -f o; touch o', outputs: ['o'] },
+    };
+    project.writeTasks(tasks);
+    const planned = await project.millrace(['-n', '--json']);
+    assert.equal(planned.exitCode, 0, explain(planned));
+    assert.deepEqual(
+      new Map(eventsOf(planned, 'task-planned').map(({ task, reason }) => [task, reason])).get('a'),
+      { kind: 'input-unreadable', path: 'f', why: loop },
+    );
+    const words = await project.millrace(['-n', '-v']);
+    assert.match(words.stdout.toString(), /input "f" cannot be read: too many symbolic links encountered/);
+    const result = await project.millrace(['run', '--json', '-k0']);
+    assert.equal(result.exitCode, 1, explain(result));
+    const { outcome, message } = finished(result).get('a')!;
+    assert.deepEqual(
+      { outcome, message },
+      { outcome: 'failed', message: `Its input "f" cannot be read: ${loop}.` },
+    );
+    assert.deepEqual([...started(result).keys()].sort(), ['b', 'mend']);
+    const mangled = Buffer.concat([Buffer.from(`${project.path('d')}/`), Buffer.of(0xff)]);
+    writeFileSync(mangled, '');
+    project.writeTasks({
+      ...tasks,
+      a: { command: 'true', inputs: ['d/*'] },
+      c: { command: 'touch c', outputs: ['c'] },
+    });
+    const glob = await project.millrace(['run', '--json', '-k0']);
+    assert.match(
+      finished(glob).get('a')!.message!,
+      /^Its input "d\/\ufffd" cannot be read: its name is not UTF-8/,
+    );
+    assert.deepEqual([...started(glob).keys()], ['c']);
+    rmSync(mangled);
+    project.writeTasks(tasks);
+    // An output that cannot be read is made anew.
+    project.delete('f', 'o');
+    project.write('f', '');
+    symlinkSync('o', project.path('o'));
+    assert.deepEqual((await project.build()).get('mend'), { kind: 'output-changed', path: 'o', count: 1 });
+    assert.deepEqual(await project.build(), new Map());
   });
 
   test('is not started if the folder of its output is a file', async (t) => {

@@ -133,6 +133,35 @@ describe('run', { concurrency: 2 }, () => {
     assert.deepEqual(await project.build(['-C', '..', '-f', 'millrace.json'], options), new Map());
   });
 
+  test('takes the options of every command before, after and among its own', async (t) => {
+    const project = three(t);
+    project.write('elsewhere/file', '');
+    const planned = (await project.millrace(['-n', '-v'])).stdout.toString();
+    assert.match(planned, /^lib: .*\n {2}cp src/);
+    for (const args of [
+      ['-nv'],
+      ['-vn'],
+      ['run', '-nv'],
+      ['run', '-vn'],
+      ['-v', 'run', '-n'],
+      ['-nj1', '-v'],
+    ]) {
+      assert.equal((await project.millrace(args)).stdout.toString(), planned, args.join(' '));
+    }
+    for (const place of [['-C', '..'], ['-C..'], ['-f', '../millrace.json'], ['-f../millrace.json']]) {
+      for (const args of [
+        ['-nv', ...place],
+        [...place, 'run', '-nv'],
+        ['run', '-n', ...place, '-v'],
+      ]) {
+        const result = await project.millrace(args, { cwd: 'elsewhere' });
+        assert.equal(result.stdout.toString(), planned, args.join(' '));
+      }
+    }
+    const cluster = await project.millrace(['-nvC..', '--no-color'], { cwd: 'elsewhere' });
+    assert.equal(cluster.stdout.toString(), planned);
+  });
+
   test('keeps its state where it is told to', async (t) => {
     const project = three(t);
     assert.equal((await project.build(['--state', 'out/state'])).size, 3);

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, truncateSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { chmodSync, readdirSync, readFileSync, truncateSync } from 'node:fs';
 import { describe, type TestContext, test } from 'node:test';
 import { explain, Project } from './rig.js';
 
@@ -134,6 +136,59 @@ test('a state directory that is a file is a state that cannot be used', async (t
   assert.equal(run.exitCode, 3, explain(run));
 });
 
+test('what lies at or above the state directory and is a file is told, and no empty state', async (t) => {
+  const project = built(t);
+  for (const state of ['in', 'in/x', 'in/x/y']) {
+    for (const command of ['run', 'status', 'graph', '-n']) {
+      const result = await project.millrace([command, '--state', state]);
+      assert.equal(result.exitCode, 3, explain(result));
+      assert.match(
+        result.stderr,
+        /^millrace: error: The state in .* there is a file where a folder should be\.\n$/,
+      );
+    }
+  }
+  assert.equal(project.read('in'), 'text');
+});
+
+test('a state directory that the system does not make is an error', async (t) => {
+  if (process.platform !== 'linux') return t.skip('there is no /proc');
+  const run = await built(t).millrace(['run', '--state', '/proc/millrace/state']);
+  assert.equal(run.exitCode, 3, explain(run));
+  assert.match(run.stderr, /^millrace: error: The state in \/proc\/millrace\/state cannot be used: /);
+});
+
+/** What starts a program as a user who may not read what this one has made; undefined if nothing can. */
+function stranger(program: string): string[] | undefined {
+  const prefix = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'];
+  const [command, ...args] = [...prefix, process.execPath, '-e', 'fs.accessSync(process.argv[1])', program];
+  return spawnSync(command!, args).status === 0 ? prefix : undefined;
+}
+
+test('a state that this user may not read is no empty state', async (t) => {
+  const project = built(t);
+  await project.build();
+  const commandLine = project.commandLine([]);
+  const prefix = process.getuid?.() === 0 ? stranger(commandLine[1]!) : [];
+  if (prefix === undefined) return t.skip('nothing can start millrace as another user');
+  chmodSync(project.directory, 0o755);
+  // Root may read everything, its owner not what has no permissions.
+  if (prefix.length === 0) chmodSync(project.path('.millrace'), 0);
+  try {
+    for (const args of [['status'], ['status', '--json'], ['graph'], ['-n']]) {
+      const command = [...prefix, ...commandLine, ...args] as [string, ...string[]];
+      const refused = await project.spawn(command).result;
+      assert.equal(refused.exitCode, 3, explain(refused));
+      assert.match(
+        refused.stderr,
+        /^millrace: error: The state in .* there is no permission to read it\.\n$/,
+      );
+    }
+  } finally {
+    chmodSync(project.path('.millrace'), 0o700);
+  }
+});
+
 test('damage of what only a task that starts needs is met by that run, and moved aside by the next', async (t) => {
   const project = new Project(t);
   const make = (name: string) => `build ${name}: make ${name}.in ${'x'.repeat(200)}\n`;
@@ -156,6 +211,27 @@ test('damage of what only a task that starts needs is met by that run, and moved
   assert.equal(next.exitCode, 0, explain(next));
   assert.match(next.stderr, /warning: The state was damaged .* moved to .*, and all is built anew/);
   assert.equal((await project.build()).size, 0);
+});
+
+test('damage that is met while a result is recorded ends the run, and is no failure of a task', async (t) => {
+  const project = new Project(t);
+  const names = Array.from({ length: 400 }, (_, index) => `out-${index}`);
+  const edges = names.map((name) => `build ${name}: make ${name}.in\n`);
+  project.write('build.ninja', `rule make\n  command = cp $in $out; sleep 0.05\n${edges.join('')}`);
+  for (const name of names) project.write(`${name}.in`, name);
+  assert.equal((await project.build(['-j32'])).size, names.length);
+  await project.build();
+  const digest = createHash('sha256').update('out-399').digest();
+  const data = readFileSync(project.path(DATA));
+  assert.ok(data.includes(digest));
+  for (let at = data.indexOf(digest); at >= 0; at = data.indexOf(digest, at + 1)) data[at]! ^= 1;
+  project.write(DATA, data);
+  project.delete('out-7');
+  const run = await project.millrace(['run', '--json']);
+  assert.equal(run.exitCode, 3, explain(run));
+  assert.ok(run.events.every((event) => event.type !== 'task-finished' || event.outcome !== 'failed'));
+  const next = await project.millrace(['run', '-j32']);
+  assert.equal(next.exitCode, 0, explain(next));
 });
 
 test('damage that comes while nothing is read is found by the next run', async (t) => {

@@ -2,7 +2,15 @@ import assert from 'node:assert/strict';
 import { existsSync, statSync } from 'node:fs';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { attachState, BuildEngine, openState, TaskStatus } from '../../src/index.js';
+import {
+  attachState,
+  BuildEngine,
+  type EngineOptions,
+  type OpenOptions,
+  openState,
+  type RunOptions,
+  TaskStatus,
+} from '../../src/index.js';
 import { statePaths } from '../../src/store/paths.js';
 import { chooseSeed, randomFrom } from '../engine/lane-support.js';
 import { everything, runCode, stateDirectory, withState } from '../store/support.js';
@@ -133,11 +141,42 @@ test('a closed state refuses every call, also by those who kept a part of it', a
     ]) {
       assert.throws(call, refused);
     }
-    await assert.rejects(new BuildEngine(state, { root: '.' }).run({}), refused);
+    await assert.rejects(new BuildEngine(state, { root: '/' }).run({}), refused);
     assert.equal(other.tasks.define({ id: 'a' }).length, 1);
     await other.close();
     await state.close();
   }
+});
+
+test('unknown and unfit options are refused by name', async () => {
+  await using state = await openState({ memory: true });
+  const engine = (options: object) => () => new BuildEngine(state, options as EngineOptions);
+  const open = (options: unknown) => () => openState(options as OpenOptions);
+  const run = (options: unknown) => () => new BuildEngine(state, { root: '/' }).run(options as RunOptions);
+  const wrong: [call: () => unknown, message: RegExp][] = [
+    [engine({ rot: '/x' }), /BuildEngine has no option "rot" \(did you mean "root"\?\)/],
+    [engine({}), /"root" of BuildEngine must be an absolute path; it is undefined/],
+    [engine({ root: 'here' }), /"root" of BuildEngine must be an absolute path; it is "here"/],
+    [engine({ root: '/', pools: { cc: 0 } }), /"pools\.cc" .* whole number of at least 1; it is 0/],
+    [run({ job: 2 }), /run has no option "job" \(did you mean "jobs"\?\)/],
+    [run({ jobs: 1.5 }), /"jobs" of run must be a whole number of at least 1; it is 1\.5/],
+    [run({ targets: 'all' }), /"targets" of run must be a list of strings; it is "all"/],
+    [run({ dryRun: 'yes' }), /"dryRun" of run must be true or false; it is "yes"/],
+    [run(null), /The options of run must be an object, not null/],
+    [open({ dir: 'x' }), /openState has no option "dir"/],
+    [open({ directory: '' }), /"directory" of openState must not be empty/],
+    [open(''), /"directory" of openState must not be empty/],
+    [open({}), /"directory" of openState must be a string; it is undefined/],
+    [open(undefined), /The options of openState must be an object, not undefined/],
+    [open({ directory: 'x', readonly: true }), /no option "readonly" \(did you mean "readOnly"\?\)/],
+    [open({ directory: 'x', onCorrupt: 'ignore' }), /"onCorrupt" .* "throw" or "reset"; it is "ignore"/],
+    [open({ memory: false }), /"memory" of openState must be true/],
+    [open({ memory: true, directory: 'x' }), /openState has no option "directory"/],
+  ];
+  for (const [call, message] of wrong) {
+    await assert.rejects(async () => call(), { code: 'INVALID_ARGUMENT', message });
+  }
+  assert.equal(existsSync('x'), false);
 });
 
 test('readers see what was committed last, and change nothing', async (t) => {

@@ -5,10 +5,19 @@ import { STATUS_NAMES, type TaskId, type TaskState } from '../../task.js';
 import { type Context, writeJson } from '../context.js';
 import type { GlobalOptions } from '../options.js';
 import { ago, display, displayLines, duration, number, plural } from '../render/text.js';
-import { ending } from '../render/wording.js';
+import { ending, inBrackets } from '../render/wording.js';
 
 /** Attempts that are shown of a task. */
 const MAX_ATTEMPTS = 5;
+
+/** What people call the statuses, by value. */
+const STATUS_WORDS = ['pending', 'in progress', 'completed', 'failed'] as const;
+
+/** An attempt, counted from 1 within its run, and how many there were in that run. */
+interface NumberedAttempt extends AttemptRecord {
+  readonly attempt: number;
+  readonly attempts: number;
+}
 
 /** All that is known about one task. */
 interface Details {
@@ -17,7 +26,7 @@ interface Details {
   /** Further inputs that the command of the last success told by its depfile. */
   readonly discovered: readonly string[];
   /** The newest first. */
-  readonly attempts: readonly AttemptRecord[];
+  readonly attempts: readonly NumberedAttempt[];
 }
 
 /** `millrace status TASK…`. */
@@ -37,17 +46,27 @@ export function printTasks(
 }
 
 function detailsOf(state: BuildState, id: TaskId): Details {
-  const { tasks, graph, history } = state;
-  const attempts: AttemptRecord[] = [];
-  for (const attempt of history.attempts({ task: id })) {
-    if (attempts.push(attempt) === MAX_ATTEMPTS) break;
-  }
+  const { tasks, graph } = state;
   return {
     task: tasks.get(id),
     dependents: graph.dependentsOf(id),
     discovered: discoveredBy(state, id),
-    attempts,
+    attempts: lastAttempts(state, id),
   };
+}
+
+/** The newest first. The oldest run of those shown is read to its beginning, for its attempts to be counted. */
+function lastAttempts({ history }: BuildState, task: TaskId): NumberedAttempt[] {
+  const found: AttemptRecord[] = [];
+  for (const attempt of history.attempts({ task })) {
+    if (found.length >= MAX_ATTEMPTS && attempt.run !== found.at(-1)!.run) break;
+    found.push(attempt);
+  }
+  return found.slice(0, MAX_ATTEMPTS).map((record, at) => {
+    const attempts = found.filter(({ run }) => run === record.run).length;
+    const earlier = found.slice(at + 1).filter(({ run }) => run === record.run).length;
+    return { ...record, attempt: earlier + 1, attempts };
+  });
 }
 
 function discoveredBy(state: BuildState, id: TaskId): string[] {
@@ -68,9 +87,8 @@ function describe(
   now: number,
   verbose: boolean,
 ): string {
-  const outcome = task.outcome === 'none' ? '' : ` (${task.outcome})`;
   const fields: readonly (readonly [string, readonly string[]])[] = [
-    ['status', [STATUS_NAMES[task.status] + outcome]],
+    ['status', [describeStatus(task)]],
     ['about', task.description === undefined ? [] : [display(task.description)]],
     ['command', displayCommand(task.command)],
     ['needs', task.dependencies.map(display)],
@@ -83,6 +101,12 @@ function describe(
   return [display(task.id), ...fields.flatMap(([name, lines]) => field(name, lines))].join('\n');
 }
 
+/** `failed (timed out)`: an outcome that only repeats the status is left out. */
+function describeStatus({ status, outcome }: TaskState): string {
+  const word = STATUS_WORDS[status];
+  return word + inBrackets(outcome === 'none' || outcome === word ? undefined : outcome.replace('-', ' '));
+}
+
 function countFiles(count: number): string[] {
   return count === 0 ? [] : [`${plural(count, 'further input')} by its depfile (-v lists them)`];
 }
@@ -93,12 +117,13 @@ function displayCommand(command: TaskState['command']): string[] {
   return displayLines(text).split('\n');
 }
 
-function describeAttempt(attempt: AttemptRecord, now: number): string {
+function describeAttempt(attempt: NumberedAttempt, now: number): string {
   const { run, start, outcome, reason } = attempt;
   const how = ending(attempt) ?? outcome;
-  const why =
-    reason === undefined ? '' : `; ${display(typeof reason === 'string' ? reason : describeReason(reason))}`;
-  return `run ${number(run)}, ${ago(now - start)}: ${how}, ${duration(attempt.duration)}${why}`;
+  const which = attempt.attempts > 1 ? `, attempt ${attempt.attempt} of ${attempt.attempts}` : '';
+  const text = typeof reason === 'object' ? describeReason(reason) : reason;
+  const why = text === undefined ? '' : `; started because: ${display(text)}`;
+  return `run ${number(run)}${which}, ${ago(now - start)}: ${how}, ${duration(attempt.duration)}${why}`;
 }
 
 function field(name: string, lines: readonly string[]): string[] {

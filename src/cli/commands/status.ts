@@ -31,6 +31,8 @@ interface Overview {
   readonly counts: StatusCounts;
   readonly lastRun: RunRecord | undefined;
   readonly failed: readonly Failed[];
+  /** In progress, if another process runs them now. */
+  readonly running: readonly { readonly task: TaskId }[];
   /** Under way when the process that ran them ended. */
   readonly interrupted: readonly { readonly task: TaskId }[];
   readonly blocked: readonly Blocked[];
@@ -56,6 +58,7 @@ function overviewOf({ state }: Project): Overview {
     counts: state.tasks.counts(),
     lastRun: state.history.runs({ limit: 1 })[0],
     failed: lastAttempts(state, failed),
+    running: [...state.tasks.list({ status: TaskStatus.InProgress })].map(({ id }) => ({ task: id })),
     interrupted: pendingTasks(state, 'interrupted').map(({ id }) => ({ task: id })),
     blocked: blockedTasks(state, failed),
   };
@@ -113,16 +116,13 @@ function printOverview(overview: Overview, options: GlobalOptions, context: Cont
     writeJson(context, { ...overview, lastRun: overview.lastRun ?? null });
     return;
   }
-  const { counts, lastRun, failed, interrupted, blocked } = overview;
+  const { counts, lastRun, failed, running, interrupted, blocked } = overview;
   const lines = [
     describeCounts(counts),
     lastRun === undefined ? 'last run: none yet' : describeRun(lastRun, context.now()),
+    ...(options.verbose ? section('in progress', running.map(nameOf), options) : []),
     ...section('failed', failed.map(describeFailed), options),
-    ...section(
-      'interrupted',
-      interrupted.map(({ task }) => display(task)),
-      options,
-    ),
+    ...section('interrupted', interrupted.map(nameOf), options),
     ...section('blocked', blocked.map(describeBlocked), options),
   ];
   context.stdout.write(`${lines.join('\n')}\n`);
@@ -143,9 +143,13 @@ function describeRun({ run, start, result, end }: RunRecord, now: number): strin
   return `last run: ${number(run)}, ${ago(now - start)}: ${what}`;
 }
 
+function nameOf({ task }: { readonly task: TaskId }): string {
+  return display(task);
+}
+
 function describeFailed(attempt: Failed): string {
-  const { outcome, duration = 0 } = attempt;
-  const how = outcome === undefined ? undefined : ending({ ...attempt, outcome, duration });
+  const { outcome } = attempt;
+  const how = outcome === undefined ? undefined : ending({ ...attempt, outcome });
   return display(attempt.task) + inBrackets(how);
 }
 

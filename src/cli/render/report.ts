@@ -82,6 +82,7 @@ export class Report {
   private finished(event: TaskFinished): void {
     if (event.outcome === 'failed' || event.outcome === 'timed-out') this.failed(event);
     else if (event.outcome !== 'fresh') this.done(event);
+    else if (this.options.verbose) this.line(`${label(event)}: fresh after all`);
     this.output(event);
   }
 

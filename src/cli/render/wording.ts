@@ -20,11 +20,13 @@ export function fullLabel({ task, description = task }: Named): string {
 /** How an attempt ended, if that is more than its outcome says: `exit 2`, `SIGKILL`, `timed out after 5.0 s`. */
 export function ending(attempt: {
   readonly outcome: Outcome;
-  readonly duration: number;
+  readonly timeout?: number;
   readonly exitCode?: number;
   readonly signal?: string;
 }): string | undefined {
-  if (attempt.outcome === 'timed-out') return `timed out after ${duration(attempt.duration)}`;
+  if (attempt.outcome === 'timed-out') {
+    return attempt.timeout === undefined ? 'timed out' : `timed out after ${duration(attempt.timeout)}`;
+  }
   if (attempt.signal !== undefined) return attempt.signal;
   return attempt.exitCode ? `exit ${attempt.exitCode}` : undefined;
 }

@@ -18,8 +18,8 @@ export interface Limits {
 export type Signaller = (signal: 'SIGTERM' | 'SIGKILL') => void;
 
 /**
- * One command on its way from `run` to its result: the part that is the same whoever runs it. Waiting, then handed over, then begun, then
- * settled; stopping it (by timeout or by the caller) settles a waiting one and signals one that was handed over, which settles when it has ended.
+ * One command on its way from `run` to its result: the part that is the same whoever runs it. Waiting, then begun, then
+ * settled; stopping it (by timeout or by the caller) settles a waiting one and signals a begun one, which settles when it has ended.
  */
 export class Attempt {
   readonly command: LaneCommand;
@@ -29,7 +29,6 @@ export class Attempt {
   readonly #cancelledBy: AbortSignal | undefined;
   #resolve!: (result: LaneResult) => void;
   #settled = false;
-  #begun = false;
   #signal: Signaller | undefined;
   #stopped: 'timed-out' | 'cancelled' | undefined;
   #start = Date.now();
@@ -57,25 +56,13 @@ export class Attempt {
     return this.#stopped !== undefined;
   }
 
-  /** True once the command was started; else it has never run. */
-  get begun(): boolean {
-    return this.#begun;
-  }
-
-  /** Somebody runs it as soon as its turn comes: from now on it is stopped by signals. */
-  handOver(signal: Signaller): void {
-    this.#signal = signal;
-  }
-
   /** The command starts now; the clock and the timeout run from here. */
-  begin(): void {
-    if (this.#begun) return;
-    this.#begun = true;
-    this.command.onBegin?.();
+  begin(signal: Signaller): void {
+    this.#signal = signal;
     this.#start = Date.now();
     this.#began = performance.now();
     const { timeout } = this.command;
-    if (timeout === undefined || this.#stopped !== undefined) return;
+    if (timeout === undefined) return;
     this.#timer = setTimeout(() => this.#stop('timed-out'), Math.min(timeout, LONGEST_TIMER_MS));
   }
 
@@ -90,11 +77,6 @@ export class Attempt {
   /** The command has ended. */
   ended(exitCode: number, message?: string): void {
     this.#settle(this.#stopped ?? 'exited', exitCode, message);
-  }
-
-  /** It was stopped before its turn came. */
-  withdrawn(): void {
-    this.#settle(this.#stopped ?? 'cancelled', undefined, undefined);
   }
 
   /** The command could not be started. */
@@ -122,13 +104,12 @@ export class Attempt {
     const output = this.#output.finish();
     this.#resolve({
       outcome,
-      begun: this.#begun,
       exitCode,
       signal: exitCode === undefined ? undefined : signalOf(exitCode),
       output: exitCode === undefined ? output : withoutScriptLine(output, exitCode, this.command.command),
       truncated: this.#output.truncated,
       start: this.#start,
-      duration: this.#begun ? performance.now() - this.#began : 0,
+      duration: performance.now() - this.#began,
       ...(message === undefined ? {} : { message }),
     });
   }

@@ -10,8 +10,6 @@ export interface LaneCommand {
   readonly timeout?: number;
   /** Gives the command the terminal (stdin, stdout, stderr) instead of collecting its output. */
   readonly console?: boolean;
-  /** Called when the command is started. Must not throw. */
-  readonly onBegin?: () => void;
   /** Gets every piece of output as it arrives, also what `LaneResult.output` leaves out. Must not throw. */
   readonly onOutput?: (chunk: Buffer) => void;
 }
@@ -26,8 +24,6 @@ export type LaneOutcome = 'exited' | 'timed-out' | 'cancelled' | 'spawn-failed';
 
 export interface LaneResult {
   readonly outcome: LaneOutcome;
-  /** False if it was cancelled, or could not be started, before it ran. */
-  readonly begun: boolean;
   /** As a shell reports it: 127 for a missing command, 126 for one not executable, 128+n for signal n. */
   readonly exitCode: number | undefined;
   /** The name of signal n if the exit code is 128+n. */

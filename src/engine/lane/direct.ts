@@ -32,8 +32,7 @@ export class DirectRunner implements Runner {
 
   run(attempt: Attempt): void {
     this.#attempt = attempt;
-    attempt.handOver((signal) => this.#signal(signal));
-    attempt.begin();
+    attempt.begin((signal) => this.#signal(signal));
     this.#running = this.#execute(attempt).then(() => {
       this.#attempt = undefined;
       this.#owner.idle(this);

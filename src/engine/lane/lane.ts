@@ -1,9 +1,8 @@
 import type { Attempt, Limits } from './attempt.js';
 import { OutputPipe } from './pipe.js';
 import type { Runner, RunnerOwner } from './runner.js';
-import { commandScript, NO_DIRECTORY, NO_TURN, OUTPUT_FD, SLOTS_FD, type Turn } from './script.js';
-import { LaneShell, type ShellExit, type SlotsOrigin } from './shell.js';
-import { Slots } from './slots.js';
+import { commandScript, NO_DIRECTORY, OUTPUT_FD } from './script.js';
+import { LaneShell, type ShellExit } from './shell.js';
 import { whyNoDirectory } from './spawn.js';
 
 /** A command that runs longer has its output read as it comes; that of a shorter one is read once, when it has ended. */
@@ -11,9 +10,6 @@ const STREAM_AFTER_MS = 5;
 
 /** The same for one that had not begun to write when it was looked at, or has closed its output. */
 const STREAM_AGAIN_MS = 50;
-
-/** Milliseconds after which a lane that was refused its turn would have said so. */
-const REFUSAL_MS = 50;
 
 /** Milliseconds that a lane has to leave, on top of the grace period, before it is killed. */
 const LEAVE_MS = 1000;
@@ -32,8 +28,6 @@ const LEAVE_MS = 1000;
  */
 export class Lane implements Runner {
   readonly closed: Promise<void>;
-  /** The pipe of slots, with one in it, if the lane was to make one and could; the pool's to close. */
-  readonly madeSlots: Slots | undefined;
   readonly #shell: LaneShell;
   readonly #shellPath: string;
   readonly #pipe: OutputPipe;
@@ -47,18 +41,16 @@ export class Lane implements Runner {
   /** Ends the grace period of what a stopped command left behind. */
   #killTimer: NodeJS.Timeout | undefined;
 
-  /** Starts an idle lane. Throws as `LaneShell.start`, and if its pipes cannot be opened. */
+  /** Starts an idle lane. Throws as `LaneShell.start`, and if the output pipe cannot be opened. */
   static async start(
     path: string,
     env: NodeJS.ProcessEnv,
     limits: Limits,
     owner: RunnerOwner,
-    slots: SlotsOrigin,
   ): Promise<Lane> {
-    const shell = await LaneShell.start(path, env, slots);
+    const shell = await LaneShell.start(path, env);
     try {
-      const made = slots === 'make' && shell.hasSlots ? new Slots(fdPath(shell, SLOTS_FD)) : undefined;
-      return new Lane(shell, path, limits, owner, made);
+      return new Lane(shell, path, limits, owner);
     } catch (error) {
       shell.signal('SIGKILL');
       shell.destroy();
@@ -66,17 +58,12 @@ export class Lane implements Runner {
     }
   }
 
-  private constructor(
-    shell: LaneShell,
-    path: string,
-    limits: Limits,
-    owner: RunnerOwner,
-    made: Slots | undefined,
-  ) {
-    this.#pipe = new OutputPipe(fdPath(shell, OUTPUT_FD), (chunk) => this.#attempt?.append(chunk));
+  private constructor(shell: LaneShell, path: string, limits: Limits, owner: RunnerOwner) {
+    this.#pipe = new OutputPipe(`/proc/${shell.pid}/fd/${OUTPUT_FD}`, (chunk) =>
+      this.#attempt?.append(chunk),
+    );
     // What the here-document put there.
     this.#pipe.drain();
-    this.madeSlots = made;
     this.#shell = shell;
     this.#shellPath = path;
     this.#limits = limits;
@@ -90,20 +77,13 @@ export class Lane implements Runner {
   }
 
   /** Runs a command; the lane must be idle. */
-  run(attempt: Attempt, turn: Turn): void {
+  run(attempt: Attempt): void {
     this.#status = 'running';
     this.#attempt = attempt;
     this.#shell.hold();
     this.#streamTimer.refresh();
-    attempt.handOver((signal) => {
-      if (!this.#owner.refuse(attempt)) this.#shell.signal(signal);
-      // Should it have begun at this very moment, the refusal is not heard.
-      else setTimeout(() => this.#attempt === attempt && this.#shell.signal(signal), REFUSAL_MS).unref();
-    });
-    // Who listens hears of the start before the command does anything, and may stop it.
-    if (turn !== 'awaited') attempt.begin();
-    if (attempt.stopped) this.#abandonUnsent(attempt);
-    else this.#send(attempt, turn);
+    attempt.begin((signal) => this.#shell.signal(signal));
+    this.#shell.write(commandScript(attempt.command, this.#shellPath));
   }
 
   async close(): Promise<void> {
@@ -122,10 +102,6 @@ export class Lane implements Runner {
     if (!this.#gone) this.#shell.signal('SIGKILL');
   }
 
-  #send({ command }: Attempt, turn: Turn): void {
-    this.#shell.write(commandScript(command, this.#shellPath, turn));
-  }
-
   #stream(): void {
     if (this.#status !== 'running') return;
     try {
@@ -139,37 +115,12 @@ export class Lane implements Runner {
   /** The command has ended. */
   #onReport(line: string): void {
     const attempt = this.#attempt!;
-    if (line === NO_TURN) {
-      this.#onNoTurn(attempt);
-      return;
-    }
     const ended = this.#pipe.drain();
     this.#attempt = undefined;
-    this.#owner.ended(attempt, line === '0' ? 'back' : 'kept');
     if (line === NO_DIRECTORY) attempt.failed(whyNoDirectory(attempt.command.cwd));
     else attempt.ended(Number(line));
     if (attempt.stopped) this.#abandonStopped(ended);
     else if (ended && this.#guarded) this.#rest();
-    else this.#abandonToStraggler();
-  }
-
-  #abandonUnsent(attempt: Attempt): void {
-    this.#attempt = undefined;
-    this.#owner.ended(attempt, 'kept');
-    attempt.withdrawn();
-    this.#rest();
-  }
-
-  #onNoTurn(attempt: Attempt): void {
-    if (!attempt.stopped) {
-      // Sent away in place of one that had begun already.
-      this.#send(attempt, 'awaited');
-      return;
-    }
-    this.#attempt = undefined;
-    this.#owner.ended(attempt, 'none');
-    attempt.withdrawn();
-    if (this.#guarded) this.#rest();
     else this.#abandonToStraggler();
   }
 
@@ -203,10 +154,7 @@ export class Lane implements Runner {
     const attempt = this.#attempt;
     this.#attempt = undefined;
     this.kill();
-    if (attempt !== undefined) {
-      this.#owner.ended(attempt, attempt.begun ? 'kept' : 'none');
-      settleWithoutShell(attempt, exit);
-    }
+    if (attempt !== undefined) settleWithoutShell(attempt, exit);
     this.#retire();
   }
 
@@ -235,10 +183,6 @@ export class Lane implements Runner {
     this.#shell.destroy();
     this.#pipe.close();
   }
-}
-
-function fdPath({ pid }: LaneShell, fd: number): string {
-  return `/proc/${pid}/fd/${fd}`;
 }
 
 function settleWithoutShell(attempt: Attempt, { exitCode, killed }: ShellExit): void {

@@ -2,7 +2,7 @@
  * The shell text that a lane reads: the script that sets it up, and one script for each command.
  *
  * Descriptors of a lane: 0 the scripts, 1 the reports to the parent, 2 nothing, 3 the watchdog's (closed once that runs),
- * 4 the reading end of the output pipe, 5 the pipe of slots (see `Slots`). A command gets /dev/null, the writing end of the output pipe twice, and none of the others.
+ * 4 the reading end of the output pipe. A command gets /dev/null, the writing end of the output pipe twice, and none of the others.
  */
 
 import type { LaneCommand } from './command.js';
@@ -10,18 +10,8 @@ import type { LaneCommand } from './command.js';
 /** The descriptor of the output pipe in the lane. */
 export const OUTPUT_FD = 4;
 
-/** When a command may begin: at once, at once with a slot that it has to put back, or when it gets one. */
-export type Turn = 'always' | 'given' | 'awaited';
-
-/** The descriptor of the pipe of slots in the lane. */
-export const SLOTS_FD = 5;
-
-/** What a lane reports when it is ready for its first command: one that has a pipe of slots, and one without. */
+/** What a lane reports when it is ready for its first command. */
 export const READY = 'ready';
-export const READY_WITH_SLOTS = 'ready with slots';
-
-/** What a lane reports in place of an exit status when its turn did not come. */
-export const NO_TURN = 'no-turn';
 
 /** What a lane reports in place of an exit status when it could not enter the working directory. */
 export const NO_DIRECTORY = 'no-directory';
@@ -63,25 +53,8 @@ if ! [ -p /dev/fd/${OUTPUT_FD} ]; then
   rm -rf "$folder"
   unset folder
 fi
+echo ${READY}
 `;
-
-/**
- * The rest of the set-up. The first lane makes the pipe of slots, by a here-document that also puts the first one into it, and
- * opens it for writing, too; the others inherit it.
- */
-export const MAKE_SLOTS = `exec ${SLOTS_FD}<<end
-
-end
-if [ -p /dev/fd/${SLOTS_FD} ]; then
-  exec ${SLOTS_FD}<>/dev/fd/${SLOTS_FD}
-  echo ${READY_WITH_SLOTS}
-else
-  exec ${SLOTS_FD}<&-
-  echo ${READY}
-fi
-`;
-export const HAS_SLOTS = `echo ${READY_WITH_SLOTS}\n`;
-export const NO_SLOTS = `echo ${READY}\n`;
 
 /** What the parent sends to the watchdog to make it leave without killing anything. */
 export const LEAVE = 'leave\n';
@@ -126,10 +99,8 @@ const IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]*$/;
  * `unset OLDPWD`: it would tell where the previous command ran.
  *
  * @param shell The shell that gives `sh -c` its meaning.
- * @param turn When it may begin.
  */
-export function commandScript(command: LaneCommand, shell: string, turn: Turn): string {
-  const redirections = turn === 'always' ? REDIRECTIONS : `${REDIRECTIONS} ${SLOTS_FD}<&-`;
+export function commandScript(command: LaneCommand, shell: string): string {
   const variables = Object.entries(command.env);
   const odd = oddVariables(command.env);
   const assignments = variables
@@ -139,27 +110,9 @@ export function commandScript(command: LaneCommand, shell: string, turn: Turn): 
   const words = programWords(command.command, shell, odd.length > 0);
   const body =
     words === undefined
-      ? evalBody(command.command as string, assignments, redirections)
-      : programBody(odd.length > 0 ? ['env', ...odd, ...words] : words, assignments, redirections);
-  const start = `hash -r; if cd ${quoteWord(command.cwd)}; then unset OLDPWD; ${body};`;
-  if (turn === 'always') return `${start} echo $?; else echo ${NO_DIRECTORY}; fi\n`;
-  const whole = puttingBack(start);
-  return turn === 'given' ? `${whole}\n` : inTurn(whole);
-}
-
-/** Puts the slot back after success. The status is in no positional parameter, because a command might look at those. */
-function puttingBack(start: string): string {
-  const status = 'millrace_status';
-  return (
-    `${start} ${status}=$?; else ${status}=${NO_DIRECTORY}; fi; ` +
-    `if [ "$${status}" = 0 ]; then echo >&${SLOTS_FD}; fi; echo "$${status}"`
-  );
-}
-
-/** Waits for a slot. A `read` that a signal has interrupted is a turn that did not come. */
-function inTurn(script: string): string {
-  const isTurn = `read -r millrace_turn <&${SLOTS_FD} && [ -z "$millrace_turn" ]`;
-  return `if ${isTurn}; then ${script}; else echo ${NO_TURN}; fi\n`;
+      ? evalBody(command.command as string, assignments)
+      : programBody(odd.length > 0 ? ['env', ...odd, ...words] : words, assignments);
+  return `hash -r; if cd ${quoteWord(command.cwd)}; then unset OLDPWD; ${body}; echo $?; else echo ${NO_DIRECTORY}; fi\n`;
 }
 
 /** The variables that a shell does not pass on as they are, as `env` takes them. */
@@ -201,15 +154,15 @@ function programWords(
   return ownShell || SELF_OR_PARENT.test(command) ? [shell, '-c', command] : undefined;
 }
 
-function programBody(words: readonly string[], assignments: string, redirections: string): string {
+function programBody(words: readonly string[], assignments: string): string {
   const program = words.map(quoteWord).join(' ');
-  if (!SHELL_WORDS.has(words[0]!)) return `${assignments} ${program} ${redirections}`;
+  if (!SHELL_WORDS.has(words[0]!)) return `${assignments} ${program} ${REDIRECTIONS}`;
   // `exec` never takes a builtin, but replaces the shell that it runs in.
-  return `(${exported(assignments)}exec ${program} ${redirections})`;
+  return `(${exported(assignments)}exec ${program} ${REDIRECTIONS})`;
 }
 
-function evalBody(text: string, assignments: string, redirections: string): string {
-  return `(exec ${redirections}; ${exported(assignments)}eval ${quoteWord(text)})`;
+function evalBody(text: string, assignments: string): string {
+  return `(exec ${REDIRECTIONS}; ${exported(assignments)}eval ${quoteWord(text)})`;
 }
 
 function exported(assignments: string): string {

@@ -1,8 +1,7 @@
-import type { ChildProcess, StdioOptions } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { exitCodeOf, signalTree } from './processes.js';
-import { HAS_SLOTS, LEAVE, MAKE_SLOTS, NO_SLOTS, READY, READY_WITH_SLOTS, SETUP } from './script.js';
-import type { Slots } from './slots.js';
+import { LEAVE, READY, SETUP } from './script.js';
 import { startProcess } from './spawn.js';
 
 /** How a lane's shell ended. */
@@ -11,9 +10,6 @@ export interface ShellExit {
   /** False if it ended by itself, which it does when its scripts end, or when it can start no process. */
   readonly killed: boolean;
 }
-
-/** Where a lane has its slots from: the pool's pipe, one that it makes, or nowhere. */
-export type SlotsOrigin = Slots | 'make' | 'none';
 
 /**
  * The two processes of a lane, a shell that reads scripts and its watchdog, in a group of their own. Keeps this process
@@ -27,8 +23,6 @@ export class LaneShell {
   readonly unguarded: Promise<void>;
   /** Gets each line that the shell reports. */
   onReport: (line: string) => void = () => {};
-  /** Its commands wait for slots, of the pipe that it was given or has made. */
-  hasSlots = false;
   readonly #child: ChildProcess;
   readonly #scripts: Socket;
   readonly #reports: Socket;
@@ -38,21 +32,19 @@ export class LaneShell {
   /**
    * Starts a shell; takes 1 to 2 ms, and more the more memory this process has.
    *
-   * @param slots the pipe of slots, or whether to make one
    * @throws If it cannot be started (`code` as of `child_process`) or does not set itself up.
    */
-  static async start(path: string, env: NodeJS.ProcessEnv, slots: SlotsOrigin): Promise<LaneShell> {
-    const inherited = typeof slots === 'string' ? [] : ['ignore' as const, slots.fd];
-    const stdio: StdioOptions = ['pipe', 'pipe', 'ignore', 'pipe', ...inherited];
-    const shell = new LaneShell(await startProcess(path, [], { detached: true, cwd: '/', env, stdio }));
-    const answer = new Promise<string>((resolve) => {
-      shell.onReport = resolve;
-      shell.exit.then(() => resolve(''));
+  static async start(path: string, env: NodeJS.ProcessEnv): Promise<LaneShell> {
+    const stdio = ['pipe', 'pipe', 'ignore', 'pipe'] as const;
+    const shell = new LaneShell(
+      await startProcess(path, [], { detached: true, cwd: '/', env, stdio: [...stdio] }),
+    );
+    const ready = new Promise<boolean>((resolve) => {
+      shell.onReport = (line) => resolve(line === READY);
+      shell.exit.then(() => resolve(false));
     });
-    shell.write(SETUP + (slots === 'make' ? MAKE_SLOTS : slots === 'none' ? NO_SLOTS : HAS_SLOTS));
-    const ready = await answer;
-    shell.hasSlots = ready === READY_WITH_SLOTS;
-    if (shell.hasSlots || ready === READY) return shell;
+    shell.write(SETUP);
+    if (await ready) return shell;
     shell.signal('SIGKILL');
     shell.destroy();
     throw new Error(`The shell ${path} did not set itself up as a lane.`);

@@ -68,7 +68,7 @@ export function foresee(subject: Subject, assessment: Assessment): Assessment {
 }
 
 /** Makes the table say what was found: stale tasks Pending, fresh ones Completed. */
-export function settle(table: TaskTable, selection: Selection, { dirty }: Assessment): void {
+export function settle(table: TaskTable, selection: Selection, { dirty }: Pick<Assessment, 'dirty'>): void {
   for (const row of selection.order as Iterable<number> as Iterable<Row>) {
     const status = table.status(row);
     if (dirty[row] === 1) reset(table, row);

@@ -1,5 +1,5 @@
 import { pathFrom, type StaleVerdict, type TaskChecker } from '../../artifacts/index.js';
-import { MillraceError, quote } from '../../errors.js';
+import { CommitFailed, MillraceError, quote, StateCorrupt, StateUnavailable } from '../../errors.js';
 import type { Outcome, Row } from '../../task.js';
 import type { TaskDetails } from '../../tasks/details.js';
 import type { LanePool, LaneResult } from '../lane/index.js';
@@ -34,8 +34,6 @@ export interface Work {
   readonly root: string;
   readonly terminal: boolean;
   readonly signal: AbortSignal | undefined;
-  /** Called when the command is started. */
-  readonly onBegin: () => void;
 }
 
 /**
@@ -47,18 +45,15 @@ export async function attempt(work: Work, tools: Tools): Promise<AttemptEnd> {
   try {
     prepare(details, root, tools.knownFolders);
   } catch (error) {
-    work.onBegin();
     return failure(`It could not be started: ${(error as Error).message}.`);
   }
   const startedAt = Date.now();
-  const command = { ...laneCommand(details, root, work.terminal), onBegin: work.onBegin };
-  const result = await tools.lanes.run(command, work.signal);
-  if (!result.begun && result.outcome === 'spawn-failed') work.onBegin();
+  const result = await tools.lanes.run(laneCommand(details, root, work.terminal), work.signal);
   if (result.outcome !== 'exited' || result.exitCode !== 0) return unsuccessful(result, details);
   try {
     return await record(work, tools, result, startedAt);
   } catch (error) {
-    if (error instanceof MillraceError || isSystemError(error)) return failure(error.message, result);
+    if (isOfTask(error) || isSystemError(error)) return failure(error.message, result);
     throw error;
   }
 }
@@ -103,6 +98,13 @@ function unsuccessful(result: LaneResult, { timeout }: TaskDetails): AttemptEnd 
 function failure(message: string, result?: LaneResult): AttemptEnd {
   const duration = result?.duration ?? 0;
   return { outcome: 'failed', duration, message, ...(result === undefined ? {} : { result }) };
+}
+
+/** True for an error that is the task's own; one of the state ends the run. */
+export function isOfTask(error: unknown): error is MillraceError {
+  const isOfState =
+    error instanceof StateCorrupt || error instanceof StateUnavailable || error instanceof CommitFailed;
+  return error instanceof MillraceError && !isOfState;
 }
 
 function isSystemError(error: unknown): error is NodeJS.ErrnoException {

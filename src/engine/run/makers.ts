@@ -6,7 +6,7 @@ import type { Row } from '../../task.js';
 export class Makers {
   readonly #artifacts: ArtifactTables;
   readonly #first = new Map<FileRow, Row>();
-  /** Of a file that more than one task has recorded, one more. */
+  /** Of a file that more than one task makes, one that does not declare it by a plain path. */
   readonly #second = new Map<FileRow, Row>();
 
   /** O(rows), and O(recorded outputs) of the tasks with globs. */
@@ -20,7 +20,11 @@ export class Makers {
 
   /** The task has made the file. */
   add(file: FileRow, task: Row): void {
-    if (this.#artifacts.files.producer(file) !== -1) return;
+    const producer = this.#artifacts.files.producer(file);
+    if (producer !== -1) {
+      if (producer !== task) this.#second.set(file, task);
+      return;
+    }
     const first = this.#first.get(file);
     if (first === undefined) this.#first.set(file, task);
     else if (first !== task) this.#second.set(file, task);

@@ -8,7 +8,7 @@ import {
   TaskFlag,
   type Verdict,
 } from '../../artifacts/index.js';
-import { MillraceError } from '../../errors.js';
+import { MillraceError, quote } from '../../errors.js';
 import type { TaskTable } from '../../memory/table.js';
 import { type BuildState, partsOf } from '../../state.js';
 import { type Outcome, type Row, TaskStatus } from '../../task.js';
@@ -17,7 +17,7 @@ import { block, complete, fail, release, retry } from '../../tasks/lifecycle.js'
 import type { RunSummary } from '../events.js';
 import { affordableLanes, LanePool } from '../lane/index.js';
 import type { EngineOptions, RunOptions } from '../options.js';
-import { type AttemptEnd, attempt, type Tools } from './attempt.js';
+import { type AttemptEnd, attempt, isOfTask, type Tools } from './attempt.js';
 import { Committer } from './committer.js';
 import { DeclarationCheck } from './declarations.js';
 import type { Emitter } from './emitter.js';
@@ -27,12 +27,6 @@ import { Teller } from './teller.js';
 
 /** Milliseconds of work after which the event loop gets a turn. */
 const SLICE_MS = 10;
-
-/**
- * A task that took at most so many milliseconds last time may be handed over before there is room for it. So that a more
- * urgent one, should it become ready meanwhile, never waits for longer.
- */
-const SHORT_MS = 20;
 
 /** What a run works with. */
 export interface RunContext {
@@ -77,12 +71,9 @@ export class Run {
   readonly #counts = { executed: 0, fresh: 0, failed: 0 };
   /** Stops the commands. Every one listens, and so many listeners are for Node a leak unless it is told otherwise. */
   readonly #cancel = new AbortController();
-  /** Attempts under way, the one that waits in a lane included. */
   #running = 0;
   #stopped = false;
   #defect: unknown;
-  /** Tasks that get the terminal have no lane, so what waits in one could not be counted against the jobs. */
-  readonly #usesTerminal: boolean;
   /** Resolves the loop's wait. */
   #wake: () => void = () => {};
 
@@ -98,17 +89,13 @@ export class Run {
       (row) => context.selection.has(row),
       (row) => this.#detailsOf(row).pool,
     );
-    const terminal = context.options.terminal === true;
-    this.#usesTerminal =
-      terminal && context.selection.order.some((row) => artifacts.taskFiles.has(row, TaskFlag.Console));
     this.#committer = new Committer(context.state, context.emitter, () => this.#stop());
     const { outputLimit, graceMs, environment } = context.engine;
     this.#jobs = Math.min(context.jobs, affordableLanes());
     this.#teller = new Teller({
       table,
       emitter: context.emitter,
-      jobs: this.#jobs,
-      terminal,
+      terminal: context.options.terminal === true,
       detailsOf: (row) => this.#detailsOf(row),
     });
     this.#lanes = new LanePool({
@@ -120,7 +107,12 @@ export class Run {
     this.#tools = {
       lanes: this.#lanes,
       checker: context.checker,
-      declarations: new DeclarationCheck(table, artifacts),
+      declarations: new DeclarationCheck({
+        table,
+        artifacts,
+        tasks: context.selection.order,
+        checker: context.checker,
+      }),
       knownFolders: new Set(),
     };
   }
@@ -167,7 +159,7 @@ export class Run {
   async #loop(): Promise<void> {
     let sliceEnd = performance.now() + SLICE_MS;
     for (;;) {
-      while (!this.#stopped && this.#mayTake()) {
+      while (this.#running < this.#jobs && !this.#stopped) {
         const row = this.#table.claim(this.#gate.accept);
         if (row === -1) break;
         this.#take(row);
@@ -183,16 +175,6 @@ export class Run {
     if (this.#defect !== undefined) throw this.#defect;
   }
 
-  /** True if a job is free, or the next task may wait in a lane until one is (not with one job: its order is exact). */
-  #mayTake(): boolean {
-    const jobs = this.#jobs;
-    if (this.#running < jobs) return true;
-    if (this.#running > jobs || jobs === 1 || this.#usesTerminal || !this.#lanes.canWait) return false;
-    const row = this.#table.ready.peek();
-    const expected = row < 0 ? 0 : this.#table.duration(row as Row);
-    return expected > 0 && expected <= SHORT_MS;
-  }
-
   /** A task that was just claimed. */
   #take(row: Row): void {
     const verdict = this.#check(row);
@@ -201,7 +183,7 @@ export class Run {
     else if (verdict.fresh) {
       this.#counts.fresh++;
       this.#completeFresh(row);
-      this.#teller.ended(row, { outcome: 'fresh', duration: 0 }, { ran: false, retrying: false });
+      this.#teller.ended(row, { outcome: 'fresh', duration: 0 });
     } else this.#start(row, verdict);
   }
 
@@ -213,24 +195,24 @@ export class Run {
       if (isForced(row)) return { fresh: false, reason: { kind: 'forced' }, inputs: checker.inputsOf(row) };
       return checker.check(row);
     } catch (error) {
-      if (error instanceof MillraceError) return error;
+      if (isOfTask(error)) return error;
       throw error;
     }
   }
 
   #start(row: Row, verdict: StaleVerdict): void {
     const { reason } = verdict;
-    const source = this.#missingSource(verdict);
-    if (source !== undefined) {
-      this.#finish(row, refused(`Its input ${JSON.stringify(source)} is missing, and no task makes it.`));
+    const obstacle = this.#obstacle(row, reason);
+    if (obstacle !== undefined) {
+      this.#finish(row, refused(obstacle));
       return;
     }
     const details = this.#detailsOf(row);
     const { engine, options } = this.#context;
     const terminal = options.terminal === true;
     this.#running++;
-    const onBegin = (): void => this.#teller.began(row, reason);
-    const work = { row, details, verdict, root: engine.root, terminal, signal: this.#cancel.signal, onBegin };
+    this.#teller.started(row, reason);
+    const work = { row, details, verdict, root: engine.root, terminal, signal: this.#cancel.signal };
     attempt(work, this.#tools).then(
       (end) => {
         this.#running--;
@@ -248,22 +230,22 @@ export class Run {
     );
   }
 
-  /** An input that is not there and that nobody will make. */
-  #missingSource({ reason }: StaleVerdict): string | undefined {
-    return reason.kind === 'input-missing' && reason.producer === undefined ? reason.path : undefined;
+  /** Why a task is not started: an input that can't be read, or is not there and nobody will make it. */
+  #obstacle(row: Row, reason: Reason): string | undefined {
+    if (reason.kind === 'input-unreadable') {
+      return `Its input ${quote(reason.path)} cannot be read: ${reason.why}.`;
+    }
+    if (reason.kind !== 'input-missing' || reason.producer !== undefined) return undefined;
+    return this.#tools.declarations.missingInput(row, reason.path);
   }
 
   /** The attempt is over: the one place where its end is told, recorded and acted upon. */
   #finish(row: Row, end: AttemptEnd, reason?: Reason): void {
-    if (end.result?.begun === false && end.outcome === 'cancelled') {
-      this.#takeBack(row);
-      return;
-    }
     const { attempt: count } = this.#table.read(row)!;
     const mayRetry = end.outcome === 'failed' || end.outcome === 'timed-out';
     const retrying = mayRetry && !this.#stopped && count <= (this.#detailsOf(row).retries ?? 0);
     this.#changeStatus(row, end, retrying);
-    this.#teller.ended(row, end, { ran: reason !== undefined, retrying });
+    this.#teller.ended(row, end, retrying);
     this.#remember(row, end, reason);
     this.#gate.leave(row);
     this.#details.delete(row);
@@ -275,13 +257,6 @@ export class Run {
     this.#blockDependents(row);
     const { keepGoing = 1 } = this.#context.options;
     if (keepGoing > 0 && this.#counts.failed >= keepGoing) this.#stop();
-  }
-
-  /** It was handed over, and never ran: as if it had not been claimed. */
-  #takeBack(row: Row): void {
-    release(this.#table, row, 'none');
-    this.#gate.leave(row);
-    this.#details.delete(row);
   }
 
   #changeStatus(row: Row, { outcome, duration }: AttemptEnd, retrying: boolean): void {
@@ -345,7 +320,6 @@ export class Run {
 
   #stop(): void {
     this.#stopped = true;
-    this.#lanes.withdraw();
     this.#wake();
   }
 

@@ -12,60 +12,27 @@ import { CONSOLE } from './gate.js';
 export interface TellerContext {
   readonly table: TaskTable;
   readonly emitter: Emitter;
-  /** Commands at once. */
-  readonly jobs: number;
   /** Whether the pool `console` means the terminal. */
   readonly terminal: boolean;
   readonly detailsOf: (row: Row) => TaskDetails;
 }
 
-/** What is to be told of an attempt that has begun, and maybe ended. */
-interface Untold {
-  readonly row: Row;
-  readonly start: EventBody;
-  readonly end: EventBody[];
-}
-
-/**
- * Tells of the starts and ends of attempts, so that never more of them are told to run than there are jobs: a command that
- * waited in a lane begins, and may end, before this process has seen to the one that made room for it.
- */
+/** Tells of the starts and ends of attempts. */
 export class Teller {
   readonly #context: TellerContext;
-  /** Attempts that were told to have started, and not to have ended. */
-  #running = 0;
-  /** In the order in which they began; a task that is tried again may be there twice. */
-  #untold: Untold[] = [];
 
   constructor(context: TellerContext) {
     this.#context = context;
   }
 
-  /** A command was started. */
-  began(row: Row, reason: Reason): void {
-    this.#untold.push({ row, start: this.#startOf(row, reason), end: [] });
-    this.#tellMore();
+  /** An attempt begins. */
+  started(row: Row, reason: Reason): void {
+    this.#context.emitter.emit(this.#startOf(row, reason));
   }
 
-  /** An attempt is over; `ran` if it was one that began. */
-  ended(row: Row, end: AttemptEnd, { ran, retrying }: { ran: boolean; retrying: boolean }): void {
-    const events = this.#endOf(row, end, retrying);
-    const untold = this.#untold.findLast((one) => one.row === row && one.end.length === 0);
-    if (untold !== undefined) {
-      untold.end.push(...events);
-      return;
-    }
-    for (const event of events) this.#context.emitter.emit(event);
-    if (ran) this.#running--;
-    this.#tellMore();
-  }
-
-  #tellMore(): void {
-    while (this.#untold.length > 0 && this.#running < this.#context.jobs) {
-      const { start, end } = this.#untold.shift()!;
-      for (const event of [start, ...end]) this.#context.emitter.emit(event);
-      if (end.length === 0) this.#running++;
-    }
+  /** An attempt is over, or the task turned out to be fresh. */
+  ended(row: Row, end: AttemptEnd, retrying = false): void {
+    for (const event of this.#endOf(row, end, retrying)) this.#context.emitter.emit(event);
   }
 
   #startOf(row: Row, reason: Reason): EventBody {
@@ -96,6 +63,7 @@ export class Teller {
       retrying,
       ...this.#attemptOf(row, details),
       duration,
+      ...(outcome === 'timed-out' ? { timeout: details.timeout! } : {}),
       ...(result?.exitCode === undefined ? {} : { exitCode: result.exitCode }),
       ...(result?.signal === undefined ? {} : { signal: result.signal }),
       output: result?.output ?? Buffer.alloc(0),

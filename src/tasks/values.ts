@@ -1,0 +1,100 @@
+import { InvalidArgument, quote } from '../errors.js';
+import { didYouMean } from '../hint.js';
+
+export interface Problem {
+  /** Below the key: `[2]`, `.PATH`, or nothing. */
+  readonly where: string;
+  /** `must be …` */
+  readonly must: string;
+  readonly value: unknown;
+}
+
+export type Check = (value: unknown) => Problem | undefined;
+
+export const wrong = (must: string, value: unknown): Problem => ({ where: '', must, value });
+
+export const boolean: Check = (value) =>
+  typeof value === 'boolean' ? undefined : wrong('must be true or false', value);
+
+/** Enough for a name that is looked up: it is found, or it isn't. */
+export const string: Check = (value) =>
+  typeof value === 'string' ? undefined : wrong('must be a string', value);
+
+export const text: Check = (value) =>
+  typeof value === 'string' && value.includes('\0') ? wrong('must not hold a NUL', value) : string(value);
+
+export const filled: Check = (value) => (value === '' ? wrong('must not be empty', value) : text(value));
+
+export const callable: Check = (value) =>
+  typeof value === 'function' ? undefined : wrong('must be a function', value);
+
+export const wholeFrom =
+  (least: number): Check =>
+  (value) =>
+    Number.isSafeInteger(value) && (value as number) >= least
+      ? undefined
+      : wrong(`must be a whole number of at least ${least}`, value);
+
+export function listOf(entry: Check): Check {
+  return (value) => {
+    if (!Array.isArray(value)) return wrong('must be a list of strings', value);
+    for (let index = 0; index < value.length; index++) {
+      const problem = entry(value[index]);
+      if (problem !== undefined) return { ...problem, where: `[${index}]` };
+    }
+    return undefined;
+  };
+}
+
+export function recordOf(entry: Check): Check {
+  return (value) => {
+    if (!isObject(value)) return wrong('must be an object', value);
+    for (const name in value) {
+      const problem = entry(value[name]);
+      if (problem !== undefined) return { ...problem, where: `.${name}` };
+    }
+    return undefined;
+  };
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/**
+ * Checks what a caller gives a function as options, so that a slip is told and not ignored.
+ * @param what whose options they are, for the message
+ * @param required keys that must be there
+ * @throws InvalidArgument that names the key
+ */
+export function checkOptions(
+  what: string,
+  options: unknown,
+  checks: Readonly<Record<string, Check>>,
+  required: readonly string[] = [],
+): void {
+  if (!isObject(options))
+    throw new InvalidArgument(`The options of ${what} must be an object, not ${shown(options)}.`);
+  for (const key of new Set([...Object.keys(options), ...required])) {
+    const value = options[key];
+    if (!Object.hasOwn(checks, key)) throw unknownOption(what, key, Object.keys(checks));
+    if (value === undefined && !required.includes(key)) continue;
+    const problem = checks[key]!(value);
+    if (problem === undefined) continue;
+    const { where, must, value: found } = problem;
+    throw new InvalidArgument(`${quote(key + where)} of ${what} ${must}; it is ${shown(found)}.`);
+  }
+}
+
+function unknownOption(what: string, key: string, known: readonly string[]): InvalidArgument {
+  const hint = didYouMean(key, known) ?? `known are ${known.join(', ')}`;
+  return new InvalidArgument(`${what} has no option ${shown(key)} (${hint}).`);
+}
+
+/** A value in a few words, whatever it is. */
+export function shown(value: unknown): string {
+  if (typeof value === 'string') return quote(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'function') return 'a function';
+  return typeof value === 'object' && value !== null ? 'an object' : String(value);
+}
