@@ -101,9 +101,18 @@ export class BuildEngine {
   }
 
   async #execute(plan: Plan, options: RunOptions): Promise<RunSummary> {
-    const { emitter, targets, jobs, assessment, selection, startedAt } = plan;
     const { history } = this.#state;
-    const run = history.beginRun({ targets, jobs });
+    const run = history.beginRun({ targets: plan.targets, jobs: plan.jobs });
+    try {
+      return await this.#conduct(plan, options, run);
+    } catch (error) {
+      history.abandonRun(run);
+      throw error;
+    }
+  }
+
+  async #conduct(plan: Plan, options: RunOptions, run: number): Promise<RunSummary> {
+    const { emitter, assessment, selection, startedAt } = plan;
     emitter.emit(this.#started(plan, run));
     settle(partsOf(this.#state).table, selection, assessment);
     const work = assessment.stale.length > 0 ? await this.#work(plan, options) : NO_WORK;
@@ -112,7 +121,7 @@ export class BuildEngine {
     const counts = { ...work, run, total, fresh: fresh + work.fresh };
     const cancelled = total - counts.fresh - work.executed - work.failed - work.blocked;
     const summary = { ...counts, cancelled, duration: performance.now() - startedAt };
-    history.endRun(run, summary);
+    this.#state.history.endRun(run, summary);
     // Beside the commit: each takes some milliseconds, most of them of waiting.
     await Promise.all([this.#state.commit(), this.#threads.close()]);
     emitter.emit({ type: 'run-finished', ...summary });

@@ -125,6 +125,11 @@ export class BuildHistory {
     this.current = undefined;
   }
 
+  /** An error has ended the run, if it is still under way: for ever, it counts as interrupted. */
+  abandonRun(run: RunId): void {
+    if (this.current?.run === run) this.current = undefined;
+  }
+
   /**
    * The runs, newest first.
    * @param options.limit how many at most (default: all)

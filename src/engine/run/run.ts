@@ -214,20 +214,26 @@ export class Run {
     this.#teller.started(row, reason);
     const work = { row, details, verdict, root: engine.root, terminal, signal: this.#cancel.signal };
     attempt(work, this.#tools).then(
-      (end) => {
-        this.#running--;
-        this.#finish(row, end, reason);
-        this.#wake();
-      },
-      (error: unknown) => {
-        // Ours to mend, not the task's: give it back, let the others end, and throw.
-        this.#running--;
-        release(this.#table, row);
-        this.#defect ??= error;
-        this.#stop();
-        this.#wake();
-      },
+      (end) => this.#after(() => this.#finish(row, end, reason)),
+      (error: unknown) =>
+        this.#after(() => {
+          // Ours to mend, not the task's: give it back.
+          release(this.#table, row);
+          throw error;
+        }),
     );
+  }
+
+  /** An attempt is no longer under way. If what follows from it fails, the others may end, and then the run does with the error. */
+  #after(conclude: () => void): void {
+    this.#running--;
+    try {
+      conclude();
+    } catch (error) {
+      this.#defect ??= error;
+      this.#stop();
+    }
+    this.#wake();
   }
 
   /** Why a task is not started: an input that can't be read, or is not there and nobody will make it. */
