@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { StateLocked } from '../errors.js';
 import { mayBeRunning, type ProcessIdentity, thisProcess } from './process.js';
@@ -11,6 +11,9 @@ interface Holder extends ProcessIdentity {
   /** Tells this taking of the lock from every other one. */
   readonly id: string;
 }
+
+/** What the name of a draft ends with. */
+const DRAFT_END = '.new';
 
 /** A file is written whole, so one that says nothing was lost in a crash of the machine: its holder has ended. */
 const UNREADABLE: Holder = {
@@ -48,12 +51,15 @@ export class DirectoryLock {
   /** @throws StateLocked with the holder's pid */
   static acquire(path: string, directory: string): DirectoryLock {
     const own: Holder = { ...thisProcess(), since: new Date().toISOString(), id: randomUUID() };
-    const draft = `${path}.${own.id}.new`;
+    const draft = `${path}.${own.id}${DRAFT_END}`;
     try {
-      writeFileSync(draft, JSON.stringify(own), { mode: 0o600 });
-      const lock = new DirectoryLock(path, own, takeLock(path, draft, directory));
-      if (lock.tookOver) sweep(path);
-      return lock;
+      for (;;) {
+        writeFileSync(draft, JSON.stringify(own), { mode: 0o600 });
+        const taken = takeLock(path, draft, directory);
+        if (taken === 'swept') continue;
+        sweep(path);
+        return new DirectoryLock(path, own, taken === 'took over');
+      }
     } finally {
       rmSync(draft, { force: true });
     }
@@ -75,10 +81,10 @@ export function endedUncleanly(path: string): boolean {
   return holder !== undefined && !mayBeRunning(holder);
 }
 
-/** Returns true if the lock was another's, who has ended. */
-function takeLock(path: string, draft: string, directory: string): boolean {
-  for (;;) {
-    if (tryLink(draft, path)) return false;
+/** `took over` if the lock was another's, who has ended; `swept` if somebody removed the draft, who could not read it yet. */
+function takeLock(path: string, draft: string, directory: string): 'free' | 'took over' | 'swept' {
+  while (existsSync(draft)) {
+    if (tryLink(draft, path)) return 'free';
     const chain = holders(path);
     const last = lastOf(chain);
     if (last === undefined) continue;
@@ -89,20 +95,22 @@ function takeLock(path: string, draft: string, directory: string): boolean {
     if (sameHolders(chain, holders(path).slice(0, chain.length))) {
       renameSync(claim, path);
       for (const passed of chain) rmSync(successorPath(path, passed), { force: true });
-      return true;
+      return 'took over';
     }
     rmSync(claim, { force: true });
   }
+  return 'swept';
 }
 
-/** Removes drafts and claims of processes that were killed before they could. The caller holds the lock. */
+/** Removes drafts and claims of processes that were killed before they could do so. The caller holds the lock. */
 function sweep(path: string): void {
   const prefix = `${basename(path)}.`;
   for (const name of readdirSync(dirname(path)).filter((name) => name.startsWith(prefix))) {
     const file = join(dirname(path), name);
     const holder = readHolder(file);
-    // What cannot be read may be a draft that a living process is writing.
-    if (holder !== undefined && holder !== UNREADABLE && !mayBeRunning(holder)) rmSync(file, { force: true });
+    // An unreadable draft may be one that a living process is writing: that one notices, and writes it again.
+    const isDead = holder !== undefined && holder !== UNREADABLE && !mayBeRunning(holder);
+    if (isDead || (holder === UNREADABLE && name.endsWith(DRAFT_END))) rmSync(file, { force: true });
   }
 }
 
@@ -133,12 +141,14 @@ function readHolder(path: string): Holder | undefined {
   }
 }
 
+/** False if there is such a file already, or the draft is gone. */
 function tryLink(from: string, to: string): boolean {
   try {
     linkSync(from, to);
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' || code === 'ENOENT') return false;
     throw error;
   }
 }

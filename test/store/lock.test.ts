@@ -97,3 +97,38 @@ test('a successor that dies half-way is succeeded', async (t) => {
   await withState(directory, (state) => assert.equal(state.recovery.unclean, true));
   assert.deepEqual(readdirSync(directory), ['store']);
 });
+
+test('drafts of processes that were killed are swept by the next writer', async (t) => {
+  const directory = await stateDirectory(t);
+  await withState(directory, () => {});
+  const { lock } = statePaths(directory);
+  writeFileSync(`${lock}.killed-before-the-first-byte.new`, '');
+  const dead = { ...thisProcess(), pid: 2 ** 22 + 1, since: new Date().toISOString(), id: 'dead' };
+  writeFileSync(`${lock}.dead.new`, JSON.stringify(dead));
+  await withState(directory, (state) => assert.equal(state.recovery.unclean, false));
+  assert.deepEqual(readdirSync(directory), ['store']);
+});
+
+test('processes that sweep one another away still get the lock or are told who has it', async (t) => {
+  const directory = await stateDirectory(t);
+  await withState(directory, () => {});
+  const { lock } = statePaths(directory);
+  const module = new URL('../../src/store/lock.js', import.meta.url).href;
+  const code = `const { DirectoryLock } = await import(${JSON.stringify(module)});
+    let held = 0;
+    for (let round = 0; round < 500; round++) {
+      try {
+        DirectoryLock.acquire(${JSON.stringify(lock)}, directory).release();
+        held++;
+      } catch (error) {
+        if (error.code !== 'STATE_LOCKED') throw error;
+      }
+    }
+    console.log(held > 0 ? 'held' : 'never');`;
+  const said = await Promise.all([1, 2, 3, 4].map(() => runCode(directory, code)));
+  assert.deepEqual(
+    said.map(({ stdout, stderr }) => stdout + stderr),
+    ['held\n', 'held\n', 'held\n', 'held\n'],
+  );
+  assert.deepEqual(readdirSync(directory), ['store']);
+});
