@@ -296,3 +296,12 @@ test('runs as many commands at once as the pool is large, and in the order of th
   await Promise.all([1, 2, 3, 4, 5].map((n) => run(single, `echo ${n} >>order`, { cwd: folder })));
   assert.equal(text(await run(single, 'cat order', { cwd: folder })), '1\n2\n3\n4\n5\n');
 });
+
+test('withdraws what has no lane yet, and goes on', async (t) => {
+  const folder = await temporaryFolder(t);
+  const pool = openPool(t, { size: 2 });
+  const results = ['a', 'b', 'c', 'd', 'e'].map((name) => run(pool, `: >${name}`, { cwd: folder }));
+  pool.withdraw();
+  for (const { outcome } of await Promise.all(results)) assert.equal(outcome, 'cancelled');
+  assert.equal(text(await run(pool, 'ls', { cwd: folder })), '');
+});

@@ -71,10 +71,15 @@ export class LanePool {
     return attempt.result;
   }
 
+  /** Cancels what has no lane yet: nothing more shall start. */
+  withdraw(): void {
+    for (const attempt of this.#queue.takeAll()) attempt.cancel();
+  }
+
   /** Kills all commands and lanes at once, without waiting; for exit handlers. The pool runs nothing more. */
   killAll(): void {
     this.#closed = true;
-    for (const attempt of this.#queue.takeAll()) attempt.cancel();
+    this.withdraw();
     for (const runner of this.#runners) runner.kill();
   }
 
@@ -84,7 +89,7 @@ export class LanePool {
    */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const attempt of this.#queue.takeAll()) attempt.cancel();
+    this.withdraw();
     await Promise.all(this.#starts);
     await Promise.all([...this.#runners].map((runner) => runner.close()));
   }

@@ -326,6 +326,7 @@ export class Run {
 
   #stop(): void {
     this.#stopped = true;
+    this.#lanes.withdraw();
     this.#wake();
   }
 
