@@ -260,7 +260,8 @@ function version(number: number): string {
 describe('nothing is overlooked', { concurrency: 2 }, () => {
   test('of edits at any moment of a run', async (t) => {
     const project = new Project(t, { in: version(0) });
-    project.writeTasks({ copy: { command: 'cp in out', inputs: ['in'], outputs: ['out'] } });
+    const command = 'until [ -e go ]; do :; done; cp in out';
+    project.writeTasks({ copy: { command, inputs: ['in'], outputs: ['out'] } });
     const moments: readonly JsonEvent['type'][] = [
       'run-started',
       'task-started',
@@ -272,8 +273,13 @@ describe('nothing is overlooked', { concurrency: 2 }, () => {
       const moment = moments[round % moments.length];
       const victim = round % 2 === 0 ? 'in' : 'out';
       project.write('in', version(round * 2));
+      // Which of two writers of a file was the last while a command runs, nobody can tell: here it is the command.
+      if (victim === 'out' && moment === 'task-started') project.delete('go');
+      else project.write('go', '');
       const onEvent = (event: JsonEvent) => {
-        if (event.type === moment) project.write(victim, version(round * 2 + 1));
+        if (event.type !== moment) return;
+        project.write(victim, version(round * 2 + 1));
+        project.write('go', '');
       };
       await project.build([], { onEvent });
       await project.build();

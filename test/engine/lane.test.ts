@@ -302,6 +302,6 @@ test('withdraws what has no lane yet, and goes on', async (t) => {
   const pool = openPool(t, { size: 2 });
   const results = ['a', 'b', 'c', 'd', 'e'].map((name) => run(pool, `: >${name}`, { cwd: folder }));
   pool.withdraw();
-  for (const { outcome } of await Promise.all(results)) assert.equal(outcome, 'cancelled');
+  for (const { outcome } of await Promise.all(results)) assert.equal(outcome, 'withdrawn');
   assert.equal(text(await run(pool, 'ls', { cwd: folder })), '');
 });

@@ -14,12 +14,13 @@ export interface Limits {
   readonly graceMs: number;
 }
 
-/** How an attempt's processes are signalled; depends on who runs it. */
-export type Signaller = (signal: 'SIGTERM' | 'SIGKILL') => void;
+/** Signals an attempt's processes; depends on who runs it. False if the command has ended, and that is about to be told. */
+export type Signaller = (signal: 'SIGTERM' | 'SIGKILL') => boolean;
 
 /**
  * One command on its way from `run` to its result: the part that is the same whoever runs it. Waiting, then begun, then
  * settled; stopping it (by timeout or by the caller) settles a waiting one and signals a begun one, which settles when it has ended.
+ * One that waits in a lane may have begun without our knowing: then it is signalled when that is told.
  */
 export class Attempt {
   readonly command: LaneCommand;
@@ -30,6 +31,7 @@ export class Attempt {
   #resolve!: (result: LaneResult) => void;
   #settled = false;
   #signal: Signaller | undefined;
+  #takeBack: (() => void) | undefined;
   #stopped: 'timed-out' | 'cancelled' | undefined;
   #start = Date.now();
   #began = performance.now();
@@ -56,11 +58,33 @@ export class Attempt {
     return this.#stopped !== undefined;
   }
 
-  /** The command starts now; the clock and the timeout run from here. */
+  /** Milliseconds since it has begun. */
+  get elapsed(): number {
+    return performance.now() - this.#began;
+  }
+
+  /** It waits in a lane. @param takeBack calls `leaveLane`, unless the command has begun */
+  waitInLane(takeBack: () => void): void {
+    this.#takeBack = takeBack;
+  }
+
+  /** It was taken back from its lane, and has not begun. */
+  leaveLane(): void {
+    this.#takeBack = undefined;
+    if (this.#stopped !== undefined) this.#settle('withdrawn', undefined, undefined);
+  }
+
+  /** The command starts now, or has just done so; the clock and the timeout run from here. */
   begin(signal: Signaller): void {
+    this.#takeBack = undefined;
     this.#signal = signal;
     this.#start = Date.now();
     this.#began = performance.now();
+    this.command.onBegin?.();
+    if (this.#stopped !== undefined) {
+      this.#interrupt(signal);
+      return;
+    }
     const { timeout } = this.command;
     if (timeout === undefined) return;
     this.#timer = setTimeout(() => this.#stop('timed-out'), Math.min(timeout, LONGEST_TIMER_MS));
@@ -86,14 +110,20 @@ export class Attempt {
 
   #stop(why: 'timed-out' | 'cancelled'): void {
     if (this.#stopped !== undefined || this.#settled) return;
-    this.#stopped = why;
-    clearTimeout(this.#timer);
-    if (this.#signal === undefined) {
-      this.#settle(why, undefined, undefined);
+    if (this.#signal !== undefined) {
+      if (this.#interrupt(this.#signal)) this.#stopped = why;
       return;
     }
-    this.#signal('SIGTERM');
-    this.#timer = setTimeout(() => this.#signal?.('SIGKILL'), this.#limits.graceMs);
+    this.#stopped = why;
+    if (this.#takeBack === undefined) this.#settle('withdrawn', undefined, undefined);
+    else this.#takeBack();
+  }
+
+  #interrupt(signal: Signaller): boolean {
+    if (!signal('SIGTERM')) return false;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => signal('SIGKILL'), this.#limits.graceMs);
+    return true;
   }
 
   #settle(outcome: LaneOutcome, exitCode: number | undefined, message: string | undefined): void {
@@ -109,7 +139,7 @@ export class Attempt {
       output: exitCode === undefined ? output : withoutScriptLine(output, exitCode, this.command.command),
       truncated: this.#output.truncated,
       start: this.#start,
-      duration: performance.now() - this.#began,
+      duration: this.elapsed,
       ...(message === undefined ? {} : { message }),
     });
   }

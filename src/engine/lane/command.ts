@@ -10,6 +10,10 @@ export interface LaneCommand {
   readonly timeout?: number;
   /** Gives the command the terminal (stdin, stdout, stderr) instead of collecting its output. */
   readonly console?: boolean;
+  /** Milliseconds that it may take, from experience: behind a short one in its lane another may wait. */
+  readonly expected?: number;
+  /** Called when the command starts, once at most. Must not throw. */
+  readonly onBegin?: () => void;
   /** Gets every piece of output as it arrives, also what `LaneResult.output` leaves out. Must not throw. */
   readonly onOutput?: (chunk: Buffer) => void;
 }
@@ -18,9 +22,10 @@ export interface LaneCommand {
  * How a command ended:
  * - `exited`: by itself, well or not;
  * - `timed-out`, `cancelled`: it was stopped, by its timeout or by the caller's signal;
+ * - `withdrawn`: it was cancelled before it began;
  * - `spawn-failed`: it never ran.
  */
-export type LaneOutcome = 'exited' | 'timed-out' | 'cancelled' | 'spawn-failed';
+export type LaneOutcome = 'exited' | 'timed-out' | 'cancelled' | 'withdrawn' | 'spawn-failed';
 
 export interface LaneResult {
   readonly outcome: LaneOutcome;

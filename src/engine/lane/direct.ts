@@ -74,11 +74,12 @@ export class DirectRunner implements Runner {
     attempt.ended(exitCodeOf(code, signal));
   }
 
-  #signal(signal: NodeJS.Signals): void {
+  #signal(signal: NodeJS.Signals): boolean {
     const pid = this.#child?.pid;
-    if (pid === undefined) return;
+    if (pid === undefined) return true;
     if (WINDOWS || this.#attempt?.command.console === true) signalDescendants(pid, signal);
     else signalTree(pid, signal);
+    return true;
   }
 }
 

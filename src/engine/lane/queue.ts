@@ -14,21 +14,27 @@ export class AttemptQueue {
     return this.#attempts.length - this.#first;
   }
 
+  /** The one that `take` would give. */
+  get next(): Attempt | undefined {
+    this.#skipSettled();
+    return this.#attempts[this.#first];
+  }
+
   push(attempt: Attempt): void {
     this.#attempts.push(attempt);
   }
 
+  /** Puts one first again that was taken from here. */
+  putBack(attempt: Attempt): void {
+    if (this.#first > 0) this.#attempts[--this.#first] = attempt;
+    else this.#attempts.unshift(attempt);
+  }
+
   take(): Attempt | undefined {
-    while (this.#first < this.#attempts.length) {
-      const attempt = this.#attempts[this.#first++]!;
-      if (!attempt.settled) {
-        this.#giveBack();
-        return attempt;
-      }
-    }
-    this.#attempts = [];
-    this.#first = 0;
-    return undefined;
+    const { next } = this;
+    if (next !== undefined) this.#first++;
+    this.#giveBack();
+    return next;
   }
 
   /** Takes all, in order. */
@@ -36,8 +42,13 @@ export class AttemptQueue {
     for (let attempt = this.take(); attempt !== undefined; attempt = this.take()) yield attempt;
   }
 
+  #skipSettled(): void {
+    while (this.#attempts[this.#first]?.settled === true) this.#first++;
+  }
+
   #giveBack(): void {
-    if (this.#first < MAX_TAKEN || this.#first * 2 < this.#attempts.length) return;
+    if (this.#first < MAX_TAKEN && this.#first < this.#attempts.length) return;
+    if (this.#first * 2 < this.#attempts.length) return;
     this.#attempts = this.#attempts.slice(this.#first);
     this.#first = 0;
   }

@@ -19,3 +19,11 @@ export interface RunnerOwner {
   /** The runner takes no more commands; its processes may live on until `closed`. */
   retired(runner: Runner): void;
 }
+
+/** What a lane tells its pool, too. */
+export interface LaneOwner extends RunnerOwner {
+  /** A command that waited has begun: another one may wait now. */
+  continued(): void;
+  /** A command that waited was not begun, and has to be run elsewhere. */
+  returned(attempt: Attempt): void;
+}

@@ -2,19 +2,32 @@
  * The shell text that a lane reads: the script that sets it up, and one script for each command.
  *
  * Descriptors of a lane: 0 the scripts, 1 the reports to the parent, 2 nothing, 3 the watchdog's (closed once that runs),
- * 4 the reading end of the output pipe. A command gets /dev/null, the writing end of the output pipe twice, and none of the others.
+ * 4 and 5 the reading ends of two output pipes, 6 that of the tickets. A command gets /dev/null, the writing end of one output
+ * pipe twice, and none of the others.
  */
 
 import type { LaneCommand } from './command.js';
 
-/** The descriptor of the output pipe in the lane. */
-export const OUTPUT_FD = 4;
+/** The descriptors of the output pipes in the lane: one for the running command, one for that which waits. */
+export const OUTPUT_FDS = [4, 5] as const;
+
+export type OutputFd = (typeof OUTPUT_FDS)[number];
+
+/** The descriptor from which a lane reads whether a command that waits begins. */
+export const TICKET_FD = 6;
 
 /** What a lane reports when it is ready for its first command. */
 export const READY = 'ready';
 
 /** What a lane reports in place of an exit status when it could not enter the working directory. */
 export const NO_DIRECTORY = 'no-directory';
+
+/** What a lane reports for a command that waited and was not begun. */
+export const SKIPPED = 'skipped';
+
+/** Variables of the lane, under names that no user's environment has: how the last command ended, and the ticket. */
+const CODE = '_millrace_code';
+const TICKET = '_millrace_ticket';
 
 /**
  * Sets the lane up. In the order of the lines:
@@ -45,11 +58,16 @@ export const SETUP = `(
   ) </dev/null >/dev/null &
 )
 trap : TERM
-exec 3<&- ${OUTPUT_FD}<<end
+exec 3<&- 4<<end 5<<end 6<<end
 
 end
-if ! [ -p /dev/fd/${OUTPUT_FD} ]; then
-  folder=$(mktemp -d) && mkfifo "$folder/pipe" && exec 5<>"$folder/pipe" ${OUTPUT_FD}<"$folder/pipe" 5>&-
+
+end
+
+end
+if ! [ -p /dev/fd/4 ]; then
+  folder=$(mktemp -d) && mkfifo "$folder/4" "$folder/5" "$folder/6" && exec 7<>"$folder/4" 8<>"$folder/5" 9<>"$folder/6" &&
+    exec 4<"$folder/4" 5<"$folder/5" 6<"$folder/6" 7>&- 8>&- 9>&-
   rm -rf "$folder"
   unset folder
 fi
@@ -59,7 +77,7 @@ echo ${READY}
 /** What the parent sends to the watchdog to make it leave without killing anything. */
 export const LEAVE = 'leave\n';
 
-const REDIRECTIONS = `</dev/null >/dev/fd/${OUTPUT_FD} 2>&1 ${OUTPUT_FD}<&-`;
+const CLOSING = [...OUTPUT_FDS, TICKET_FD].map((fd) => `${fd}<&-`).join(' ');
 
 /** Only these characters: the shell would do nothing but split at the spaces. */
 const SIMPLE = /^[A-Za-z0-9_./=,:@%+ -]+$/;
@@ -99,8 +117,9 @@ const IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]*$/;
  * `unset OLDPWD`: it would tell where the previous command ran.
  *
  * @param shell The shell that gives `sh -c` its meaning.
+ * @param output Where the command's output goes.
  */
-export function commandScript(command: LaneCommand, shell: string): string {
+export function commandScript(command: LaneCommand, shell: string, output: OutputFd): string {
   const variables = Object.entries(command.env);
   const odd = oddVariables(command.env);
   const assignments = variables
@@ -108,11 +127,24 @@ export function commandScript(command: LaneCommand, shell: string): string {
     .map(([name, value]) => `${name}=${quoteWord(value)}`)
     .join(' ');
   const words = programWords(command.command, shell, odd.length > 0);
+  const redirections = `</dev/null >/dev/fd/${output} 2>&1 ${CLOSING}`;
   const body =
     words === undefined
-      ? evalBody(command.command as string, assignments)
-      : programBody(odd.length > 0 ? ['env', ...odd, ...words] : words, assignments);
-  return `hash -r; if cd ${quoteWord(command.cwd)}; then unset OLDPWD; ${body}; echo $?; else echo ${NO_DIRECTORY}; fi\n`;
+      ? evalBody(command.command as string, assignments, redirections)
+      : programBody(odd.length > 0 ? ['env', ...odd, ...words] : words, assignments, redirections);
+  const reported = `${CODE}=$?; echo $${CODE}`;
+  const unentered = `${CODE}=1; echo ${NO_DIRECTORY}`;
+  return `hash -r; if cd ${quoteWord(command.cwd)}; then unset OLDPWD ${CODE}; ${body}; ${reported}; else ${unentered}; fi\n`;
+}
+
+/**
+ * Has a script wait for the end of the command before, and run only if that was a success and a ticket can be read. The ticket
+ * is read in any case, once for each such script.
+ */
+export function waitingScript(script: string): string {
+  return `if read -r ${TICKET} <&${TICKET_FD} && [ "$${CODE}$${TICKET}" = 0 ]; then
+${script}else echo ${SKIPPED}; fi
+`;
 }
 
 /** The variables that a shell does not pass on as they are, as `env` takes them. */
@@ -154,15 +186,15 @@ function programWords(
   return ownShell || SELF_OR_PARENT.test(command) ? [shell, '-c', command] : undefined;
 }
 
-function programBody(words: readonly string[], assignments: string): string {
+function programBody(words: readonly string[], assignments: string, redirections: string): string {
   const program = words.map(quoteWord).join(' ');
-  if (!SHELL_WORDS.has(words[0]!)) return `${assignments} ${program} ${REDIRECTIONS}`;
+  if (!SHELL_WORDS.has(words[0]!)) return `${assignments} ${program} ${redirections}`;
   // `exec` never takes a builtin, but replaces the shell that it runs in.
-  return `(${exported(assignments)}exec ${program} ${REDIRECTIONS})`;
+  return `(${exported(assignments)}exec ${program} ${redirections})`;
 }
 
-function evalBody(text: string, assignments: string): string {
-  return `(exec ${REDIRECTIONS}; ${exported(assignments)}eval ${quoteWord(text)})`;
+function evalBody(text: string, assignments: string, redirections: string): string {
+  return `(exec ${redirections}; ${exported(assignments)}eval ${quoteWord(text)})`;
 }
 
 function exported(assignments: string): string {

@@ -17,7 +17,7 @@ export interface ShellExit {
  */
 export class LaneShell {
   readonly pid: number;
-  /** Settles when the shell is gone. */
+  /** Settles when the shell is gone, and all that it reported is told. */
   readonly exit: Promise<ShellExit>;
   /** Settles when the watchdog is gone. */
   readonly unguarded: Promise<void>;
@@ -59,10 +59,12 @@ export class LaneShell {
       null,
       Socket,
     ];
+    const allReported = new Promise((resolve) => this.#reports.once('close', resolve));
     this.exit = new Promise((resolve) => {
-      child.once('exit', (code, signal) =>
-        resolve({ exitCode: exitCodeOf(code, signal), killed: signal !== null }),
-      );
+      child.once('exit', (code, signal) => {
+        const exit = { exitCode: exitCodeOf(code, signal), killed: signal !== null };
+        allReported.then(() => resolve(exit));
+      });
     });
     this.unguarded = new Promise((resolve) => this.#watchdog.once('close', () => resolve()));
     // Writing to a shell that has just died fails; that it died is told by `exit`.

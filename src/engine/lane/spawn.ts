@@ -9,8 +9,8 @@ const PASSING = new Set(['EMFILE', 'ENFILE', 'EAGAIN', 'ENOMEM']);
 /** Milliseconds to wait before each further try. */
 const BACKOFF_MS = [10, 40, 160, 640];
 
-/** Descriptors of a lane: three ends of pipes to its shell, and its output twice while that is read as it comes. */
-const LANE_DESCRIPTORS = 5;
+/** Descriptors of a lane: three ends of pipes to its shell, two for output, one of these twice while it is read as it comes, and the tickets. */
+const LANE_DESCRIPTORS = 7;
 
 /** Descriptors for all else: to commit, to read files, to start a process. */
 const RESERVED_DESCRIPTORS = 32;

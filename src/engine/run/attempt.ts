@@ -9,6 +9,8 @@ import type { DeclarationCheck } from './declarations.js';
 /** How an attempt ended. */
 export interface AttemptEnd {
   readonly outcome: Outcome;
+  /** True if the command was cancelled before it began: there is nothing to tell or to remember. */
+  readonly withdrawn?: true;
   /** Milliseconds that the command took. */
   readonly duration: number;
   /** Of the command, if it was started. */
@@ -34,6 +36,10 @@ export interface Work {
   readonly root: string;
   readonly terminal: boolean;
   readonly signal: AbortSignal | undefined;
+  /** Milliseconds that the command took last time; 0 if it never ran. */
+  readonly expected: number;
+  /** Called when the command begins. */
+  readonly onBegin: () => void;
 }
 
 /**
@@ -41,14 +47,15 @@ export interface Work {
  * status: that is the loop's.
  */
 export async function attempt(work: Work, tools: Tools): Promise<AttemptEnd> {
-  const { details, root } = work;
+  const { details, root, terminal, expected, onBegin } = work;
   try {
     prepare(details, root, tools.knownFolders);
   } catch (error) {
     return failure(`It could not be started: ${(error as Error).message}.`);
   }
   const startedAt = Date.now();
-  const result = await tools.lanes.run(laneCommand(details, root, work.terminal), work.signal);
+  const command = { ...laneCommand(details, root, terminal), ...(expected > 0 ? { expected } : {}), onBegin };
+  const result = await tools.lanes.run(command, work.signal);
   if (result.outcome !== 'exited' || result.exitCode !== 0) return unsuccessful(result, details);
   try {
     return await record(work, tools, result, startedAt);
@@ -83,6 +90,7 @@ async function record(
 
 function unsuccessful(result: LaneResult, { timeout }: TaskDetails): AttemptEnd {
   const { duration, message } = result;
+  if (result.outcome === 'withdrawn') return { outcome: 'cancelled', withdrawn: true, duration: 0 };
   if (result.outcome === 'cancelled') return { outcome: 'cancelled', duration, result };
   if (result.outcome === 'timed-out') {
     return {

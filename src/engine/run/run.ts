@@ -95,6 +95,7 @@ export class Run {
     this.#teller = new Teller({
       table,
       emitter: context.emitter,
+      jobs: this.#jobs,
       terminal: context.options.terminal === true,
       detailsOf: (row) => this.#detailsOf(row),
     });
@@ -159,7 +160,7 @@ export class Run {
   async #loop(): Promise<void> {
     let sliceEnd = performance.now() + SLICE_MS;
     for (;;) {
-      while (this.#running < this.#jobs && !this.#stopped) {
+      while (this.#running < this.#jobs + this.#lanes.ahead && !this.#stopped) {
         const row = this.#table.claim(this.#gate.accept);
         if (row === -1) break;
         this.#take(row);
@@ -211,12 +212,15 @@ export class Run {
     const { engine, options } = this.#context;
     const terminal = options.terminal === true;
     this.#running++;
-    this.#teller.started(row, reason);
-    const work = { row, details, verdict, root: engine.root, terminal, signal: this.#cancel.signal };
+    const work = {
+      ...{ row, details, verdict, root: engine.root, terminal, signal: this.#cancel.signal },
+      expected: this.#table.duration(row),
+      onBegin: () => this.#guarded(() => this.#teller.started(row, reason)),
+    };
     attempt(work, this.#tools).then(
-      (end) => this.#after(() => this.#finish(row, end, reason)),
+      (end) => this.#ended(() => this.#finish(row, end, reason)),
       (error: unknown) =>
-        this.#after(() => {
+        this.#ended(() => {
           // Ours to mend, not the task's: give it back.
           release(this.#table, row);
           throw error;
@@ -224,16 +228,21 @@ export class Run {
     );
   }
 
-  /** An attempt is no longer under way. If what follows from it fails, the others may end, and then the run does with the error. */
-  #after(conclude: () => void): void {
+  /** An attempt is no longer under way. */
+  #ended(conclude: () => void): void {
     this.#running--;
+    this.#guarded(conclude);
+    this.#wake();
+  }
+
+  /** If something fails beside the loop, the attempts under way may end, and then the run does with the error. */
+  #guarded(action: () => void): void {
     try {
-      conclude();
+      action();
     } catch (error) {
       this.#defect ??= error;
       this.#stop();
     }
-    this.#wake();
   }
 
   /** Why a task is not started: an input that can't be read, or is not there and nobody will make it. */
@@ -251,8 +260,10 @@ export class Run {
     const mayRetry = end.outcome === 'failed' || end.outcome === 'timed-out';
     const retrying = mayRetry && !this.#stopped && count <= (this.#detailsOf(row).retries ?? 0);
     this.#changeStatus(row, end, retrying);
-    this.#teller.ended(row, end, retrying);
-    this.#remember(row, end, reason);
+    if (end.withdrawn !== true) {
+      this.#teller.ended(row, end, retrying);
+      this.#remember(row, end, reason);
+    }
     this.#gate.leave(row);
     this.#details.delete(row);
     if (end.outcome === 'executed') this.#counts.executed++;

@@ -12,14 +12,25 @@ import { CONSOLE } from './gate.js';
 export interface TellerContext {
   readonly table: TaskTable;
   readonly emitter: Emitter;
+  /** How many commands run at once. */
+  readonly jobs: number;
   /** Whether the pool `console` means the terminal. */
   readonly terminal: boolean;
   readonly detailsOf: (row: Row) => TaskDetails;
 }
 
-/** Tells of the starts and ends of attempts. */
+/**
+ * Tells of the starts and ends of attempts.
+ *
+ * A command that waited in a lane begins before the end of the one before is known and recorded. Its start is told after that
+ * end, so that whoever counts never sees more running than jobs; unless it ends itself before.
+ */
 export class Teller {
   readonly #context: TellerContext;
+  /** Attempts whose start was told, but not their end. */
+  readonly #told = new Set<Row>();
+  /** Starts that are yet to be told, in order. */
+  readonly #held = new Map<Row, EventBody>();
 
   constructor(context: TellerContext) {
     this.#context = context;
@@ -27,12 +38,31 @@ export class Teller {
 
   /** An attempt begins. */
   started(row: Row, reason: Reason): void {
-    this.#context.emitter.emit(this.#startOf(row, reason));
+    this.#held.set(row, this.#startOf(row, reason));
+    this.#tellHeld();
   }
 
   /** An attempt is over, or the task turned out to be fresh. */
   ended(row: Row, end: AttemptEnd, retrying = false): void {
+    this.#tellStart(row);
+    this.#told.delete(row);
     for (const event of this.#endOf(row, end, retrying)) this.#context.emitter.emit(event);
+    this.#tellHeld();
+  }
+
+  #tellHeld(): void {
+    for (const row of this.#held.keys()) {
+      if (this.#told.size >= this.#context.jobs) return;
+      this.#tellStart(row);
+    }
+  }
+
+  #tellStart(row: Row): void {
+    const start = this.#held.get(row);
+    if (start === undefined) return;
+    this.#held.delete(row);
+    this.#told.add(row);
+    this.#context.emitter.emit(start);
   }
 
   #startOf(row: Row, reason: Reason): EventBody {
