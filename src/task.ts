@@ -89,6 +89,8 @@ export interface TaskDefinition {
   readonly depfileConsumed?: boolean;
   /** If true, a change of the command alone does not make the task stale (ninja's `generator`). */
   readonly ignoreCommandChange?: boolean;
+  /** False: its outputs are neither kept for later nor restored (default true). */
+  readonly cache?: boolean;
   /** A file written before the command starts and removed after it succeeded. */
   readonly responseFile?: { readonly path: string; readonly content: string };
   /** Anything that structured data can hold (JSON); kept and given back, never looked at. */

@@ -12,20 +12,21 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   memory: ['errors', 'task'],
   graph: ['errors', 'task', 'memory'],
   tasks: ['errors', 'hint', 'task', 'memory', 'graph'],
-  artifacts: ['errors', 'task', 'memory', 'tasks'],
-  store: ['errors', 'task', 'memory', 'graph', 'tasks', 'artifacts'],
+  artifacts: ['errors', 'folder', 'task', 'memory', 'tasks'],
+  store: ['errors', 'folder', 'task', 'memory', 'graph', 'tasks', 'artifacts'],
   manifest: ['errors', 'hint', 'task'],
   engine: ['errors', 'hint', 'task', 'memory', 'graph', 'tasks', 'artifacts', 'store', 'manifest', 'state'],
   errors: [],
+  folder: [],
   hint: ['errors'],
   task: [],
 };
 
-/** The one place in src where a package is imported. */
-const HOME: Readonly<Record<string, string>> = {
+/** The one place in src where a package is imported; what checks data from outside is needed where it comes in. */
+const HOME: Readonly<Record<string, string | readonly string[]>> = {
   lmdb: 'store',
   msgpackr: 'store',
-  zod: 'manifest',
+  zod: ['manifest', 'artifacts'],
   piscina: 'artifacts',
   tinyglobby: 'artifacts',
   commander: 'cli',
@@ -78,7 +79,8 @@ test('a package is imported in one place', () => {
   for (const file of sources('src')) {
     for (const name of imports(file)) {
       const home = HOME[name];
-      if (home !== undefined && partOf(file.path) !== home) wrong.push(`${file.path} → ${name}`);
+      if (home !== undefined && ![home].flat().includes(partOf(file.path)))
+        wrong.push(`${file.path} → ${name}`);
     }
   }
   assert.deepEqual(wrong, []);

@@ -43,7 +43,7 @@ interface Span {
  * topological order, as the outputs of a dependency are inputs. Of a literal task nothing is parsed and nothing copied.
  */
 export class TaskChecker {
-  private readonly context: CheckContext;
+  readonly context: CheckContext;
   private readonly resolver: FileResolver;
   private readonly added = new Tally();
   private readonly removed = new Tally();
@@ -89,7 +89,11 @@ export class TaskChecker {
    * @throws FileUnreadable
    */
   inputsOf(task: Row): Int32Array {
-    const rows = this.resolver.inputsOf(task);
+    return this.contentsOf(this.resolver.inputsOf(task));
+  }
+
+  /** Files as they are now, as pairs. Scans what was not scanned, synchronously. @throws FileUnreadable */
+  contentsOf(rows: Int32Array): Int32Array {
     const pairs = new Int32Array(rows.length * 2);
     for (let index = 0; index < rows.length; index++) {
       pairs[index * 2] = rows[index]!;

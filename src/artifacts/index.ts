@@ -1,3 +1,4 @@
+export { ActionCache, type Candidate, type Execution, type Restored } from './cache/index.js';
 export { type StaleVerdict, TaskChecker, type Verdict } from './check.js';
 export { Content, type ContentId, ContentTable } from './contents.js';
 export type { CheckContext } from './context.js';
@@ -6,7 +7,7 @@ export { type FileRow, FileTable } from './files.js';
 export { expandGlobs, type GlobOptions, isGlob, isLeftOut, pathMatcher } from './globs.js';
 export { cleanPath, pathFrom } from './paths.js';
 export { describeReason, type Reason } from './reason.js';
-export { Field } from './records.js';
+export { Field, filesOf } from './records.js';
 export { FileScanner, type ScanOptions } from './scan.js';
 export { ScanThreads } from './scan-threads.js';
 export type { Success } from './success.js';

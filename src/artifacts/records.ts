@@ -75,8 +75,7 @@ export class TaskRecords {
   outputsOf(row: number): Int32Array {
     if (!this.has(row)) return NOTHING;
     const start = this.outputStart(row);
-    const pairs = this.words.subarray(start, start + this.field(row, Field.Outputs) * 2);
-    return pairs.filter((_, index) => index % 2 === 0);
+    return filesOf(this.words.subarray(start, start + this.field(row, Field.Outputs) * 2));
   }
 
   /** The words in which the following indices count; valid until the next write. */
@@ -135,4 +134,9 @@ export class TaskRecords {
   clear(row: number): void {
     this.lists.clear(row);
   }
+}
+
+/** The file rows of pairs (file row, content id). */
+export function filesOf(pairs: Int32Array): Int32Array {
+  return pairs.filter((_, index) => index % 2 === 0);
 }

@@ -1,6 +1,7 @@
 import type { Row } from '../task.js';
 import { Content } from './contents.js';
 import { type CheckContext, currentEnvironmentKey } from './context.js';
+import { filesOf } from './records.js';
 import type { FileResolver } from './resolve.js';
 import { TaskFlag } from './task-files.js';
 
@@ -58,7 +59,7 @@ async function readInputs(
   // What a task that rewrites its own inputs has taken in is its output from now on.
   const rewritten = new Set(isLiteral ? [] : outputs);
   const read = inputs.filter((_, index) => !rewritten.has(inputs[index - (index % 2)]!));
-  const declared = read.filter((_, index) => index % 2 === 0);
+  const declared = filesOf(read);
   const known = read.filter((_, index) => index % 2 === 1);
   // A depfile may name the outputs, too.
   const listed = new Set<number>([...declared, ...outputs]);

@@ -23,6 +23,7 @@ export const TaskFlag = {
   Depfile: 1 << 7,
   Pool: 1 << 8,
   Console: 1 << 9,
+  Uncached: 1 << 10,
 } as const;
 
 /** Words of a task's facts; those of row r begin at (r + 1) * Width, behind a head of the same size. */
@@ -214,6 +215,7 @@ function flagsOf(details: TaskDetails): number {
     [details.depfile !== undefined, TaskFlag.Depfile],
     [pool !== undefined, TaskFlag.Pool],
     [pool === 'console', TaskFlag.Console],
+    [details.cache === false, TaskFlag.Uncached],
   ];
   return bits.reduce((flags, [holds, bit]) => (holds ? flags | bit : flags), 0);
 }

@@ -16,6 +16,7 @@ export interface RunCommandOptions extends GlobalOptions {
   readonly keepGoing: number;
   readonly dryRun?: boolean;
   readonly force?: boolean;
+  readonly cache: boolean;
 }
 
 export const GRAPH_FORMATS = ['order', 'dot', 'json'] as const;

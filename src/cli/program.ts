@@ -90,6 +90,7 @@ function addRun(program: Command, context: Context, done: (exitCode: number) => 
     .option('-j, --jobs <n>', 'how many tasks run at once (default: the available processors)', count(1))
     .option('-k, --keep-going <n>', 'start nothing more after this many failures; 0: never stop', count(0), 1)
     .option('-n, --dry-run', 'only show what would run')
+    .option('--no-cache', 'run what is not fresh; neither restore outputs nor keep them for later')
     .option('--force', 'run the targets even if they are fresh (not what they need; without a target: all)')
     .action(async (targets: string[], _own: unknown, command: Command) => {
       const { run } = await import('./commands/run.js');

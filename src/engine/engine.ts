@@ -13,7 +13,7 @@ import { Emitter } from './run/emitter.js';
 import type { Run, WorkSummary } from './run/run.js';
 import { type Selection, select } from './run/selection.js';
 
-const NO_WORK: WorkSummary = { result: 'succeeded', executed: 0, fresh: 0, failed: 0, blocked: 0 };
+const NO_WORK: WorkSummary = { result: 'succeeded', executed: 0, cached: 0, fresh: 0, failed: 0, blocked: 0 };
 
 /** What is known about a run before anything of it starts. */
 interface Plan {
@@ -115,11 +115,12 @@ export class BuildEngine {
     const { emitter, assessment, selection, startedAt } = plan;
     emitter.emit(this.#started(plan, run));
     settle(partsOf(this.#state).table, selection, assessment);
-    const work = assessment.stale.length > 0 ? await this.#work(plan, options) : NO_WORK;
+    const work = assessment.stale.length > 0 ? await this.#work(plan, options, run) : NO_WORK;
     const { fresh, stale } = assessment;
     const total = fresh + stale.length;
     const counts = { ...work, run, total, fresh: fresh + work.fresh };
-    const cancelled = total - counts.fresh - work.executed - work.failed - work.blocked;
+    const done = counts.fresh + work.executed + work.cached;
+    const cancelled = total - done - work.failed - work.blocked;
     const summary = { ...counts, cancelled, duration: performance.now() - startedAt };
     this.#state.history.endRun(run, summary);
     // Beside the commit: each takes some milliseconds, most of them of waiting.
@@ -129,9 +130,9 @@ export class BuildEngine {
   }
 
   /** Runs what is stale. Loaded only if there is something: what starts commands takes longer to load than a check of a small graph. */
-  async #work(plan: Plan, options: RunOptions): Promise<WorkSummary> {
+  async #work(plan: Plan, options: RunOptions, run: number): Promise<WorkSummary> {
     const { Run } = await import('./run/run.js');
-    this.#run = new Run({ ...plan, state: this.#state, engine: this.#options, options });
+    this.#run = new Run({ ...plan, state: this.#state, engine: this.#options, options, run });
     try {
       const summary = await this.#run.execute();
       await plan.scanner.settle();
@@ -161,6 +162,7 @@ export class BuildEngine {
       result: 'succeeded',
       total: assessment.fresh + assessment.stale.length,
       executed: 0,
+      cached: 0,
       fresh: assessment.fresh,
       failed: 0,
       blocked: 0,

@@ -22,6 +22,8 @@ export interface TaskFinished {
   readonly task: TaskId;
   readonly description?: string;
   readonly outcome: Outcome;
+  /** Why the task was not fresh; only if it is `cached`, for which there was no `task-started`. */
+  readonly reason?: Reason;
   /** True if the task will be tried again. */
   readonly retrying: boolean;
   /** Which attempt it was, counted from 1, and how many there may be; only for a task with retries. */

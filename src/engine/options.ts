@@ -38,6 +38,8 @@ export interface RunOptions {
   readonly keepGoing?: number;
   /** Run the targets even if they are fresh. */
   readonly force?: boolean;
+  /** False: run every command that is not fresh; neither restore outputs nor keep them for later (default true). */
+  readonly cache?: boolean;
   /** Only tell what would run, and change nothing. */
   readonly dryRun?: boolean;
   /** Tasks of the pool `console` get this process's terminal. */
@@ -64,6 +66,7 @@ const RUN_OPTIONS = {
   jobs: wholeFrom(1),
   keepGoing: wholeFrom(0),
   force: boolean,
+  cache: boolean,
   dryRun: boolean,
   terminal: boolean,
   signal: (value) => (value instanceof AbortSignal ? undefined : wrong('must be an AbortSignal', value)),

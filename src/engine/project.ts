@@ -163,7 +163,7 @@ export class Project implements AsyncDisposable {
       events.endPrelude(summary);
       return summary;
     }
-    if (summary.executed === 0) return 'fresh';
+    if (summary.executed + summary.cached === 0) return 'fresh';
     this.#manifest = await load(this.state, this.#manifest.path);
     return 'changed';
   }

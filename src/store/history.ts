@@ -22,6 +22,8 @@ export interface RunEnd {
   /** Tasks that the run was about. */
   readonly total: number;
   readonly executed: number;
+  /** Tasks whose outputs were restored from an earlier execution. */
+  readonly cached: number;
   readonly fresh: number;
   readonly failed: number;
   /** Tasks that could not start because a dependency failed. */
@@ -118,9 +120,11 @@ export class BuildHistory {
   /** @throws StateUnavailable if the run was not begun here, or has ended */
   endRun(run: RunId, end: RunEnd): void {
     if (this.current?.run !== run) throw new StateUnavailable(`Run ${run} was not begun here, or has ended.`);
-    const { result, total, executed, fresh, failed, blocked, cancelled, duration } = end;
+    const { result, total, executed, cached, fresh, failed, blocked, cancelled, duration } = end;
     const stored = this.records.get(runKey(run)) as StoredRun;
-    const kept: RunEnd = { result, total, executed, fresh, failed, blocked, cancelled, duration };
+    const kept: RunEnd = {
+      ...{ result, total, executed, cached, fresh, failed, blocked, cancelled, duration },
+    };
     this.records.put(runKey(run), { ...stored, end: kept });
     this.current = undefined;
   }
@@ -162,7 +166,9 @@ export class BuildHistory {
   }
 
   private runRecord(run: RunId): RunRecord {
-    const { end, ...start } = this.records.get(runKey(run)) as StoredRun;
+    const { end: stored, ...start } = this.records.get(runKey(run)) as StoredRun;
+    // Before there was a cache, nothing came from it.
+    const end = stored && { ...stored, cached: stored.cached ?? 0 };
     return { run, ...start, result: end?.result ?? (this.isRunning(run) ? 'running' : 'interrupted'), end };
   }
 

@@ -83,6 +83,7 @@ const DEFINITION = {
   depfile: filled,
   depfileConsumed: boolean,
   ignoreCommandChange: boolean,
+  cache: boolean,
   responseFile,
   data: anything,
 } satisfies Record<keyof TaskDefinition, Check>;

@@ -22,6 +22,7 @@ const KEYS = [
   'depfile',
   'depfileConsumed',
   'ignoreCommandChange',
+  'cache',
   'responseFile',
   'data',
 ] as const satisfies readonly (keyof TaskDetails)[];

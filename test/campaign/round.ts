@@ -25,6 +25,12 @@ const STORE_LIMIT = 8 << 20;
 
 const MAX_KILLS = 4;
 
+/** What may be in a state directory after a run, by its whole path there. */
+const KNOWN_FILES = [
+  /^store(\/(data|lock)\.mdb)?$/,
+  /^content(\/tmp|\/(actions|blobs|inputs)(\/..(\/[^/]+)?)?)?$/,
+];
+
 /** All that may be found wrong. */
 export const DEFECTS = ['lost', 'torn', 'stuck', 'orphan', 'ran-again', 'wrong-output', 'left-over'] as const;
 
@@ -161,7 +167,8 @@ export class Round {
   private checkLeftOvers(): void {
     const { stateDirectory } = this.project;
     const files = readdirSync(stateDirectory, { recursive: true }).map(String).sort();
-    const unknown = files.filter((file) => !['store', 'store/data.mdb', 'store/lock.mdb'].includes(file));
+    const isKnown = (file: string) => KNOWN_FILES.some((known) => known.test(file));
+    const unknown = files.filter((file) => !isKnown(file));
     const damaged = unknown.filter((file) => file.startsWith('store.corrupt'));
     if (damaged.length > 0) this.find('torn', `it was moved aside: ${damaged.join(', ')}`);
     else if (unknown.length > 0) this.find('left-over', unknown.join(', '));

@@ -68,6 +68,7 @@ const SUMMARY: Omit<RunSummary, 'duration'> = {
   fresh: 0,
   failed: 0,
   blocked: 0,
+  cached: 0,
   cancelled: 0,
 };
 

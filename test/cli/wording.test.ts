@@ -20,6 +20,7 @@ const NOTHING: RunSummary = {
   fresh: 0,
   failed: 0,
   blocked: 0,
+  cached: 0,
   cancelled: 0,
   duration: 120,
 };

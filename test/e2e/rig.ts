@@ -279,9 +279,14 @@ export function eventsOf<Type extends JsonEvent['type']>(
   return events.filter((event): event is JsonEventOf<Type> => event.type === type);
 }
 
-/** The tasks that were started, with the reasons, in order. */
+/** The tasks that were started, or restored from an earlier execution, with the reasons, in order. */
 export function started(result: Result): Map<string, Reason> {
-  return new Map(eventsOf(result, 'task-started').map(({ task, reason }) => [task, reason]));
+  const renewed = new Map<string, Reason>();
+  for (const event of result.events) {
+    if (event.type !== 'task-started' && event.type !== 'task-finished') continue;
+    if (event.reason !== undefined) renewed.set(event.task, event.reason);
+  }
+  return renewed;
 }
 
 /** The last attempts at tasks, by task. */

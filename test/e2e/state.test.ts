@@ -85,7 +85,7 @@ describe('a state whose data file', { concurrency: 2 }, () => {
       assert.equal(run.signal, null);
       assert.equal(run.exitCode, 0, explain(run));
       assert.match(run.stderr, /warning: The state was damaged .* moved to .*, and all is built anew/);
-      assert.match(run.stdout.toString(), /1 ran/);
+      assert.match(run.stdout.toString(), /1 restored/);
       assert.ok(readdirSync(project.path('.millrace')).some((name) => name.startsWith('store.corrupt-')));
       assert.deepEqual(await project.build(), new Map());
     });

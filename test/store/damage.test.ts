@@ -29,7 +29,7 @@ async function sampleState(t: TestContext, tasks = 3000): Promise<string> {
         state.history.addAttempt({ task, start: 1, duration: round, outcome: 'executed' });
         await state.commit();
       }
-      const counts = { total: 1, executed: 1, fresh: 0, failed: 0, blocked: 0, cancelled: 0 };
+      const counts = { total: 1, executed: 1, cached: 0, fresh: 0, failed: 0, blocked: 0, cancelled: 0 };
       state.history.endRun(run, { result: 'succeeded', duration: 2, ...counts });
     }
   });

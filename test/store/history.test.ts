@@ -10,6 +10,7 @@ const END: RunEnd = {
   fresh: 1,
   failed: 1,
   blocked: 0,
+  cached: 0,
   cancelled: 0,
   duration: 12.5,
 };

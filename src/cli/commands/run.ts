@@ -35,6 +35,7 @@ export async function run(
       ...(options.jobs === undefined ? {} : { jobs: options.jobs }),
       keepGoing: options.keepGoing,
       force: options.force ?? false,
+      cache: options.cache,
       dryRun: options.dryRun ?? false,
       terminal: !options.json,
       signal: interruption.signal,

@@ -55,6 +55,7 @@ export function summarize(summary: RunSummary, blockedGroups = 0): string {
   }
   const parts = counted([
     [summary.executed, 'ran'],
+    [summary.cached, 'restored'],
     [summary.fresh, 'fresh'],
     [summary.failed, 'failed'],
     [summary.blocked, 'blocked'],

@@ -1,8 +1,15 @@
-import { pathFrom, type StaleVerdict, type TaskChecker } from '../../artifacts/index.js';
+import {
+  type Candidate,
+  pathFrom,
+  type Restored,
+  type StaleVerdict,
+  type TaskChecker,
+} from '../../artifacts/index.js';
 import { CommitFailed, MillraceError, quote, StateCorrupt, StateUnavailable } from '../../errors.js';
 import type { Outcome, Row } from '../../task.js';
 import type { TaskDetails } from '../../tasks/details.js';
 import type { LanePool, LaneResult } from '../lane/index.js';
+import type { RunCache } from './cache.js';
 import { cleanUp, type KnownFolders, laneCommand, prepare, readDepfile } from './command.js';
 import type { DeclarationCheck } from './declarations.js';
 
@@ -15,6 +22,8 @@ export interface AttemptEnd {
   readonly duration: number;
   /** Of the command, if it was started. */
   readonly result?: LaneResult;
+  /** What an earlier execution left behind, if that took the place of the command. */
+  readonly restored?: Restored;
   /** Why it failed, if the output does not say it: one sentence. */
   readonly message?: string;
   readonly warnings?: readonly string[];
@@ -26,6 +35,7 @@ export interface Tools {
   readonly checker: TaskChecker;
   readonly declarations: DeclarationCheck;
   readonly knownFolders: KnownFolders;
+  readonly cache: RunCache | undefined;
 }
 
 /** One attempt at one task. */
@@ -43,10 +53,41 @@ export interface Work {
 }
 
 /**
- * Runs a task's command and, after success, looks at what it made and writes the record of the execution. Changes no
- * status: that is the loop's.
+ * Brings a task's outputs up to date: from an earlier execution that saw the same, or by its command. Then looks at what there is and
+ * writes the record of the execution. Changes no status: that is the loop's.
  */
 export async function attempt(work: Work, tools: Tools): Promise<AttemptEnd> {
+  const { row, verdict } = work;
+  const candidate = verdict.reason.kind === 'forced' ? undefined : tools.cache?.find(row, verdict.inputs);
+  const end = candidate === undefined ? undefined : await restore(work, tools, candidate);
+  return end ?? (await execute(work, tools));
+}
+
+/** Undefined if the candidate can't take the command's place. */
+async function restore(
+  { row, verdict }: Work,
+  { cache, checker }: Tools,
+  candidate: Candidate,
+): Promise<AttemptEnd | undefined> {
+  const startedAt = Date.now();
+  const began = performance.now();
+  const restored = await cache!.restore(row, candidate);
+  if (restored === undefined) return undefined;
+  const { discovered } = restored;
+  try {
+    const missing = await checker.recordSuccess(row, { inputs: verdict.inputs, discovered, startedAt });
+    if (missing.length === 0 && cache!.agrees(row, restored)) {
+      return { outcome: 'cached', duration: performance.now() - began, restored };
+    }
+  } catch (error) {
+    if (!isOfTask(error)) throw error;
+  }
+  // Somebody else was at the files meanwhile: the command has the last word.
+  checker.context.artifacts.records.clear(row);
+  return undefined;
+}
+
+async function execute(work: Work, tools: Tools): Promise<AttemptEnd> {
   const { details, root, terminal, expected, onBegin } = work;
   try {
     prepare(details, root, tools.knownFolders);
@@ -67,7 +108,7 @@ export async function attempt(work: Work, tools: Tools): Promise<AttemptEnd> {
 
 async function record(
   { row, details, verdict, root }: Work,
-  { checker, declarations }: Tools,
+  { cache, checker, declarations }: Tools,
   result: LaneResult,
   startedAt: number,
 ): Promise<AttemptEnd> {
@@ -84,8 +125,12 @@ async function record(
     return failure(`It exited with 0, but did not make its output ${quote(missing[0]!)}${more}.`, result);
   }
   cleanUp(details, root);
-  const warnings = declarations.warningsFor(row, details);
-  return { outcome: 'executed', duration: result.duration, result, warnings };
+  const { duration, output, truncated } = result;
+  const notKept = await cache?.keep(row, { inputs: verdict.inputs, output, truncated, duration });
+  const declared = declarations.warningsFor(row, details);
+  // They say the same of what the task itself has written, and more.
+  const warnings = declared.length > 0 || notKept === undefined ? declared : [notKept];
+  return { outcome: 'executed', duration, result, warnings };
 }
 
 function unsuccessful(result: LaneResult, { timeout }: TaskDetails): AttemptEnd {

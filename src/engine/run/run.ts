@@ -1,6 +1,8 @@
 import { setMaxListeners } from 'node:events';
+import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
+  ActionCache,
   type ArtifactTables,
   type Reason,
   type StaleVerdict,
@@ -17,7 +19,9 @@ import { block, complete, fail, release, retry } from '../../tasks/lifecycle.js'
 import type { RunSummary } from '../events.js';
 import { affordableLanes, LanePool } from '../lane/index.js';
 import type { EngineOptions, RunOptions } from '../options.js';
+import { VERSION } from '../version.js';
 import { type AttemptEnd, attempt, isOfTask, type Tools } from './attempt.js';
+import { RunCache } from './cache.js';
 import { Committer } from './committer.js';
 import { DeclarationCheck } from './declarations.js';
 import type { Emitter } from './emitter.js';
@@ -38,10 +42,12 @@ export interface RunContext {
   readonly checker: TaskChecker;
   readonly selection: Selection;
   readonly isForced: (row: Row) => boolean;
+  /** Its number. */
+  readonly run: number;
 }
 
 /** What came of the tasks that were not fresh at the beginning. */
-export type WorkSummary = Pick<RunSummary, 'result' | 'executed' | 'fresh' | 'failed' | 'blocked'>;
+export type WorkSummary = Pick<RunSummary, 'result' | 'executed' | 'cached' | 'fresh' | 'failed' | 'blocked'>;
 
 /**
  * One run: the main loop of the engine.
@@ -68,7 +74,7 @@ export class Run {
   /** Definitions of tasks that were claimed or are waiting for a pool. */
   readonly #details = new Map<Row, TaskDetails>();
   readonly #blocked = new Set<Row>();
-  readonly #counts = { executed: 0, fresh: 0, failed: 0 };
+  readonly #counts = { executed: 0, cached: 0, fresh: 0, failed: 0 };
   /** Stops the commands. Every one listens, and so many listeners are for Node a leak unless it is told otherwise. */
   readonly #cancel = new AbortController();
   #running = 0;
@@ -115,7 +121,27 @@ export class Run {
         checker: context.checker,
       }),
       knownFolders: new Set(),
+      cache: this.#openCache(),
     };
+  }
+
+  /** Undefined if nothing is to be kept, or there is no place for it. */
+  #openCache(): RunCache | undefined {
+    const { checker, options, run, state } = this.#context;
+    if (options.cache === false || state.directory === undefined) return undefined;
+    const warn = (message: string, row?: Row) => this.#warn(message, row);
+    try {
+      const directory = join(state.directory, 'content');
+      return new RunCache(new ActionCache({ checker, directory, run, version: VERSION }), warn);
+    } catch (error) {
+      warn(`Outputs are not kept for later or restored in this run: ${(error as Error).message}.`);
+      return undefined;
+    }
+  }
+
+  #warn(message: string, row?: Row): void {
+    const task = row === undefined ? {} : { task: this.#table.names.nameOf(row) };
+    this.#context.emitter.emit({ type: 'warning', message, ...task });
   }
 
   /** Runs until nothing is left to do. @throws what the state's commit throws, after all commands have ended */
@@ -261,12 +287,13 @@ export class Run {
     const retrying = mayRetry && !this.#stopped && count <= (this.#detailsOf(row).retries ?? 0);
     this.#changeStatus(row, end, retrying);
     if (end.withdrawn !== true) {
-      this.#teller.ended(row, end, retrying);
+      this.#teller.ended(row, end, retrying, reason);
       this.#remember(row, end, reason);
     }
     this.#gate.leave(row);
     this.#details.delete(row);
     if (end.outcome === 'executed') this.#counts.executed++;
+    else if (end.outcome === 'cached') this.#counts.cached++;
     else this.#context.checker.forgetGlobs();
     if (!mayRetry || retrying) return;
     this.#counts.failed++;
@@ -276,8 +303,9 @@ export class Run {
     if (keepGoing > 0 && this.#counts.failed >= keepGoing) this.#stop();
   }
 
-  #changeStatus(row: Row, { outcome, duration }: AttemptEnd, retrying: boolean): void {
+  #changeStatus(row: Row, { outcome, duration, restored }: AttemptEnd, retrying: boolean): void {
     if (outcome === 'executed') complete(this.#table, row, { duration });
+    else if (restored !== undefined) complete(this.#table, row, { outcome, duration: restored.duration });
     else if (outcome === 'cancelled') release(this.#table, row, 'cancelled');
     else fail(this.#table, row, { outcome, ...(duration > 0 ? { duration } : {}) });
     if (retrying) retry(this.#table, row);

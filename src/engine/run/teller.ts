@@ -43,10 +43,10 @@ export class Teller {
   }
 
   /** An attempt is over, or the task turned out to be fresh. */
-  ended(row: Row, end: AttemptEnd, retrying = false): void {
+  ended(row: Row, end: AttemptEnd, retrying = false, reason?: Reason): void {
     this.#tellStart(row);
     this.#told.delete(row);
-    for (const event of this.#endOf(row, end, retrying)) this.#context.emitter.emit(event);
+    for (const event of this.#endOf(row, end, retrying, reason)) this.#context.emitter.emit(event);
     this.#tellHeld();
   }
 
@@ -80,8 +80,8 @@ export class Teller {
     };
   }
 
-  #endOf(row: Row, end: AttemptEnd, retrying: boolean): EventBody[] {
-    const { result, message, outcome, duration, warnings = [] } = end;
+  #endOf(row: Row, end: AttemptEnd, retrying: boolean, reason: Reason | undefined): EventBody[] {
+    const { result, restored, message, outcome, duration, warnings = [] } = end;
     const details = this.#context.detailsOf(row);
     const task = this.#context.table.names.nameOf(row);
     const failed = outcome === 'failed' || outcome === 'timed-out';
@@ -90,14 +90,15 @@ export class Teller {
       task,
       ...described(details),
       outcome,
+      ...(outcome === 'cached' && reason !== undefined ? { reason } : {}),
       retrying,
       ...this.#attemptOf(row, details),
       duration,
       ...(outcome === 'timed-out' ? { timeout: details.timeout! } : {}),
       ...(result?.exitCode === undefined ? {} : { exitCode: result.exitCode }),
       ...(result?.signal === undefined ? {} : { signal: result.signal }),
-      output: result?.output ?? Buffer.alloc(0),
-      truncated: result?.truncated ?? false,
+      output: (result ?? restored)?.output ?? Buffer.alloc(0),
+      truncated: (result ?? restored)?.truncated ?? false,
       ...(message === undefined ? {} : { message }),
       ...(failed ? { command: commandText(details.command) } : {}),
     };

@@ -69,6 +69,10 @@ const body = {
   depfile: text
     .exactOptional()
     .describe('A Makefile-style dependency file that the command writes; the files it names become inputs.'),
+  cache: z
+    .boolean('must be true or false')
+    .exactOptional()
+    .describe('false: its outputs are neither kept for later nor restored; true by default.'),
 };
 
 /** How a task or a matrix entry uses a template. */

@@ -1,0 +1,243 @@
+import { lstatSync, rmSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import type { Row } from '../../task.js';
+import { unpackDetails } from '../../tasks/details.js';
+import type { TaskChecker } from '../check.js';
+import { type ContentId, isBytes } from '../contents.js';
+import type { CheckContext } from '../context.js';
+import { pathMatcher } from '../globs.js';
+import { cleanPath } from '../paths.js';
+import { filesOf } from '../records.js';
+import { TaskFlag } from '../task-files.js';
+import { ActionFiles } from './action-files.js';
+import { actionKey, discoveredKey } from './action-key.js';
+import { BlobStore, type Digest } from './blobs.js';
+import { decodeSets, encodeSets, withSet } from './discovered-sets.js';
+import { type ActionEntry, type ActionFile, encodeEntry } from './entry.js';
+import { NotKept, storeProducts } from './keep.js';
+import { restoreEntry } from './restore.js';
+import { inSlices } from './steps.js';
+
+/** An entry that may be restored. */
+export interface Candidate {
+  readonly key: Digest;
+  readonly bytes: Buffer;
+  /** File rows that the execution has found by itself. */
+  readonly discovered: Int32Array;
+}
+
+/** An execution that was well, after it was recorded. */
+export interface Execution {
+  /** The inputs as they were before it: of the verdict. */
+  readonly inputs: Int32Array;
+  readonly output: Buffer;
+  readonly truncated: boolean;
+  /** Milliseconds. */
+  readonly duration: number;
+}
+
+/** What a task has got from an earlier execution. */
+export interface Restored {
+  readonly output: Buffer;
+  readonly truncated: boolean;
+  /** Milliseconds that the execution took. */
+  readonly duration: number;
+  readonly discovered: Int32Array;
+  readonly files: readonly ActionFile[];
+}
+
+export interface ActionCacheOptions {
+  readonly checker: TaskChecker;
+  /** The folder of the content store: absolute. */
+  readonly directory: string;
+  /** Number of the run. */
+  readonly run: number;
+  /** Of millrace. */
+  readonly version: string;
+}
+
+/**
+ * What executions left behind, by what they saw: a task whose command, environment and inputs were there before gets its outputs
+ * from then. For one run; any number of processes may use the same folder at once.
+ *
+ * | file                  | key                                       | holds                                      |
+ * |-----------------------|-------------------------------------------|--------------------------------------------|
+ * | `actions/ab/cd…`      | the action's, or with what it found itself | an `ActionEntry`                           |
+ * | `inputs/ab/cd…`       | the action's                              | which inputs its executions found by themselves |
+ *
+ * An entry is written when all that it names is stored, and used only if all that is there. Whatever is damaged is a miss.
+ */
+export class ActionCache {
+  /** What was found damaged and set aside. */
+  get damaged(): number {
+    return this.blobs.damaged;
+  }
+
+  private readonly options: ActionCacheOptions;
+  private readonly context: CheckContext;
+  private readonly blobs: BlobStore;
+  private readonly actions: ActionFiles;
+
+  /** @throws what `node:fs` throws if the folder cannot be made */
+  constructor(options: ActionCacheOptions) {
+    this.options = options;
+    this.context = options.checker.context;
+    this.blobs = new BlobStore(options.directory);
+    this.actions = new ActionFiles(options.directory, this.blobs);
+  }
+
+  /**
+   * Looks for what an earlier execution left behind. One look at a file if there is nothing.
+   * @param inputs of the verdict: pairs (file row, content id)
+   * @throws what `node:fs` throws
+   */
+  find(task: Row, inputs: Int32Array): Candidate | undefined {
+    const key = actionKey(this.context, task, inputs);
+    if (key === undefined) return undefined;
+    if (this.findsInputs(task)) return this.findByDiscovered(key);
+    const bytes = this.actions.read('actions', key);
+    return bytes === undefined ? undefined : { key, bytes, discovered: new Int32Array(0) };
+  }
+
+  /**
+   * Brings the outputs of a candidate to their places, all or none. Undefined if that is not possible.
+   * @throws what `node:fs` throws; outputs may have been replaced by then, each as a whole
+   */
+  async restore(task: Row, { key, bytes, discovered }: Candidate): Promise<Restored | undefined> {
+    // Loaded only if there is something to restore.
+    const { decodeEntry } = await import('./decode-entry.js');
+    const entry = decodeEntry(bytes);
+    const output = entry === undefined ? undefined : this.logOf(entry);
+    if (entry === undefined || output === undefined || !this.isComplete(task, entry)) {
+      this.actions.remove('actions', key);
+      return undefined;
+    }
+    const { root } = this.context;
+    const isInPlace = (file: ActionFile) => this.isInPlace(file);
+    if (!(await inSlices(restoreEntry(root, this.blobs, entry, isInPlace)))) return undefined;
+    this.removeOthers(task, entry);
+    this.actions.touch('actions', key);
+    const { duration, files, log } = entry;
+    return { output, truncated: log?.truncated ?? false, duration, discovered, files };
+  }
+
+  /**
+   * Keeps what an execution left behind, unless the task is not to be kept or something has moved meanwhile.
+   * @returns why it is not kept, if somebody should know: a sentence
+   * @throws what `node:fs` throws
+   */
+  async keep(task: Row, { inputs, output, truncated, duration }: Execution): Promise<string | undefined> {
+    const { run, version } = this.options;
+    const { context } = this;
+    const record = context.artifacts.records.read(task);
+    const action = actionKey(context, task, inputs);
+    if (record === undefined || action === undefined) return undefined;
+    const products = await inSlices(storeProducts(context, this.blobs, record));
+    if (products instanceof NotKept) return products.why;
+    const log = output.length === 0 ? null : { ...this.blobs.putBytes(output), truncated };
+    const key = this.findsInputs(task) ? this.keepDiscovered(action, record.discovered) : action;
+    if (key === undefined) return undefined;
+    const origin = { run, host: hostname(), version, time: Date.now() };
+    const name = context.table.names.nameOf(task);
+    this.actions.write('actions', key, encodeEntry({ task: name, ...products, log, duration, origin }));
+    return undefined;
+  }
+
+  private findsInputs(task: Row): boolean {
+    return this.context.artifacts.taskFiles.has(task, TaskFlag.Depfile);
+  }
+
+  /** The second step: the lists of inputs that executions have found, newest first, as they are now. */
+  private findByDiscovered(action: Digest): Candidate | undefined {
+    const { context } = this;
+    const { checker } = this.options;
+    const bytes = this.actions.read('inputs', action);
+    for (const paths of bytes === undefined ? [] : decodeSets(bytes)) {
+      const discovered = checker.filesNamed(paths);
+      if (discovered.some((file) => context.scanner.isUnreadable(file))) continue;
+      const key = discoveredKey(context, action, checker.contentsOf(discovered));
+      const entry = key === undefined ? undefined : this.actions.read('actions', key);
+      if (entry === undefined) continue;
+      this.actions.touch('inputs', action);
+      return { key: key!, bytes: entry, discovered };
+    }
+    return undefined;
+  }
+
+  private keepDiscovered(action: Digest, discovered: Int32Array): Digest | undefined {
+    const { context } = this;
+    const paths = Array.from(filesOf(discovered), (file) => context.artifacts.files.pathOf(file));
+    const before = this.actions.read('inputs', action);
+    const sets = withSet(before === undefined ? [] : decodeSets(before), paths);
+    if (sets !== undefined) this.actions.write('inputs', action, encodeSets(sets));
+    return discoveredKey(context, action, discovered);
+  }
+
+  /** Undefined if it is not there any more. */
+  private logOf({ log }: ActionEntry): Buffer | undefined {
+    return log === null ? Buffer.alloc(0) : this.blobs.getBytes(log);
+  }
+
+  /** True if the record of a task says that what was restored is there: somebody may have been at it at the same time. */
+  agrees(task: Row, { files }: Restored): boolean {
+    const { records } = this.context.artifacts;
+    const { outputs } = records.read(task)!;
+    const recorded = new Map<number, number>();
+    for (let at = 0; at < outputs.length; at += 2) recorded.set(outputs[at]!, outputs[at + 1]!);
+    return files.every(({ path, digest }) => {
+      const content = recorded.get(this.context.artifacts.files.find(path));
+      return content !== undefined && this.digestOf(content as ContentId) === digest;
+    });
+  }
+
+  /** Whether an entry has all outputs that the task declares, none that it does not, and all their bytes. */
+  private isComplete(task: Row, { files, links, folders }: ActionEntry): boolean {
+    const { artifacts } = this.context;
+    const paths = [...files, ...links].map(({ path }) => path).concat(folders);
+    const present = new Set(paths);
+    const declared = Array.from(artifacts.taskFiles.outputs.view(task), (file) =>
+      artifacts.files.pathOf(file),
+    );
+    if (!declared.every((path) => present.has(path))) return false;
+    return paths.every(this.declaredMatcher(task, declared)) && files.every((file) => this.blobs.has(file));
+  }
+
+  private declaredMatcher(task: Row, declared: readonly string[]): (path: string) => boolean {
+    const { artifacts, table } = this.context;
+    if (!artifacts.taskFiles.has(task, TaskFlag.Literal)) {
+      const { outputs = [] } = unpackDetails(table.details, task);
+      return pathMatcher(outputs.map((pattern) => (pattern.startsWith('!') ? pattern : cleanPath(pattern))));
+    }
+    const names = new Set(declared);
+    return (path) => names.has(path);
+  }
+
+  /** True if the file is there as the entry has it. */
+  private isInPlace({ path, digest, executable }: ActionFile): boolean {
+    const { artifacts, root, scanner } = this.context;
+    const file = artifacts.files.find(path);
+    if (file === -1 || scanner.isUnreadable(file)) return false;
+    if (this.digestOf(scanner.contentOf(file)) !== digest) return false;
+    const stat = lstatSync(join(root, path), { throwIfNoEntry: false });
+    return stat?.isFile() === true && ((stat.mode & 0o111) !== 0) === executable;
+  }
+
+  private digestOf(content: ContentId): string | undefined {
+    const digest = this.context.artifacts.contents.digestOf(content);
+    return digest === undefined ? undefined : Buffer.from(digest).toString('hex');
+  }
+
+  /** Removes what the task has made before, as it has left it, and what this execution did not make. */
+  private removeOthers(task: Row, { files, links, folders }: ActionEntry): void {
+    const { artifacts, root, scanner } = this.context;
+    const present = new Set([...files, ...links].map(({ path }) => path).concat(folders));
+    const { outputs } = artifacts.records.read(task) ?? { outputs: new Int32Array(0) };
+    for (let at = 0; at < outputs.length; at += 2) {
+      const path = artifacts.files.pathOf(outputs[at]!);
+      const content = outputs[at + 1]! as ContentId;
+      if (present.has(path) || !isBytes(content) || scanner.isUnreadable(outputs[at]!)) continue;
+      if (scanner.contentOf(outputs[at]!) === content) rmSync(join(root, path), { force: true });
+    }
+  }
+}

@@ -1,0 +1,55 @@
+import { readFileSync, rmSync, utimesSync } from 'node:fs';
+import { join } from 'node:path';
+import type { BlobStore, Digest } from './blobs.js';
+import { type Durability, publishBytes } from './durable.js';
+
+/** `actions`: what executions left behind. `inputs`: which inputs they found by themselves. */
+export type ActionFileKind = 'actions' | 'inputs';
+
+const FOLDER_CHARACTERS = 2;
+const MODE = 0o600;
+
+/** Small sealed files under keys, beside the blobs. They are replaced as a whole. */
+export class ActionFiles {
+  private readonly directory: string;
+  private readonly temporary: string;
+  private readonly durability: Durability;
+
+  constructor(directory: string, { temporary }: BlobStore, durability: Durability = 'rename') {
+    this.directory = directory;
+    this.temporary = temporary;
+    this.durability = durability;
+  }
+
+  /** The bytes; undefined if there is no such file. */
+  read(kind: ActionFileKind, key: Digest): Buffer | undefined {
+    try {
+      return readFileSync(this.pathOf(kind, key));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw error;
+    }
+  }
+
+  write(kind: ActionFileKind, key: Digest, bytes: Buffer): void {
+    publishBytes(this.pathOf(kind, key), this.temporary, this.durability, MODE, bytes);
+  }
+
+  /** It was of use now: what is used least goes first when room is made. */
+  touch(kind: ActionFileKind, key: Digest): void {
+    const now = new Date();
+    try {
+      utimesSync(this.pathOf(kind, key), now, now);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
+
+  remove(kind: ActionFileKind, key: Digest): void {
+    rmSync(this.pathOf(kind, key), { force: true });
+  }
+
+  private pathOf(kind: ActionFileKind, key: Digest): string {
+    return join(this.directory, kind, key.slice(0, FOLDER_CHARACTERS), key.slice(FOLDER_CHARACTERS));
+  }
+}

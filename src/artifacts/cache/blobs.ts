@@ -1,0 +1,233 @@
+import { createHash, hash } from 'node:crypto';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  fstatSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  statSync,
+  utimesSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { makeFolder } from '../../folder.js';
+import {
+  type Durability,
+  moveTo,
+  publish,
+  publishBytes,
+  sweepDrafts,
+  uniqueName,
+  writeAll,
+  writeNew,
+} from './durable.js';
+import { GRACE_MS } from './grace.js';
+import type { Steps } from './steps.js';
+
+/** A SHA-256 digest in lower-case hexadecimal. */
+export type Digest = string & { readonly __digest: unique symbol };
+
+export interface Blob {
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+}
+
+export interface StoredFile extends Blob {
+  readonly executable: boolean;
+}
+
+/** What is read, hashed and written at a stretch. Bytes. */
+const BLOCK_BYTES = 2 ** 20;
+/** The first characters of a digest name the folder of its blob: 256 folders. */
+const FOLDER_CHARACTERS = 2;
+const EXECUTABLE = 0o111;
+const READ_ONLY = 0o444;
+const READ_ONLY_EXECUTABLE = 0o555;
+/** Errors of a file system that cannot share bytes between files. */
+const NO_CLONE = new Set(['ENOTSUP', 'EOPNOTSUPP', 'EXDEV', 'EINVAL', 'ENOSYS', 'ENOTTY']);
+
+/** One per thread; holds nothing from one step to the next. */
+let block: Buffer | undefined;
+
+/**
+ * Bytes on disk, each under its SHA-256 digest.
+ *
+ * | path            | holds                                                             |
+ * |-----------------|-------------------------------------------------------------------|
+ * | `blobs/ab/cd…`  | the bytes whose digest is `abcd…`; never written again (mode 0444 or 0555) |
+ * | `tmp/`          | files that are being made                                         |
+ * | `quarantine/`   | blobs that were found not to be what their name says              |
+ *
+ * Any number of processes may use one folder at once: a blob comes into being by a rename, and two that store the same bytes
+ * store the same file.
+ */
+export class BlobStore {
+  /** Blobs that were found damaged and set aside since this object was made. */
+  damaged = 0;
+  readonly temporary: string;
+  private readonly directory: string;
+  private readonly durability: Durability;
+  private clones = true;
+
+  /** @param directory absolute; made if it is not there @throws what `node:fs` throws */
+  constructor(directory: string, durability: Durability = 'rename') {
+    this.directory = directory;
+    this.durability = durability;
+    this.temporary = join(directory, 'tmp');
+    makeFolder(this.temporary);
+    sweepDrafts(this.temporary);
+  }
+
+  /** Where the bytes of a digest are, if they are there. */
+  pathOf(digest: Digest): string {
+    const folder = digest.slice(0, FOLDER_CHARACTERS);
+    return join(this.directory, 'blobs', folder, digest.slice(FOLDER_CHARACTERS));
+  }
+
+  /** True if the blob is there with its size. Its bytes are checked when they are read. */
+  has({ digest, size }: Blob): boolean {
+    return statSync(this.pathOf(digest), { throwIfNoEntry: false })?.size === size;
+  }
+
+  /** Stores bytes. @throws what `node:fs` throws */
+  putBytes(bytes: Uint8Array): Blob {
+    const blob = { digest: hash('sha256', bytes) as Digest, size: bytes.length };
+    const path = this.pathOf(blob.digest);
+    if (!this.has(blob)) publishBytes(path, this.temporary, this.durability, READ_ONLY, bytes);
+    return blob;
+  }
+
+  /** Reads a blob; undefined if it is not there, or damaged: then it is set aside. */
+  getBytes(blob: Blob): Buffer | undefined {
+    const source = openIfThere(this.pathOf(blob.digest));
+    if (source === undefined) return undefined;
+    const bytes = readFileSync(source);
+    closeSync(source);
+    if (hash('sha256', bytes) === blob.digest) return bytes;
+    this.quarantine(blob.digest);
+    return undefined;
+  }
+
+  /**
+   * Stores a file that is known to have this digest. Undefined if it has another one by now, and nothing is stored.
+   * @throws what `node:fs` throws, also if the file is gone
+   */
+  *putFile(path: string, digest: Digest): Steps<StoredFile | undefined> {
+    const source = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+    try {
+      const { size, mode } = fstatSync(source);
+      const file = { digest, size, executable: (mode & EXECUTABLE) !== 0 };
+      if (this.has(file)) {
+        this.renew(digest);
+        return file;
+      }
+      const blobMode = file.executable ? READ_ONLY_EXECUTABLE : READ_ONLY;
+      const isWhole = yield* publish(this.pathOf(digest), this.temporary, this.durability, blobMode, (copy) =>
+        copyChecked(source, copy, digest),
+      );
+      return isWhole ? file : undefined;
+    } finally {
+      closeSync(source);
+    }
+  }
+
+  /**
+   * Writes the bytes of a blob to a new file, and checks them on the way; false if the blob is not there or damaged, and then
+   * there is no file.
+   * @throws what `node:fs` throws
+   */
+  *extract({ digest }: Blob, target: string, mode: number): Steps<boolean> {
+    const source = openIfThere(this.pathOf(digest));
+    if (source === undefined) return false;
+    let whole = false;
+    try {
+      // The bytes that a clone shares are checked by reading them, where a copy is checked on the way.
+      whole = this.tryClone(digest, target)
+        ? yield* writeCloned(target, mode, source, digest)
+        : yield* writeNew(target, mode, false, (copy) => copyChecked(source, copy, digest));
+    } finally {
+      closeSync(source);
+      if (!whole) rmSync(target, { force: true });
+    }
+    if (!whole) this.quarantine(digest);
+    return whole;
+  }
+
+  /** Sets a blob aside that is not what its name says. */
+  quarantine(digest: Digest): void {
+    this.damaged++;
+    try {
+      moveTo(this.pathOf(digest), join(this.directory, 'quarantine', `${digest}-${uniqueName()}`));
+    } catch (error) {
+      // Another process was faster.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
+
+  /** Keeps an old blob from being collected before the entry is written that needs it. */
+  private renew(digest: Digest): void {
+    const path = this.pathOf(digest);
+    const now = new Date();
+    try {
+      if (now.getTime() - statSync(path).mtimeMs > GRACE_MS / 2) utimesSync(path, now, now);
+    } catch (error) {
+      // Collected just now: then the entry is a miss.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
+
+  /** Has the new file share the blob's bytes until one of them is written, where the file system can do that. */
+  private tryClone(digest: Digest, target: string): boolean {
+    if (!this.clones) return false;
+    try {
+      copyFileSync(this.pathOf(digest), target, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE_FORCE);
+      return true;
+    } catch (error) {
+      rmSync(target, { force: true });
+      if (!NO_CLONE.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
+      this.clones = false;
+      return false;
+    }
+  }
+}
+
+function* writeCloned(target: string, mode: number, source: number, digest: Digest): Steps<boolean> {
+  if (!(yield* copyChecked(source, undefined, digest))) return false;
+  chmodSync(target, mode);
+  return true;
+}
+
+/** Copies a file and checks its digest. A small one is checked before anything is written. @param copy none: only check */
+function* copyChecked(source: number, copy: number | undefined, digest: Digest): Steps<boolean> {
+  block ??= Buffer.allocUnsafeSlow(BLOCK_BYTES);
+  let bytes = readBlock(source, block);
+  if (bytes.length < BLOCK_BYTES) {
+    if (hash('sha256', bytes) !== digest) return false;
+    if (copy !== undefined) writeAll(copy, bytes);
+    return true;
+  }
+  const hasher = createHash('sha256');
+  for (; bytes.length > 0; bytes = readBlock(source, block)) {
+    hasher.update(bytes);
+    if (copy !== undefined) writeAll(copy, bytes);
+    yield;
+  }
+  return hasher.digest('hex') === digest;
+}
+
+function readBlock(descriptor: number, buffer: Buffer): Buffer {
+  return buffer.subarray(0, readSync(descriptor, buffer, 0, buffer.length, null));
+}
+
+function openIfThere(path: string): number | undefined {
+  try {
+    return openSync(path, 'r');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,27 @@
+import { seal, unseal } from './seal.js';
+
+const VERSION = 1;
+
+/** How many different lists are kept for an action: each costs a lookup as many looks at files. */
+const MAX_SETS = 8;
+
+/** Lists of the inputs that executions of one action have found by themselves, newest first. */
+export type DiscoveredSets = readonly (readonly string[])[];
+
+export function encodeSets(sets: DiscoveredSets): Buffer {
+  return seal({ version: VERSION, sets });
+}
+
+/** None for anything but what `encodeSets` gave. */
+export function decodeSets(bytes: Buffer): DiscoveredSets {
+  const value = unseal(bytes) as { version?: unknown; sets?: DiscoveredSets } | undefined;
+  return value?.version === VERSION ? value.sets! : [];
+}
+
+/** With one list more, or an old one first again; undefined if it is the first already. */
+export function withSet(sets: DiscoveredSets, set: readonly string[]): DiscoveredSets | undefined {
+  const isSame = (other: readonly string[]) =>
+    other.length === set.length && other.every((path, at) => path === set[at]);
+  if (sets[0] !== undefined && isSame(sets[0])) return undefined;
+  return [set, ...sets.filter((other) => !isSame(other))].slice(0, MAX_SETS);
+}

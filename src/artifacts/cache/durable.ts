@@ -1,0 +1,141 @@
+import {
+  closeSync,
+  fchmodSync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { makeFolder } from '../../folder.js';
+import type { Steps } from './steps.js';
+
+/**
+ * What a file of the content store survives, once it is said to be stored. Whatever the level, a file that is not whole is found
+ * when it is read.
+ *
+ * - `none`: nothing is promised; it is written under its name at once.
+ * - `rename`: a kill of this process. It is written beside and renamed; a crash of the machine may lose it.
+ * - `fsync`: a crash of the machine, too.
+ */
+export type Durability = 'none' | 'rename' | 'fsync';
+
+let count = 0;
+
+/** A name that no other process or thread uses now, nor has used since the machine was started; begins with the process's number. */
+export function uniqueName(): string {
+  return `${process.pid}-${process.hrtime.bigint().toString(36)}-${(count++).toString(36)}`;
+}
+
+/** Removes what processes that are gone have left of what they were making. */
+export function sweepDrafts(temporary: string): void {
+  for (const name of readdirSync(temporary)) {
+    if (!isAlive(Number.parseInt(name, 10))) rmSync(join(temporary, name), { recursive: true, force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+}
+
+/**
+ * Brings a file into being as a whole. If `write` gives false or throws, nothing is left behind.
+ *
+ * @param temporary a folder in the same file system, which exists
+ * @param write gets the descriptor of the new file
+ * @returns what `write` gave @throws what `node:fs` throws
+ */
+export function* publish(
+  path: string,
+  temporary: string,
+  durability: Durability,
+  mode: number,
+  write: (descriptor: number) => Steps<boolean>,
+): Steps<boolean> {
+  const draft = durability === 'none' ? path : join(temporary, uniqueName());
+  let whole = false;
+  try {
+    whole = yield* writeNew(draft, mode, durability === 'fsync', write);
+    if (!whole) return false;
+    if (draft !== path) moveTo(draft, path);
+    if (durability === 'fsync') syncFolder(dirname(path));
+    return true;
+  } finally {
+    if (!whole) rmSync(draft, { force: true });
+  }
+}
+
+/** Makes a file, or empties it. @returns what `write` gave; if that is false, the file is not whole */
+export function* writeNew(
+  path: string,
+  mode: number,
+  sync: boolean,
+  write: (descriptor: number) => Steps<boolean>,
+): Steps<boolean> {
+  const descriptor = openToWrite(path);
+  try {
+    if (!(yield* write(descriptor))) return false;
+    fchmodSync(descriptor, mode);
+    if (sync) fsyncSync(descriptor);
+    return true;
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** As `publish`, for bytes that are there. */
+export function publishBytes(
+  path: string,
+  temporary: string,
+  durability: Durability,
+  mode: number,
+  bytes: Uint8Array,
+): void {
+  // biome-ignore lint/correctness/useYield: one step
+  const steps = publish(path, temporary, durability, mode, function* (descriptor) {
+    writeAll(descriptor, bytes);
+    return true;
+  });
+  steps.next();
+}
+
+export function writeAll(descriptor: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at);
+}
+
+/** Renames; makes the folder if it is not there. */
+export function moveTo(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    makeFolder(dirname(to));
+    renameSync(from, to);
+  }
+}
+
+function openToWrite(path: string): number {
+  try {
+    return openSync(path, 'w', 0o600);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    makeFolder(dirname(path));
+    return openSync(path, 'w', 0o600);
+  }
+}
+
+function syncFolder(path: string): void {
+  const descriptor = openSync(path, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}

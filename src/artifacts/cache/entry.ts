@@ -1,0 +1,58 @@
+import { posix } from 'node:path';
+import { cleanPath } from '../paths.js';
+import type { Blob, StoredFile } from './blobs.js';
+import { seal } from './seal.js';
+
+/** Entries of another version are not understood, and so not there. */
+export const ENTRY_VERSION = 1;
+
+export interface ActionFile extends StoredFile {
+  /** Relative to the root, clean. */
+  readonly path: string;
+}
+
+export interface ActionLink {
+  readonly path: string;
+  /** As the link says it: relative, and leading to somewhere below the root. */
+  readonly target: string;
+}
+
+/** What an execution left behind: enough to do without the next one. */
+export interface ActionEntry {
+  readonly version: typeof ENTRY_VERSION;
+  readonly task: string;
+  readonly files: readonly ActionFile[];
+  readonly links: readonly ActionLink[];
+  /** Folders that were declared themselves. */
+  readonly folders: readonly string[];
+  /** What the command printed; null if nothing. */
+  readonly log: (Blob & { readonly truncated: boolean }) | null;
+  /** Milliseconds that the command took. */
+  readonly duration: number;
+  /** Where it comes from. */
+  readonly origin: {
+    readonly run: number;
+    readonly host: string;
+    /** Of millrace. */
+    readonly version: string;
+    /** Milliseconds since the epoch. */
+    readonly time: number;
+  };
+}
+
+/** `decodeEntry` reads it. */
+export function encodeEntry(entry: Omit<ActionEntry, 'version'>): Buffer {
+  return seal({ version: ENTRY_VERSION, ...entry });
+}
+
+/** True for a clean path below the root. */
+export function isInner(path: string): boolean {
+  const isRelative = path !== '' && path !== '.' && !path.startsWith('/') && !path.includes('\0');
+  return isRelative && path !== '..' && !path.startsWith('../') && cleanPath(path) === path;
+}
+
+/** True if a link at `path` with this target leads to somewhere below the root. */
+export function leadsInside(path: string, target: string): boolean {
+  const isRelative = target !== '' && !target.startsWith('/') && !target.includes('\0');
+  return isRelative && isInner(cleanPath(posix.join(posix.dirname(path), target)));
+}

@@ -1,0 +1,1 @@
+export { ActionCache, type Candidate, type Execution, type Restored } from './action-cache.js';

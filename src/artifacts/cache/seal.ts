@@ -1,0 +1,17 @@
+import { hash } from 'node:crypto';
+
+/** Hexadecimal SHA-256. */
+const HASH_CHARACTERS = 64;
+
+/** A value as JSON behind a line with the digest of that. */
+export function seal(value: unknown): Buffer {
+  const text = JSON.stringify(value);
+  return Buffer.from(`${hash('sha256', text)}\n${text}`);
+}
+
+/** The value; undefined if the bytes are not what `seal` gave. */
+export function unseal(bytes: Buffer): unknown {
+  const text = bytes.toString('utf8', HASH_CHARACTERS + 1);
+  if (bytes.toString('latin1', 0, HASH_CHARACTERS + 1) !== `${hash('sha256', text)}\n`) return undefined;
+  return JSON.parse(text);
+}

@@ -1,0 +1,330 @@
+import assert from 'node:assert/strict';
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { chooseSeed, randomFrom } from '../engine/lane-support.js';
+import { eventsOf, explain, Project, type Result, summary } from './rig.js';
+
+/** The files below a folder of the content store. */
+function stored(project: Project, kind: 'actions' | 'blobs' | 'inputs' | 'quarantine' | 'tmp'): string[] {
+  const folder = project.path('.millrace/content', kind);
+  if (!project.exists(`.millrace/content/${kind}`)) return [];
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
+/** What became of each task, fresh ones left out. */
+function outcomes(result: Result): Record<string, string> {
+  return Object.fromEntries(eventsOf(result, 'task-finished').map(({ task, outcome }) => [task, outcome]));
+}
+
+async function run(project: Project, ...args: string[]): Promise<Result> {
+  const result = await project.millrace(['run', '--json', ...args]);
+  assert.equal(result.exitCode, 0, explain(result));
+  return result;
+}
+
+const COPY = { command: 'echo copying; cp in out', inputs: ['in'], outputs: ['out'] };
+
+describe('what was built before is restored', { concurrency: 2 }, () => {
+  test('when outputs are gone or edited, with what the command printed', async (t) => {
+    const project = new Project(t, { in: 'a' });
+    project.writeTasks({ copy: COPY });
+    await run(project);
+    for (const change of [() => project.delete('out'), () => project.write('out', 'edited')]) {
+      change();
+      const result = await run(project);
+      const [finished] = eventsOf(result, 'task-finished');
+      assert.equal(finished!.outcome, 'cached');
+      assert.equal(finished!.output, 'copying\n');
+      assert.equal(summary(result).cached, 1);
+      assert.equal(summary(result).executed, 0);
+      assert.equal(project.read('out'), 'a');
+      assert.deepEqual(await project.build(), new Map());
+    }
+  });
+
+  test('when inputs are again what they were, and not if the command or a variable is another', async (t) => {
+    const project = new Project(t, { in: 'a' });
+    const define = (command: string) =>
+      project.writeTasks({ copy: { ...COPY, command, inheritEnv: ['MODE'] } });
+    define(COPY.command);
+    const outcome = async (mode: string) => {
+      const result = await project.millrace(['run', '--json'], { env: { MODE: mode } });
+      assert.equal(result.exitCode, 0, explain(result));
+      return outcomes(result).copy ?? 'fresh';
+    };
+    assert.equal(await outcome('1'), 'executed');
+    project.write('in', 'b');
+    assert.equal(await outcome('1'), 'executed');
+    project.write('in', 'a');
+    assert.equal(await outcome('1'), 'cached');
+    assert.equal(project.read('out'), 'a');
+    assert.equal(await outcome('2'), 'executed');
+    assert.equal(await outcome('1'), 'cached');
+    define('cp in out; echo >> out');
+    assert.equal(await outcome('1'), 'executed');
+    define(COPY.command);
+    assert.equal(await outcome('1'), 'cached');
+    assert.equal(project.read('out'), 'a');
+  });
+
+  test('as a tree with modes, links and empty folders, and without what was made otherwise', async (t) => {
+    const project = new Project(t, { in: 'tool' });
+    const command =
+      'rm -rf dist; mkdir -p dist/sub; cp in dist/$(cat in); chmod +x dist/tool* 2>/dev/null; echo x > dist/sub/x; ln -s sub/x dist/link; mkdir -p empty';
+    project.writeTasks({ tree: { command, inputs: ['in'], outputs: ['dist/**', 'empty'] } });
+    await run(project);
+    project.write('in', 'other');
+    await run(project);
+    project.write('dist/mine', 'a file of my own');
+    project.delete('empty');
+    project.write('in', 'tool');
+    assert.deepEqual(outcomes(await run(project)), { tree: 'cached' });
+    assert.equal(statSync(project.path('dist/tool')).mode & 0o777, 0o755);
+    assert.equal(statSync(project.path('dist/sub/x')).mode & 0o777, 0o644);
+    assert.equal(readlinkSync(project.path('dist/link')), 'sub/x');
+    assert.ok(statSync(project.path('empty')).isDirectory());
+    assert.ok(!project.exists('dist/other'));
+    assert.equal(project.read('dist/mine'), 'a file of my own');
+    writeFileSync(project.path('dist/tool'), 'restored files are files of their own');
+    assert.deepEqual(stored(project, 'quarantine'), []);
+  });
+
+  test('by what the command found by itself', async (t) => {
+    const project = new Project(t, { 'a.c': '#include "a.h"\n', 'a.h': '1', 'b.h': '1' });
+    const command = 'h=$(sed -n "s/.*\\"\\(.*\\)\\"/\\1/p" a.c); echo "a.o: a.c $h" > a.d; cat a.c $h > a.o';
+    project.writeTasks({ cc: { command, inputs: ['a.c'], outputs: ['a.o'], depfile: 'a.d' } });
+    const step = async (path: string, content: string) => {
+      project.write(path, content);
+      const result = outcomes(await run(project)).cc ?? 'fresh';
+      const header = project.read('a.c').includes('b.h') ? 'b.h' : 'a.h';
+      assert.equal(project.read('a.o'), project.read('a.c') + project.read(header));
+      return result;
+    };
+    // Files of just now may have changed while the command ran.
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.deepEqual(outcomes(await run(project)), { cc: 'executed' });
+    assert.equal(await step('a.h', '2'), 'executed');
+    await run(project);
+    assert.equal(await step('a.h', '1'), 'cached');
+    assert.equal(await step('a.c', '#include "b.h"\n'), 'executed');
+    assert.equal(await step('a.h', '3'), 'fresh');
+    assert.equal(await step('a.c', '#include "a.h"\n'), 'executed');
+    assert.equal(await step('a.h', '1'), 'cached');
+    assert.equal(await step('a.c', '#include "b.h"\n'), 'cached');
+  });
+
+  test('for tasks of build.ninja, and for those that only print', async (t) => {
+    const project = new Project(t, {
+      in: 'a',
+      'build.ninja': 'rule copy\n  command = cp $in $out\nbuild out: copy in\n',
+    });
+    await run(project);
+    project.delete('out');
+    assert.deepEqual(outcomes(await run(project)), { out: 'cached' });
+    const other = new Project(t, { in: 'a' });
+    other.writeTasks({ check: { command: 'echo checked; echo twice >&2', inputs: ['in'] } });
+    await run(other);
+    other.write('in', 'b');
+    await run(other);
+    other.write('in', 'a');
+    const [finished] = eventsOf(await run(other), 'task-finished');
+    assert.deepEqual([finished!.outcome, finished!.output], ['cached', 'checked\ntwice\n']);
+  });
+
+  test('when the state is lost', async (t) => {
+    const project = new Project(t, { in: 'a' });
+    project.writeTasks({ copy: COPY });
+    await run(project);
+    project.delete('.millrace/store', 'out');
+    assert.deepEqual(outcomes(await run(project)), { copy: 'cached' });
+    assert.equal(project.read('out'), 'a');
+  });
+});
+
+describe('a task runs although it ran before', { concurrency: 2 }, () => {
+  test('if that is asked for', async (t) => {
+    const project = new Project(t, { in: 'a' });
+    project.writeTasks({
+      copy: COPY,
+      uncached: { ...COPY, outputs: ['two'], command: 'cp in two', cache: false },
+    });
+    await run(project, '--no-cache');
+    assert.deepEqual(stored(project, 'actions'), []);
+    await run(project, '--force');
+    assert.equal(stored(project, 'actions').length, 1);
+    project.delete('out', 'two');
+    assert.deepEqual(outcomes(await run(project, '--no-cache')), { copy: 'executed', uncached: 'executed' });
+    assert.deepEqual(outcomes(await run(project, '--force')), { copy: 'executed', uncached: 'executed' });
+    project.delete('out', 'two');
+    assert.deepEqual(outcomes(await run(project)), { copy: 'cached', uncached: 'executed' });
+  });
+
+  test('if it failed then', async (t) => {
+    const project = new Project(t, { in: 'a' });
+    const tasks = {
+      exits: { command: 'cp in out; exit 3', inputs: ['in'], outputs: ['out'] },
+      makesNothing: { command: ':', inputs: ['in'], outputs: ['nothing'] },
+      isKilled: { command: 'cp in killed; kill -9 $$', inputs: ['in'], outputs: ['killed'] },
+      isLate: { command: 'cp in late; sleep 60', inputs: ['in'], outputs: ['late'], timeout: 50 },
+    };
+    project.writeTasks(tasks);
+    for (let round = 0; round < 2; round++) {
+      const result = await project.millrace(['run', '--json', '-k0']);
+      assert.equal(summary(result).failed, 4, explain(result));
+      assert.deepEqual(stored(project, 'actions'), []);
+    }
+  });
+
+  test('if an input or output changed while it ran, which is told', async (t) => {
+    const project = new Project(t, {
+      in: 'a',
+      'build.ninja': 'rule r\n  command = cp in out; echo b >> in\nbuild out: r in\n',
+    });
+    const result = await run(project);
+    assert.deepEqual(
+      eventsOf(result, 'warning').map(({ task, message }) => [task, message]),
+      [['out', 'Its outputs are not kept for later: its input "in" changed while it ran.']],
+    );
+    assert.deepEqual(stored(project, 'actions'), []);
+  });
+
+  test('if something is in the way of its outputs, which is left alone until the command comes', async (t) => {
+    const project = new Project(t, { in: 'a' });
+    project.writeTasks({ copy: { ...COPY, command: 'rm -rf out; cp in out' } });
+    await run(project);
+    project.delete('out');
+    project.write('out/mine', 'mine');
+    assert.deepEqual(outcomes(await run(project)), { copy: 'executed' });
+    assert.equal(project.read('out'), 'a');
+  });
+
+  test('if its outputs would leave the root by a link', async (t) => {
+    const project = new Project(t, { in: 'a', 'sub/millrace.json': '' });
+    const command = 'mkdir -p dist && cp in dist/out';
+    project.write('sub/in', 'a');
+    const tasks = { copy: { command, inputs: ['in'], outputs: ['dist/**'] } };
+    project.write('sub/millrace.json', JSON.stringify({ tasks }));
+    const go = async () => {
+      const result = await project.millrace(['run', '--json'], { cwd: 'sub' });
+      assert.equal(result.exitCode, 0, explain(result));
+      return outcomes(result);
+    };
+    assert.deepEqual(await go(), { copy: 'executed' });
+    project.delete('sub/dist');
+    mkdirSync(project.path('outside'));
+    symlinkSync('../outside', project.path('sub/dist'));
+    assert.deepEqual(await go(), { copy: 'executed' });
+    assert.ok(lstatSync(project.path('sub/dist')).isSymbolicLink());
+  });
+});
+
+test('a damaged store is a miss that heals: no bit of any file may be another', async (t) => {
+  const project = new Project(t, { in: 'some bytes' });
+  project.writeTasks({ copy: COPY });
+  await run(project);
+  const random = randomFrom(chooseSeed(t));
+  for (const kind of ['blobs', 'actions'] as const) {
+    for (let round = 0; round < 12; round++) {
+      const files = stored(project, kind);
+      const path = files[Math.floor(random() * files.length)]!;
+      const bytes = readFileSync(path);
+      bytes[Math.floor(random() * bytes.length)]! ^= 1 << Math.floor(random() * 8);
+      chmodSync(path, 0o600);
+      writeFileSync(path, bytes);
+      project.delete('out');
+      const damaged = await run(project);
+      assert.deepEqual(outcomes(damaged), { copy: 'executed' });
+      if (kind === 'blobs')
+        assert.match(eventsOf(damaged, 'warning')[0]!.message, /damaged; it was set aside/);
+      assert.equal(project.read('out'), 'some bytes');
+      project.delete('out');
+      assert.deepEqual(outcomes(await run(project)), { copy: 'cached' });
+      assert.equal(project.read('out'), 'some bytes');
+    }
+  }
+  assert.equal(stored(project, 'quarantine').length, 12);
+  assert.deepEqual(stored(project, 'tmp'), []);
+});
+
+test('a full or forbidden store is told of once, and fails nothing', async (t) => {
+  if (process.getuid?.() === 0) {
+    // Root may write everywhere: a file where a folder should be does the same.
+    const project = new Project(t, { in: 'a', '.millrace/content': '' });
+    project.writeTasks({ copy: COPY, two: { ...COPY, command: 'cp in two', outputs: ['two'] } });
+    const result = await run(project);
+    assert.equal(eventsOf(result, 'warning').length, 1);
+    assert.match(
+      eventsOf(result, 'warning')[0]!.message,
+      /^Outputs are not kept for later or restored in this run/,
+    );
+    assert.equal(summary(result).executed, 2);
+  }
+});
+
+/** Three tasks one above the other, with a depfile, a glob and a plain output. */
+const PIPELINE = {
+  cc: {
+    command: 'echo "o/a: src/a $(cat src/a)" > a.d; cat src/a $(cat src/a) > o/a',
+    inputs: ['src/a'],
+    outputs: ['o/a'],
+    depfile: 'a.d',
+  },
+  split: {
+    command: 'rm -rf parts; mkdir parts; for w in $(cat list); do cat o/a > parts/$w; done',
+    inputs: ['list', 'o/a'],
+    outputs: ['parts/*'],
+    deps: ['cc'],
+  },
+  join: { command: 'cat parts/* > all', inputs: ['parts/*'], outputs: ['all'], deps: ['split'] },
+};
+
+test('after any edits, deletions and reverts all outputs equal those of a clean build', async (t) => {
+  const random = randomFrom(chooseSeed(t));
+  const pick = <T>(items: readonly T[]) => items[Math.floor(random() * items.length)]!;
+  const sources = { 'src/a': 'h1', h1: 'one', h2: 'two', list: 'x y' };
+  const project = new Project(t, sources);
+  project.writeTasks(PIPELINE);
+  const state: Record<string, string> = { ...sources };
+  const edits: (() => void)[] = [
+    () => edit('src/a', pick(['h1', 'h2', 'h1 h2'])),
+    () => edit(pick(['h1', 'h2']), pick(['one', 'two', 'three'])),
+    () => edit('list', pick(['x', 'y', 'x y', 'x y z'])),
+    () => remove(pick(['o', 'parts', 'all', 'parts/x'])),
+    () => project.exists('all') && project.write('all', 'edited'),
+  ];
+  function edit(path: string, content: string): void {
+    state[path] = content;
+    project.write(path, content);
+  }
+  function remove(path: string): void {
+    if (project.exists(path)) project.delete(path);
+  }
+  let cached = 0;
+  for (let round = 0; round < 40; round++) {
+    for (let count = 0; count <= random() * 3; count++) pick(edits)();
+    const result = await run(project, '-j2');
+    cached += summary(result).cached;
+    const object = `${state['src/a']}${state['src/a']!.split(' ')
+      .map((header) => state[header])
+      .join('')}`;
+    const parts = state.list!.split(' ');
+    assert.equal(project.read('o/a'), object, `round ${round}`);
+    assert.deepEqual(readdirSync(project.path('parts')).sort(), [...parts].sort(), `round ${round}`);
+    for (const part of parts) assert.equal(project.read(`parts/${part}`), object, `round ${round}`);
+    assert.equal(project.read('all'), object.repeat(parts.length), `round ${round}`);
+  }
+  assert.ok(cached > 10, `only ${cached} tasks were restored`);
+});
