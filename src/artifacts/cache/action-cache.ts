@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import type { Row } from '../../task.js';
 import { unpackDetails } from '../../tasks/details.js';
 import type { TaskChecker } from '../check.js';
-import { type ContentId, isBytes } from '../contents.js';
+import { Content, type ContentId, isBytes } from '../contents.js';
 import type { CheckContext } from '../context.js';
 import { pathMatcher } from '../globs.js';
 import { cleanPath } from '../paths.js';
 import { filesOf } from '../records.js';
 import { TaskFlag } from '../task-files.js';
 import { ActionFiles } from './action-files.js';
-import { actionKey, discoveredKey } from './action-key.js';
+import { actionKey, discoveredKey, hexDigest } from './action-key.js';
 import { BlobStore, type Digest } from './blobs.js';
 import { decodeSets, encodeSets, withSet } from './discovered-sets.js';
 import { type ActionEntry, type ActionFile, encodeEntry } from './entry.js';
@@ -93,7 +93,7 @@ export class ActionCache {
    * @throws what `node:fs` throws
    */
   find(task: Row, inputs: Int32Array): Candidate | undefined {
-    const key = actionKey(this.context, task, inputs);
+    const key = this.lacksOutputs(task) ? undefined : actionKey(this.context, task, inputs);
     if (key === undefined) return undefined;
     if (this.findsInputs(task)) return this.findByDiscovered(key);
     const bytes = this.actions.read('actions', key);
@@ -130,9 +130,9 @@ export class ActionCache {
   async keep(task: Row, { inputs, output, truncated, duration }: Execution): Promise<string | undefined> {
     const { run, version } = this.options;
     const { context } = this;
-    const record = context.artifacts.records.read(task);
-    const action = actionKey(context, task, inputs);
-    if (record === undefined || action === undefined) return undefined;
+    const action = this.lacksOutputs(task) ? undefined : actionKey(context, task, inputs);
+    if (action === undefined) return undefined;
+    const record = context.artifacts.records.read(task)!;
     const products = await inSlices(storeProducts(context, this.blobs, record));
     if (products instanceof NotKept) return products.why;
     const log = output.length === 0 ? null : { ...this.blobs.putBytes(output), truncated };
@@ -142,6 +142,18 @@ export class ActionCache {
     const name = context.table.names.nameOf(task);
     this.actions.write('actions', key, encodeEntry({ task: name, ...products, log, duration, origin }));
     return undefined;
+  }
+
+  /** True for a task whose last success left an output away: it always runs. */
+  private lacksOutputs(task: Row): boolean {
+    const { records } = this.context.artifacts;
+    if (!records.has(task)) return false;
+    const { words } = records;
+    const end = records.end(task);
+    for (let at = records.outputStart(task); at < end; at += 2) {
+      if (words[at + 1] === Content.Missing) return true;
+    }
+    return false;
   }
 
   private findsInputs(task: Row): boolean {
@@ -181,13 +193,13 @@ export class ActionCache {
 
   /** True if the record of a task says that what was restored is there: somebody may have been at it at the same time. */
   agrees(task: Row, { files }: Restored): boolean {
-    const { records } = this.context.artifacts;
+    const { contents, files: table, records } = this.context.artifacts;
     const { outputs } = records.read(task)!;
     const recorded = new Map<number, number>();
     for (let at = 0; at < outputs.length; at += 2) recorded.set(outputs[at]!, outputs[at + 1]!);
     return files.every(({ path, digest }) => {
-      const content = recorded.get(this.context.artifacts.files.find(path));
-      return content !== undefined && this.digestOf(content as ContentId) === digest;
+      const content = recorded.get(table.find(path));
+      return content !== undefined && hexDigest(contents, content as ContentId) === digest;
     });
   }
 
@@ -218,14 +230,9 @@ export class ActionCache {
     const { artifacts, root, scanner } = this.context;
     const file = artifacts.files.find(path);
     if (file === -1 || scanner.isUnreadable(file)) return false;
-    if (this.digestOf(scanner.contentOf(file)) !== digest) return false;
+    if (hexDigest(artifacts.contents, scanner.contentOf(file)) !== digest) return false;
     const stat = lstatSync(join(root, path), { throwIfNoEntry: false });
     return stat?.isFile() === true && ((stat.mode & 0o111) !== 0) === executable;
-  }
-
-  private digestOf(content: ContentId): string | undefined {
-    const digest = this.context.artifacts.contents.digestOf(content);
-    return digest === undefined ? undefined : Buffer.from(digest).toString('hex');
   }
 
   /** Removes what the task has made before, as it has left it, and what this execution did not make. */

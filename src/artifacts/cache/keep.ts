@@ -4,6 +4,7 @@ import { quote } from '../../errors.js';
 import { Content, type ContentId, isBytes } from '../contents.js';
 import type { CheckContext } from '../context.js';
 import { filesOf, type TaskRecord } from '../records.js';
+import { hexDigest } from './action-key.js';
 import type { BlobStore, Digest, StoredFile } from './blobs.js';
 import { type ActionFile, type ActionLink, isInner, leadsInside } from './entry.js';
 import { FoldersInRoot } from './folders.js';
@@ -67,7 +68,7 @@ function* storeOutput(
   }
   if (!isBytes(content)) return new NotKept();
   const absolute = join(root, path);
-  const digest = Buffer.from(artifacts.contents.digestOf(content)!).toString('hex') as Digest;
+  const digest = hexDigest(artifacts.contents, content) as Digest;
   let stored: StoredFile | undefined;
   try {
     stored = yield* blobs.putFile(absolute, digest);
