@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import { ArtifactManager } from './artifacts/artifact-manager.js';
 import type { ArtifactTables } from './artifacts/index.js';
 import { refuseFromNowOn } from './closed.js';
 import { StateUnavailable } from './errors.js';
@@ -55,6 +57,7 @@ export interface StateParts {
 export class BuildState implements AsyncDisposable {
   readonly tasks: TaskManager;
   readonly graph: DependencyGraph;
+  readonly artifacts: ArtifactManager;
   readonly history: BuildHistory;
   readonly recovery: Recovery;
   /** Absolute; undefined for a state in memory. */
@@ -69,6 +72,10 @@ export class BuildState implements AsyncDisposable {
     this.opened = opened;
     this.directory = opened.directory;
     this.readOnly = opened.readOnly;
+    this.artifacts = new ArtifactManager(
+      opened.table,
+      opened.directory && contentDirectory(opened.directory),
+    );
     this.history = opened.history;
     this.recovery = opened.recovery;
     this.tasks = opened.readOnly ? new ReadOnlyTasks(opened.table) : new TaskManager(opened.table, 'owner');
@@ -94,13 +101,13 @@ export class BuildState implements AsyncDisposable {
   }
 
   /**
-   * Commits, and gives everything back; again, it does nothing. From now on `tasks`, `graph` and `history` refuse all
+   * Commits, and gives everything back; again, it does nothing. From now on `tasks`, `graph`, `artifacts` and `history` refuse all
    * calls; what other threads have attached does not, so stop them before. @throws CommitFailed
    */
   close(): Promise<void> {
     if (this.closing === undefined) {
       this.closing = this.closeOnce();
-      for (const part of [this.tasks, this.graph, this.history]) refuseFromNowOn(part);
+      for (const part of [this.tasks, this.graph, this.artifacts, this.history]) refuseFromNowOn(part);
     }
     return this.closing;
   }
@@ -184,6 +191,11 @@ function refusal({ code, message }: NodeJS.ErrnoException, intent: 'read' | 'wri
 export function attachState(handle: StateHandle): AttachedState {
   const table = TaskTable.from(handle.table);
   return { tasks: new TaskManager(table, 'attached'), graph: new DependencyGraph(table, 'attached') };
+}
+
+/** Where a state directory keeps what tasks have made. */
+export function contentDirectory(directory: string): string {
+  return join(directory, 'content');
 }
 
 /** For the engine. */

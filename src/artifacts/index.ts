@@ -1,4 +1,11 @@
-export { ActionCache, type Candidate, type Execution, type Restored } from './cache/index.js';
+export { ArtifactManager, type CollectOptions } from './artifact-manager.js';
+export {
+  ActionCache,
+  type Candidate,
+  type CollectReport,
+  type Execution,
+  type Restored,
+} from './cache/index.js';
 export { type StaleVerdict, TaskChecker, type Verdict } from './check.js';
 export { Content, type ContentId, ContentTable } from './contents.js';
 export type { CheckContext } from './context.js';

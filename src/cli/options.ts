@@ -19,6 +19,14 @@ export interface RunCommandOptions extends GlobalOptions {
   readonly cache: boolean;
 }
 
+export interface GcCommandOptions extends GlobalOptions {
+  readonly dryRun?: boolean;
+  /** Milliseconds. */
+  readonly maxAge?: number;
+  /** Bytes. */
+  readonly maxSize?: number;
+}
+
 export const GRAPH_FORMATS = ['order', 'dot', 'json'] as const;
 
 export interface GraphCommandOptions extends GlobalOptions {

@@ -4,11 +4,13 @@ import { withCommandHint } from './command-hint.js';
 import type { Context } from './context.js';
 import { ExitCode, type Failure, failureOf, reportFailure } from './failure.js';
 import {
+  type GcCommandOptions,
   type GlobalOptions,
   GRAPH_FORMATS,
   type GraphCommandOptions,
   type RunCommandOptions,
 } from './options.js';
+import { age, size } from './quantities.js';
 
 const EXAMPLES = `
 "run" is the default command: its options work without its name ("millrace run --help" lists them).
@@ -65,6 +67,7 @@ function createProgram(context: Context, done: (exitCode: number) => void): Comm
   addRun(program, context, done);
   addStatus(program, context, done);
   addGraph(program, context, done);
+  addGc(program, context, done);
   for (const command of program.commands) passOn(command, global, program);
   return program;
 }
@@ -127,6 +130,19 @@ function addGraph(program: Command, context: Context, done: (exitCode: number) =
 }
 
 /** Reads a whole number. */
+function addGc(program: Command, context: Context, done: (exitCode: number) => void): void {
+  program
+    .command('gc')
+    .description('remove what was built before and was of no use for long')
+    .option('-n, --dry-run', 'only say how much would be removed')
+    .option('--max-age <time>', 'remove what was of no use for so long (default: 14d)', age)
+    .option('--max-size <size>', 'keep at most so much (default: 10 % of the disk, at most 20GB)', size)
+    .action(async (_own: unknown, command: Command) => {
+      const { gc } = await import('./commands/gc.js');
+      done(await gc(command.optsWithGlobals<GcCommandOptions>(), context));
+    });
+}
+
 function count(least: number): (text: string) => number {
   return (text) => {
     const value = Number(text);

@@ -123,6 +123,9 @@ export class BuildEngine {
     const cancelled = total - done - work.failed - work.blocked;
     const summary = { ...counts, cancelled, duration: performance.now() - startedAt };
     this.#state.history.endRun(run, summary);
+    if (work !== NO_WORK && options.cache !== false && this.#state.directory !== undefined) {
+      await this.#collect(emitter);
+    }
     // Beside the commit: each takes some milliseconds, most of them of waiting.
     await Promise.all([this.#state.commit(), this.#threads.close()]);
     emitter.emit({ type: 'run-finished', ...summary });
@@ -141,6 +144,12 @@ export class BuildEngine {
       await this.#run.close();
       this.#run = undefined;
     }
+  }
+
+  async #collect(emitter: Emitter): Promise<void> {
+    const { collectDaily } = await import('./daily-collection.js');
+    const message = await collectDaily(this.#state);
+    if (message !== undefined) emitter.emit({ type: 'warning', message });
   }
 
   #tellPlan(plan: Plan): RunSummary {

@@ -8,6 +8,7 @@ import {
   readlinkSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -271,6 +272,44 @@ test('a full or forbidden store is told of once, and fails nothing', async (t) =
       /^Outputs are not kept for later or restored in this run/,
     );
     assert.equal(summary(result).executed, 2);
+  }
+});
+
+test('gc removes what is of no use, and a run does so once a day', async (t) => {
+  const project = new Project(t, { in: 'a' });
+  project.writeTasks({ copy: COPY });
+  await run(project);
+  for (const content of ['b', 'c']) {
+    project.write('in', content);
+    await run(project);
+  }
+  assert.equal(stored(project, 'actions').length, 3);
+  const old = (kind: 'actions' | 'blobs') => {
+    const time = new Date(Date.now() - 15 * 86_400_000);
+    for (const path of stored(project, kind)) utimesSync(path, time, time);
+  };
+  old('actions');
+  old('blobs');
+  const before = project.snapshot();
+  const planned = await project.json<object>(['gc', '--dry-run']);
+  assert.deepEqual(project.snapshot(), before);
+  const report = { entries: 3, removedEntries: 2, blobs: 4, removedBlobs: 2, bytes: 11, removedBytes: 2 };
+  assert.deepEqual(planned, { v: 1, dryRun: true, ...report });
+  // It was collected today.
+  project.write('in', 'd');
+  await run(project);
+  assert.equal(stored(project, 'actions').length, 4);
+  const result = await project.millrace(['gc', '--max-age', '14d', '--max-size', '1GB']);
+  assert.equal(
+    result.stdout.toString(),
+    'millrace: 3 of 4 kept executions and 3 of 5 files removed, 3 B of 12 B\n',
+  );
+  assert.equal(stored(project, 'actions').length, 1);
+  for (const wrong of [
+    ['--max-age', '14'],
+    ['--max-size', '1XB'],
+  ]) {
+    assert.equal((await project.millrace(['gc', ...wrong])).exitCode, 2);
   }
 });
 

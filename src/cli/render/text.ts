@@ -17,6 +17,8 @@ function escaped(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
+const BYTE_UNITS = ['KB', 'MB', 'GB', 'TB'] as const;
+
 /** How long something took: `4 ms`, `0.12 s`, `4.2 s`, `3 min 20 s`, `1 h 5 min`. */
 export function duration(milliseconds: number): string {
   if (milliseconds < 99.5) return `${Math.round(milliseconds)} ms`;
@@ -36,6 +38,13 @@ export function wholeSeconds(milliseconds: number): string {
 export function ago(milliseconds: number): string {
   const days = Math.floor(milliseconds / 86_400_000);
   return days > 1 ? `${number(days)} d ago` : `${wholeSeconds(milliseconds)} ago`;
+}
+
+/** `512 B`, `1.2 MB`: in powers of 1,000. */
+export function bytes(count: number): string {
+  if (count < 1000) return `${count} B`;
+  const unit = Math.min(Math.floor(Math.log10(count) / 3), BYTE_UNITS.length);
+  return `${(count / 1000 ** unit).toFixed(1)} ${BYTE_UNITS[unit - 1]}`;
 }
 
 /** `1 task`, `2 tasks`, `1,000 tasks`. */

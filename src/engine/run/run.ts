@@ -1,5 +1,4 @@
 import { setMaxListeners } from 'node:events';
-import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   ActionCache,
@@ -12,7 +11,7 @@ import {
 } from '../../artifacts/index.js';
 import { MillraceError, quote } from '../../errors.js';
 import type { TaskTable } from '../../memory/table.js';
-import { type BuildState, partsOf } from '../../state.js';
+import { type BuildState, contentDirectory, partsOf } from '../../state.js';
 import { type Outcome, type Row, TaskStatus } from '../../task.js';
 import { type TaskDetails, unpackDetails } from '../../tasks/details.js';
 import { block, complete, fail, release, retry } from '../../tasks/lifecycle.js';
@@ -131,7 +130,7 @@ export class Run {
     if (options.cache === false || state.directory === undefined) return undefined;
     const warn = (message: string, row?: Row) => this.#warn(message, row);
     try {
-      const directory = join(state.directory, 'content');
+      const directory = contentDirectory(state.directory);
       return new RunCache(new ActionCache({ checker, directory, run, version: VERSION }), warn);
     } catch (error) {
       warn(`Outputs are not kept for later or restored in this run: ${(error as Error).message}.`);

@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { ActionFiles } from '../../src/artifacts/cache/action-files.js';
+import { type Blob, BlobStore, type Digest } from '../../src/artifacts/cache/blobs.js';
+import { type CollectOptions, type CollectReport, collect } from '../../src/artifacts/cache/collect.js';
+import { encodeEntry } from '../../src/artifacts/cache/entry.js';
+import { inSlices } from '../../src/artifacts/cache/steps.js';
+import { temporaryFolder } from './support.js';
+
+const HOUR_MS = 3_600_000;
+const ORIGIN = { run: 1, host: 'here', version: '0.1.0', time: 1 };
+
+/** A content store whose files are as old as a test wants. */
+class Content {
+  readonly directory: string;
+  readonly store: BlobStore;
+  private readonly actions: ActionFiles;
+  private count = 0;
+
+  constructor(t: TestContext) {
+    this.directory = join(temporaryFolder(t), 'content');
+    this.store = new BlobStore(this.directory);
+    this.actions = new ActionFiles(this.directory, this.store);
+  }
+
+  /** @param age hours ago that it was of use, and its blobs were stored */
+  entry(task: string, age: number, ...contents: string[]): { key: Digest; blobs: Blob[] } {
+    const blobs = contents.map((content) => this.store.putBytes(Buffer.from(content)));
+    const files = blobs.map((blob, at) => ({ path: `f${at}`, executable: false, ...blob }));
+    const key = String(this.count++).padStart(64, '0') as Digest;
+    const rest = { links: [], folders: [], log: null, duration: 1, origin: ORIGIN };
+    this.actions.write('actions', key, encodeEntry({ task, files, ...rest }));
+    for (const { digest } of blobs) this.age(this.store.pathOf(digest), age);
+    this.age(this.pathOf(key), age);
+    return { key, blobs };
+  }
+
+  pathOf(key: Digest): string {
+    return join(this.directory, 'actions', key.slice(0, 2), key.slice(2));
+  }
+
+  age(path: string, hours: number): void {
+    const time = new Date(Date.now() - hours * HOUR_MS);
+    utimesSync(path, time, time);
+  }
+
+  async collect(options: Partial<CollectOptions> = {}): Promise<CollectReport> {
+    return await inSlices(
+      collect(this.directory, {
+        usedSince: Date.now() - 24 * HOUR_MS,
+        maxBytes: Number.POSITIVE_INFINITY,
+        isDefined: () => false,
+        ...options,
+      }),
+    );
+  }
+}
+
+test('what was of no use for long goes, with the blobs that nobody else needs', async (t) => {
+  const content = new Content(t);
+  const old = content.entry('a', 25, 'only old', 'shared');
+  const young = content.entry('a', 2, 'shared', 'only young');
+  const planned = await content.collect({ dryRun: true });
+  assert.ok(existsSync(content.pathOf(old.key)) && content.store.has(old.blobs[0]!));
+  const report = await content.collect();
+  assert.deepEqual(report, planned);
+  assert.deepEqual(report, {
+    ...{ entries: 2, removedEntries: 1, blobs: 3, removedBlobs: 1 },
+    ...{ bytes: 'only oldsharedonly young'.length, removedBytes: 'only old'.length },
+  });
+  assert.ok(!existsSync(content.pathOf(old.key)) && existsSync(content.pathOf(young.key)));
+  assert.deepEqual(
+    [...old.blobs, ...young.blobs].map((blob) => content.store.has(blob)),
+    [false, true, true, true],
+  );
+  const nothing = await content.collect();
+  assert.deepEqual([nothing.removedEntries, nothing.removedBlobs], [0, 0]);
+});
+
+test('the newest of a task that is defined stays, however old and large', async (t) => {
+  const content = new Content(t);
+  const older = content.entry('a', 100, 'x'.repeat(1000));
+  const newest = content.entry('a', 99, 'y'.repeat(1000));
+  const undefinedNow = content.entry('gone', 98, 'z');
+  await content.collect({ maxBytes: 1, isDefined: (task) => task === 'a' });
+  const isThere = ({ key }: { key: Digest }) => existsSync(content.pathOf(key));
+  assert.deepEqual([older, newest, undefinedNow].map(isThere), [false, true, false]);
+  assert.ok(content.store.has(newest.blobs[0]!));
+});
+
+test('of too much, what was of no use for longest goes until 90 % are left', async (t) => {
+  const content = new Content(t);
+  const entries = Array.from({ length: 20 }, (_, at) =>
+    content.entry(`t${at}`, 2 + at / 10, `${at}`.repeat(100)),
+  );
+  const { bytes } = await content.collect({ dryRun: true });
+  const report = await content.collect({ maxBytes: bytes - 1 });
+  assert.ok(bytes - report.removedBytes <= bytes * 0.9);
+  assert.ok(bytes - report.removedBytes > bytes * 0.9 - 300);
+  const left = entries.map(({ key }) => existsSync(content.pathOf(key)));
+  assert.deepEqual(left, [...left].sort().reverse(), 'the newest ones are left');
+  assert.equal((await content.collect({ maxBytes: bytes })).removedEntries, 0);
+});
+
+test('blobs of an entry that is about to be written stay, and what nobody could use goes', async (t) => {
+  const content = new Content(t);
+  const blob = content.store.putBytes(Buffer.from('just stored'));
+  const orphan = content.store.putBytes(Buffer.from('orphan'));
+  content.age(content.store.pathOf(orphan.digest), 2);
+  const broken = content.entry('a', 2, 'x');
+  writeFileSync(content.pathOf(broken.key), 'broken');
+  content.store.quarantine(content.store.putBytes(Buffer.from('damaged')).digest);
+  const quarantine = join(content.directory, 'quarantine');
+  for (const name of readdirSync(quarantine)) content.age(join(quarantine, name), 48);
+  writeFileSync(join(content.directory, 'tmp', '99999999-a-0'), '');
+  await content.collect();
+  assert.ok(content.store.has(blob));
+  assert.ok(!content.store.has(orphan));
+  assert.ok(!existsSync(content.pathOf(broken.key)));
+  assert.deepEqual(readdirSync(quarantine), []);
+  assert.deepEqual(readdirSync(join(content.directory, 'tmp')), []);
+});
+
+test('an old blob that is stored again is young', async (t) => {
+  const content = new Content(t);
+  const folder = temporaryFolder(t);
+  const { digest } = content.store.putBytes(Buffer.from('again'));
+  content.age(content.store.pathOf(digest), 100);
+  writeFileSync(join(folder, 'file'), 'again');
+  await inSlices(content.store.putFile(join(folder, 'file'), digest));
+  assert.equal((await content.collect()).removedBlobs, 0);
+});
+
+test('a collection can be given up, and a folder that is not there is empty', async (t) => {
+  const content = new Content(t);
+  for (let at = 0; at < 50; at++) content.entry('a', 48, `${at}`);
+  const options = { usedSince: Date.now(), maxBytes: 0, isDefined: () => false };
+  assert.equal(await inSlices(collect(content.directory, options), 0), undefined);
+  const empty = await inSlices(collect(join(content.directory, 'nothing'), { ...options, dryRun: true }));
+  assert.deepEqual(empty, {
+    entries: 0,
+    removedEntries: 0,
+    blobs: 0,
+    removedBlobs: 0,
+    bytes: 0,
+    removedBytes: 0,
+  });
+});
