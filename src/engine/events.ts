@@ -24,6 +24,8 @@ export interface TaskFinished {
   readonly outcome: Outcome;
   /** Why the task was not fresh; only if it is `cached`, for which there was no `task-started`. */
   readonly reason?: Reason;
+  /** What the command was expected to take, in milliseconds (0: unknown); only if there was no `task-started`. */
+  readonly expected?: number;
   /** True if the task will be tried again. */
   readonly retrying: boolean;
   /** Which attempt it was, counted from 1, and how many there may be; only for a task with retries. */

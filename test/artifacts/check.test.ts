@@ -50,7 +50,7 @@ describe('a literal task', () => {
       project.define({ ...LITERAL, ...change });
       assert.deepEqual(await project.reason('t'), { kind: 'command-changed' });
     }
-    project.define({ ...LITERAL, timeout: 5, description: 'other' });
+    project.define({ ...LITERAL, timeout: 5, description: 'other', cache: false });
     assert.equal(await project.reason('t'), 'fresh');
     project.write('in', '2');
     assert.deepEqual(await project.reason('t'), { kind: 'input-changed', path: 'in', count: 1 });

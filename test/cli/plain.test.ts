@@ -31,6 +31,17 @@ describe('a run in a pipe', () => {
     assert.equal((await renderPlain(recording)).stdout, '');
   });
 
+  test('tells of restored tasks as of others that are done, with what they printed', async () => {
+    const { stdout } = await renderPlain(
+      new Recording()
+        .started({ total: 3, fresh: 1 })
+        .finish('a', { outcome: 'cached', duration: 2, text: 'one\n' })
+        .finish('b', { outcome: 'cached', duration: 2 })
+        .end({ total: 3, cached: 2, fresh: 1 }),
+    );
+    assert.equal(stdout, '[1/2] a (cached)\none\n[2/2] b (cached)\nmillrace: 2 restored, 1 fresh in 4.2 s\n');
+  });
+
   test('says what failed, how, and what was executed', async () => {
     const { stdout } = await renderPlain(
       new Recording()

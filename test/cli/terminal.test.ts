@@ -80,6 +80,23 @@ describe('the live line', () => {
     assert.equal(stage.draw(4100), '', 'nothing changed, nothing is written');
   });
 
+  test('shows how far the run is while outputs are only restored, and what they printed', async () => {
+    const stage = new Stage();
+    await stage.play(
+      new Recording()
+        .started({ total: 9 })
+        .finish('a', { outcome: 'cached' })
+        .finish('b', { outcome: 'cached', text: 'from b\n' }),
+    );
+    assert.equal(stage.opened, 0, 'nothing is loaded for what takes less than a frame');
+    const first = stage.draw(100);
+    assert.deepEqual(screen(first), ['[2/9] b (cached)', 'from b', '']);
+    await Promise.resolve();
+    const written = first + stage.draw(1000);
+    assert.deepEqual(screen(written), ['[2/9] b (cached)', 'from b', '[2/9] 1 s', '']);
+    assert.equal(stage.opened, 1);
+  });
+
   test('is never wider than the terminal, whatever characters the names have', async () => {
     const stage = new Stage();
     stage.context.stdout.columns = 30;

@@ -39,6 +39,11 @@ test('the summary says what there was, and leaves out the rest', () => {
     of({ result: 'cancelled', total: 9, executed: 2, cancelled: 7 }),
     'stopped: 2 ran, 7 not finished in 0.12 s',
   );
+  assert.equal(
+    of({ total: 100, executed: 9, cached: 3, fresh: 88 }),
+    '9 ran, 3 restored, 88 fresh in 0.12 s',
+  );
+  assert.equal(of({ total: 1, cached: 1 }), '1 restored in 0.12 s');
   assert.equal(of({ run: 0, total: 1 }), '1 task would run, 0 fresh');
 });
 

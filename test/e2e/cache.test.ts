@@ -50,10 +50,14 @@ describe('what was built before is restored', { concurrency: 2 }, () => {
       assert.equal(finished!.outcome, 'cached');
       assert.equal(finished!.output, 'copying\n');
       assert.equal(summary(result).cached, 1);
+      assert.ok(finished!.expected! > 0);
       assert.equal(summary(result).executed, 0);
       assert.equal(project.read('out'), 'a');
       assert.deepEqual(await project.build(), new Map());
     }
+    project.delete('out');
+    const { stdout } = await project.millrace(['-v']);
+    assert.match(stdout.toString(), /^\[1\/1\] copy \(cached\): output is missing: "out"\ncopying\n/);
   });
 
   test('when inputs are again what they were, and not if the command or a variable is another', async (t) => {

@@ -79,6 +79,14 @@ test('runs and attempts are kept, in order, also before they are committed', asy
   await state.close();
 });
 
+test('a run from before there was a cache restored nothing', async (t) => {
+  await withState(await stateDirectory(t), ({ history }) => {
+    const { cached: _, ...old } = END;
+    history.endRun(history.beginRun({ targets: [], jobs: 1 }), old as RunEnd);
+    assert.deepEqual(history.runs()[0]?.end, END);
+  });
+});
+
 test('a run whose process ended is interrupted', async (t) => {
   const directory = await stateDirectory(t);
   await runCode(

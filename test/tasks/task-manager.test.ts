@@ -21,6 +21,7 @@ const FULL: TaskDefinition = {
   priority: -7,
   pool: 'link',
   description: 'CC x',
+  cache: false,
   responseFile: { path: 'x.rsp', content: 'a\nb' },
   data: { any: ['thing', 1, null] },
 };
@@ -109,6 +110,7 @@ const MISSHAPEN: readonly [definition: unknown, message: RegExp][] = [
   [{ id: 'x', priority: 'high' }, /"priority" of task "x" must be a whole number.*; it is "high"/],
   [{ id: 'x', pool: null }, /"pool" of task "x" must be a string; it is null/],
   [{ id: 'x', description: () => 'y' }, /"description" of task "x" must be a string; it is a function/],
+  [{ id: 'x', cache: 'no' }, /"cache" of task "x" must be true or false; it is "no"/],
   [{ id: 'x', responseFile: 'y' }, /"responseFile" of task "x" must be an object with "path" and "content"/],
   [
     { id: 'x', responseFile: { path: 'y' } },

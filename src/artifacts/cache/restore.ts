@@ -33,28 +33,29 @@ export function* restoreEntry(
 ): Steps<boolean> {
   const paths = [...entry.files, ...entry.links].map(({ path }) => path);
   if (!isClear(root, paths, entry.folders)) return false;
-  const staging = join(blobs.temporary, uniqueName());
-  mkdirSync(staging);
+  const moves: Move[] = [];
   try {
-    const moves: Move[] = [];
     for (const file of entry.files) {
       if (isInPlace(file)) continue;
-      const from = join(staging, String(moves.length));
       const mode = file.executable ? EXECUTABLE_MODE : FILE_MODE;
+      const from = join(blobs.temporary, uniqueName());
       if (!(yield* blobs.extract(file, from, mode & ~process.umask()))) return false;
       moves.push({ from, to: join(root, file.path) });
       yield;
     }
     for (const { path, target } of entry.links) {
-      const from = join(staging, String(moves.length));
+      const from = join(blobs.temporary, uniqueName());
       symlinkSync(target, from);
       moves.push({ from, to: join(root, path) });
     }
     for (const folder of entry.folders) mkdirSync(join(root, folder), { recursive: true });
-    for (const move of moves) moveInto(move);
+    while (moves.length > 0) {
+      moveInto(moves.at(-1)!);
+      moves.pop();
+    }
     return true;
   } finally {
-    rmSync(staging, { recursive: true, force: true });
+    for (const { from } of moves) rmSync(from, { force: true });
   }
 }
 
@@ -69,12 +70,23 @@ function isClear(root: string, files: readonly string[], folders: readonly strin
 }
 
 function moveInto({ from, to }: Move): void {
-  mkdirSync(dirname(to), { recursive: true });
   try {
-    renameSync(from, to);
+    moveOver(from, to);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error;
     moveAcross(from, to);
+    rmSync(from);
+  }
+}
+
+/** Makes the folder if it is not there. */
+function moveOver(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    mkdirSync(dirname(to), { recursive: true });
+    renameSync(from, to);
   }
 }
 

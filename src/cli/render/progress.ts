@@ -71,6 +71,7 @@ export class Progress {
     const task = this.tasks.get(event.task);
     if (task?.console) this.consoleTaken = false;
     this.tasks.delete(event.task);
+    this.unstartedWork = Math.max(0, this.unstartedWork - (event.expected ?? 0));
     if (event.retrying) this.unstartedWork += task?.expected ?? 0;
     else if (event.outcome !== 'cancelled') this.done();
   }

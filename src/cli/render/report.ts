@@ -91,7 +91,9 @@ export class Report {
     const how = event.outcome === 'executed' ? duration(event.duration) : event.outcome;
     const again = (event.attempt ?? 1) > 1 ? attemptOf(event) : undefined;
     const { finished, total } = this.options.progress;
-    this.line(`[${number(finished)}/${number(total)}] ${label(event)}${inBrackets(how, again)}`);
+    const why =
+      this.options.verbose && event.reason !== undefined ? `: ${display(describeReason(event.reason))}` : '';
+    this.line(`[${number(finished)}/${number(total)}] ${label(event)}${inBrackets(how, again)}${why}`);
   }
 
   private failed(event: TaskFinished): void {

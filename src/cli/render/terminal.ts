@@ -10,7 +10,7 @@ const FRAME_MS = 100;
 export interface TerminalOptions extends ReportOptions {
   /** Milliseconds since the epoch. */
   now(): number;
-  /** Called once, when something runs. */
+  /** Called once, when something runs, or outputs are restored for longer than a frame. */
   openLine(): Promise<LiveLine>;
   /** Calls back every so many milliseconds until the function that it returns is called. */
   every(milliseconds: number, callback: () => void): () => void;
@@ -24,6 +24,7 @@ export class TerminalRenderer implements Renderer {
   private readonly options: TerminalOptions;
   private readonly report: Report;
   private line: LiveLine | undefined;
+  private isOpening = false;
   private stopFrames: (() => void) | undefined;
 
   constructor(options: TerminalOptions) {
@@ -36,7 +37,8 @@ export class TerminalRenderer implements Renderer {
     const wasTaken = progress.consoleTaken;
     progress.apply(event);
     this.report.handle(event);
-    if (event.type === 'task-started') this.startFrames();
+    if (event.type === 'task-started') this.open();
+    if (event.type === 'task-started' || isRestored(event)) this.startFrames();
     if (progress.consoleTaken && !wasTaken) this.leave();
     if (event.type === 'run-finished') this[Symbol.dispose]();
   }
@@ -57,8 +59,13 @@ export class TerminalRenderer implements Renderer {
   }
 
   private startFrames(): void {
-    if (this.stopFrames !== undefined) return;
-    this.stopFrames = this.options.every(FRAME_MS, () => this.frame());
+    this.stopFrames ??= this.options.every(FRAME_MS, () => this.frame());
+  }
+
+  /** Loading the line takes 30 ms: beside a command that is no loss, else it waits for the first frame. */
+  private open(): void {
+    if (this.isOpening) return;
+    this.isOpening = true;
     void this.options.openLine().then((line) => {
       this.line = line;
     });
@@ -68,7 +75,9 @@ export class TerminalRenderer implements Renderer {
     const { printer, progress, now } = this.options;
     if (progress.consoleTaken) return;
     if (!printer.isEmpty) this.leave();
-    if (this.stopFrames !== undefined) this.line?.draw(statusLine(progress, now()));
+    if (this.stopFrames === undefined) return;
+    this.open();
+    this.line?.draw(statusLine(progress, now()));
   }
 
   /** Writes what is to stay, and no live line below it. */
@@ -76,4 +85,9 @@ export class TerminalRenderer implements Renderer {
     this.line?.erase();
     this.options.printer.flush();
   }
+}
+
+/** Nothing is told of the start of such a task, and a run may have no others. */
+function isRestored(event: BuildEvent): boolean {
+  return event.type === 'task-finished' && event.outcome === 'cached';
 }

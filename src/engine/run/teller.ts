@@ -45,8 +45,12 @@ export class Teller {
   /** An attempt is over, or the task turned out to be fresh. */
   ended(row: Row, end: AttemptEnd, retrying = false, reason?: Reason): void {
     this.#tellStart(row);
-    this.#told.delete(row);
-    for (const event of this.#endOf(row, end, retrying, reason)) this.#context.emitter.emit(event);
+    const hadStart = this.#told.delete(row);
+    // Whoever estimates what is left has not heard of it before.
+    const unstarted = hadStart ? {} : { expected: this.#context.table.duration(row) };
+    const [finished, ...warnings] = this.#endOf(row, end, retrying, reason);
+    this.#context.emitter.emit({ ...finished, ...unstarted });
+    for (const event of warnings) this.#context.emitter.emit(event);
     this.#tellHeld();
   }
 
@@ -80,7 +84,12 @@ export class Teller {
     };
   }
 
-  #endOf(row: Row, end: AttemptEnd, retrying: boolean, reason: Reason | undefined): EventBody[] {
+  #endOf(
+    row: Row,
+    end: AttemptEnd,
+    retrying: boolean,
+    reason: Reason | undefined,
+  ): [EventBody, ...EventBody[]] {
     const { result, restored, message, outcome, duration, warnings = [] } = end;
     const details = this.#context.detailsOf(row);
     const task = this.#context.table.names.nameOf(row);

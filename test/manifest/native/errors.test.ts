@@ -112,6 +112,7 @@ test('values of the wrong type', () => {
     ['[tasks.a]\nretries = 101', '2:11', /"retries" must be at most 100/],
     ['[tasks.a]\npriority = 1e10', '2:12', /"priority" must be at most/],
     ['[tasks.a]\npool = 2', '2:8', /"pool" must be a string/],
+    ['[tasks.a]\ncache = "no"', '2:9', /"cache" must be true or false/],
     ['[tasks.a]\ntemplate = ["x"]', '2:12', /"template" must be a string/],
     ['[tasks.a]\nwith = { a = true }', '2:14', /"a" must be a string, a number or a list of these/],
     ['[pools]\na = 0', '2:5', /"a" must be at least 1/],

@@ -26,6 +26,7 @@ pool = "link"
 priority = -10
 description = "Compile"
 depfile = "x.d"
+cache = false
 [tasks.all]
 deps = ["build"]
 `;
@@ -52,6 +53,7 @@ const JSON_FORM = {
       priority: -10,
       description: 'Compile',
       depfile: 'x.d',
+      cache: false,
     },
     all: { deps: ['build'] },
   },
@@ -84,6 +86,7 @@ test('reads every key', () => {
     priority: -10,
     description: 'Compile',
     depfile: 'x.d',
+    cache: false,
   });
   assert.deepEqual(task(manifest, 'generate').command, ['node', 'gen.js', '{a,b}']);
   assert.equal(task(manifest, 'all').command, undefined);
