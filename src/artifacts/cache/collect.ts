@@ -11,6 +11,8 @@ export interface CollectOptions {
   readonly usedSince: number;
   /** Bytes of blobs. If there are more, the entries unused for longest go until 90 % are left. */
   readonly maxBytes: number;
+  /** Blobs younger than this stay. Milliseconds (default: an hour). */
+  readonly graceMs?: number;
   /** Only tell what would be removed. */
   readonly dryRun?: boolean;
   /** Whether a task is still defined: the newest entry of one that is stays, whatever its age and size. */
@@ -66,7 +68,8 @@ export function* collect(directory: string, options: CollectOptions): Steps<Coll
     for (const file of yield* listed(directory, kind)) if (file.usedAt < usedSince) remove(file.path);
   }
   const needed = new Set([...kept].flatMap(({ blobs }) => blobs.map(([digest]) => digest)));
-  const report = yield* removeBlobs(directory, needed, remove);
+  const youngest = Date.now() - (options.graceMs ?? GRACE_MS);
+  const report = yield* removeBlobs(directory, needed, youngest, remove);
   const temporary = join(directory, 'tmp');
   if (!dryRun && ifThere(() => statSync(temporary)) !== undefined) sweepDrafts(temporary);
   return { entries: entries.length, removedEntries: entries.length - kept.size, ...report };
@@ -134,10 +137,10 @@ class Room {
 function* removeBlobs(
   directory: string,
   needed: ReadonlySet<string>,
+  youngest: number,
   remove: (path: string) => void,
 ): Steps<Omit<CollectReport, 'entries' | 'removedEntries'>> {
   const report = { blobs: 0, removedBlobs: 0, bytes: 0, removedBytes: 0 };
-  const youngest = Date.now() - GRACE_MS;
   for (const { key, path, size, usedAt } of yield* listed(directory, 'blobs')) {
     report.blobs++;
     report.bytes += size;

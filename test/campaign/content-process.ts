@@ -1,0 +1,88 @@
+/**
+ * A process that stores, restores and collects in one content store with others, until it is killed or its time is up.
+ * Arguments: the folder, the milliseconds, the seed. Ends with 0 if all it got was right; else says what was wrong.
+ */
+import assert from 'node:assert/strict';
+import { hash } from 'node:crypto';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ActionFiles } from '../../src/artifacts/cache/action-files.js';
+import { BlobStore, type Digest } from '../../src/artifacts/cache/blobs.js';
+import { collect } from '../../src/artifacts/cache/collect.js';
+import { decodeEntry } from '../../src/artifacts/cache/decode-entry.js';
+import { type ActionFile, encodeEntry } from '../../src/artifacts/cache/entry.js';
+import { restoreEntry } from '../../src/artifacts/cache/restore.js';
+import { inSlices } from '../../src/artifacts/cache/steps.js';
+import { randomFrom } from '../engine/lane-support.js';
+
+/** So few that processes meet. */
+const ACTIONS = 12;
+const FILES = 3;
+const LARGE = 1_500_000;
+
+const [folder, time, seed] = [process.argv[2]!, Number(process.argv[3]), Number(process.argv[4])];
+const random = randomFrom(seed);
+const content = join(folder, 'content');
+const store = new BlobStore(content);
+const actions = new ActionFiles(content, store);
+const root = join(folder, `root-${process.pid}`);
+mkdirSync(root);
+
+/** What an action makes: the same in every process. */
+function contentOf(action: number, file: number): Buffer {
+  return Buffer.alloc(file === 0 ? LARGE : 100, `${action}-${file} `);
+}
+
+const keyOf = (action: number) => hash('sha256', `${action}`) as Digest;
+
+async function keep(action: number): Promise<void> {
+  const files: ActionFile[] = [];
+  for (let file = 0; file < FILES; file++) {
+    const path = join(root, 'made');
+    const bytes = contentOf(action, file);
+    writeFileSync(path, bytes);
+    const stored = await inSlices(store.putFile(path, hash('sha256', bytes) as Digest));
+    files.push({ path: `out/${file}`, ...stored! });
+  }
+  const rest = { links: [], folders: [], log: null, duration: 1 };
+  const origin = { run: 1, host: 'here', version: '0', time: 1 };
+  actions.write('actions', keyOf(action), encodeEntry({ task: `${action}`, files, ...rest, origin }));
+}
+
+/** True if there was something to restore, and it was right. */
+async function restore(action: number): Promise<boolean> {
+  const bytes = actions.read('actions', keyOf(action));
+  if (bytes === undefined) return false;
+  const entry = decodeEntry(bytes);
+  assert.ok(entry !== undefined, 'an entry is torn');
+  if (!(await inSlices(restoreEntry(root, store, entry, () => false)))) return false;
+  for (let file = 0; file < FILES; file++) {
+    assert.ok(
+      readFileSync(join(root, `out/${file}`)).equals(contentOf(action, file)),
+      'a wrong file was restored',
+    );
+  }
+  rmSync(join(root, 'out'), { recursive: true });
+  return true;
+}
+
+async function collectSome(): Promise<void> {
+  const usedSince = Date.now() - random() * 2000;
+  await inSlices(collect(content, { usedSince, maxBytes: LARGE * 8, isDefined: () => false, graceMs: 0 }));
+}
+
+const counts = { kept: 0, restored: 0, collected: 0 };
+for (const end = performance.now() + time; performance.now() < end; ) {
+  const action = Math.floor(random() * ACTIONS);
+  const dice = random();
+  if (dice < 0.1) {
+    await collectSome();
+    counts.collected++;
+  } else if (!(await restore(action))) {
+    await keep(action);
+    counts.kept++;
+  } else counts.restored++;
+}
+// A blob that is not what its name says would have been set aside.
+assert.equal(store.damaged, 0, 'a blob is torn');
+console.log(JSON.stringify(counts));
