@@ -115,6 +115,23 @@ describe('a command that waits in a lane', { concurrency: 1 }, () => {
     await startLanes(scene.pool, scene.folder);
   });
 
+  test('comes first again if the one before it turns out to be long', async (t) => {
+    const scene = await Scene.open(t);
+    const order: string[] = [];
+    const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+    const results = names.map((name) => scene.run(`echo ${name}`, { onBegin: () => order.push(name) }));
+    await scene.arrived();
+    // Both are long by now.
+    await new Promise((resolve) => setTimeout(resolve, 40));
+    scene.open('second');
+    await Promise.all(results);
+    const [behindFirst] = order.slice(0, 2).sort();
+    assert.equal(behindFirst, 'a', `${order}`);
+    assert.deepEqual(order.slice(0, 2).sort(), ['a', 'b']);
+    scene.open('first');
+    await scene.first;
+  });
+
   test('does not begin if the one before fails and nothing more shall start', async (t) => {
     const scene = await Scene.open(t, 'exit 3');
     const waiting = [scene.touch('a'), scene.touch('b')];
@@ -171,6 +188,19 @@ describe('a command that waits in a lane', { concurrency: 1 }, () => {
     cancelled.abort();
     assert.deepEqual(await Promise.all(waiting.map(outcomeOf)), ['cancelled', 'cancelled']);
     assert.deepEqual(await Promise.all([scene.first, scene.second].map(outcomeOf)), ['exited', 'exited']);
+  });
+
+  test('does not come back when it was withdrawn before it was known that the one before had failed', async (t) => {
+    const scene = await Scene.open(t, 'exit 3');
+    const waiting = [scene.touch('a'), scene.touch('b')];
+    await scene.arrived();
+    await scene.openUnseen(['first'], 0.1);
+    scene.pool.withdraw();
+    assert.deepEqual(await Promise.all(waiting.map(outcomeOf)), ['withdrawn', 'withdrawn']);
+    scene.open('second');
+    await Promise.all([scene.first, scene.second]);
+    assert.equal(await outcomeOf(scene.touch('c')), 'exited');
+    assert.ok(!scene.exists('a') && !scene.exists('b'));
   });
 
   test('is not hit by a timeout of the one before that comes too late', async (t) => {

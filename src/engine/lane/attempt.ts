@@ -32,6 +32,7 @@ export class Attempt {
   #settled = false;
   #signal: Signaller | undefined;
   #takeBack: (() => void) | undefined;
+  #isWithdrawn = false;
   #stopped: 'timed-out' | 'cancelled' | undefined;
   #start = Date.now();
   #began = performance.now();
@@ -71,7 +72,12 @@ export class Attempt {
   /** It was taken back from its lane, and has not begun. */
   leaveLane(): void {
     this.#takeBack = undefined;
-    if (this.#stopped !== undefined) this.#settle('withdrawn', undefined, undefined);
+    if (this.#stopped !== undefined || this.#isWithdrawn) this.#settle('withdrawn', undefined, undefined);
+  }
+
+  /** Should it come back from its lane, it does not wait for another one. */
+  withdrawOnReturn(): void {
+    this.#isWithdrawn = true;
   }
 
   /** The command starts now, or has just done so; the clock and the timeout run from here. */

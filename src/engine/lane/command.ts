@@ -38,7 +38,7 @@ export interface LaneResult {
   readonly truncated: boolean;
   /** When the command was started, in milliseconds since the epoch. */
   readonly start: number;
-  /** Milliseconds, with a fraction. */
+  /** Milliseconds, with a fraction; for a command that waited in its lane, from when it was known that it had begun. */
   readonly duration: number;
   /** What went wrong with running it; set with `spawn-failed`, and if the command took its lane down. */
   readonly message?: string;

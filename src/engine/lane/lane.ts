@@ -106,6 +106,11 @@ export class Lane implements Runner {
     return this.#waiting?.taken === true;
   }
 
+  /** True if what waits here should have begun by now: the running command takes longer than it was expected to. */
+  get overdue(): boolean {
+    return this.occupied && this.#status === 'running' && (this.#seat.attempt?.elapsed ?? 0) > SHORT_MS;
+  }
+
   /** Places a command behind the running one of an open lane; false if there is no descriptor left for that. */
   place(attempt: Attempt): boolean {
     try {
@@ -123,6 +128,11 @@ export class Lane implements Runner {
   /** The command that waits, if it has not begun; it is free to be run elsewhere. */
   takeBack(): Attempt | undefined {
     return this.#waiting?.takeBack();
+  }
+
+  /** Cancels what waits, unless it has begun. */
+  withdraw(): void {
+    this.#waiting?.withdraw();
   }
 
   async close(): Promise<void> {
@@ -182,7 +192,8 @@ export class Lane implements Runner {
 
   #onReport(line: string): void {
     if (this.#status === 'retired') return;
-    if (line === SKIPPED) setImmediate(() => this.#resume());
+    if (line === SKIPPED && this.#status === 'running') this.#onMisread();
+    else if (line === SKIPPED) setImmediate(() => this.#resume());
     else this.#onEnd(line);
   }
 
@@ -205,6 +216,17 @@ export class Lane implements Runner {
     }
     if (line === '0') this.#goOn();
     else this.#pause();
+  }
+
+  /** The shell could not read the ticket, though it was there: what we took for begun is not. */
+  #onMisread(): void {
+    const { attempt } = this.#seat;
+    this.#seat.attempt = undefined;
+    attempt?.failed(
+      "The lane's shell could not read whether to begin; maybe the system is out of descriptors.",
+    );
+    this.#killGroup();
+    this.#retire();
   }
 
   #goOn(): void {
@@ -284,6 +306,10 @@ export class Lane implements Runner {
     clearTimeout(this.#streamTimer);
     const attempt = this.#waiting?.clear();
     if (attempt !== undefined) this.#owner.returned(attempt);
+    // A straggler may keep the lane for long: with as few descriptors as can be.
+    this.#waiting?.close();
+    this.#waiting = undefined;
+    this.#nextSeat?.pipe.closeUnlessDiscarding();
     this.#owner.retired(this);
   }
 

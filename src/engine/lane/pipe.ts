@@ -74,9 +74,16 @@ export class OutputPipe {
     this.#fd = -1;
   }
 
+  /** Closes a pipe that nobody can write to any more. */
+  closeUnlessDiscarding(): void {
+    if (this.#fd !== -1) this.close();
+  }
+
   close(): void {
     this.#stream?.destroy();
+    this.#stream = undefined;
     if (this.#fd !== -1) closeSync(this.#fd);
+    this.#fd = -1;
   }
 }
 

@@ -27,7 +27,7 @@ export interface LanePoolOptions {
  * shell can be had, every command is spawned by this process. Commands that get the terminal always are.
  *
  * While as many commands run as may, each lane with a short one takes one more, which waits there (see `Lane`). It is taken back
- * as soon as it could run elsewhere at once.
+ * when it could run elsewhere at once, or when the one before it turned out to be long and another lane goes on.
  */
 export class LanePool {
   readonly #size: number;
@@ -73,7 +73,7 @@ export class LanePool {
     if (this.#size === 1) return 0;
     let count = 0;
     for (const runner of this.#runners) {
-      if (runner instanceof Lane && (runner.open || runner.occupied)) count++;
+      if (runner instanceof Lane && (runner.open || (runner.occupied && !runner.overdue))) count++;
     }
     return count;
   }
@@ -99,7 +99,7 @@ export class LanePool {
   /** Cancels what has not begun: nothing more shall start. */
   withdraw(): void {
     for (const attempt of this.#queue.takeAll()) attempt.cancel();
-    for (let attempt = this.#takeBack(); attempt !== undefined; attempt = this.#takeBack()) attempt.cancel();
+    for (const runner of this.#runners) if (runner instanceof Lane) runner.withdraw();
   }
 
   /** Kills all commands and lanes at once, without waiting; for exit handlers. The pool runs nothing more. */
@@ -127,6 +127,7 @@ export class LanePool {
 
   /** Brings what is queued to where it runs or waits, as far as that can be now. */
   #dispatch(): void {
+    this.#takeBackOverdue();
     for (let attempt = this.#queue.next; attempt !== undefined; attempt = this.#queue.next) {
       if (this.#busy < this.#size) {
         if (attempt.command.console !== true && this.#idle.length === 0) {
@@ -161,6 +162,14 @@ export class LanePool {
       if (runner instanceof Lane && runner.open && runner.place(attempt)) return true;
     }
     return false;
+  }
+
+  /** What waits behind a command that turned out to be long comes first again. */
+  #takeBackOverdue(): void {
+    for (const runner of this.#runners) {
+      const attempt = runner instanceof Lane && runner.overdue ? runner.takeBack() : undefined;
+      if (attempt !== undefined) this.#queue.putBack(attempt);
+    }
   }
 
   /** One of those that wait in a lane and have not begun. */

@@ -67,6 +67,13 @@ export class WaitingPlace {
     return this.#release();
   }
 
+  /** Cancels the attempt, if there is one and it has not begun; if that is not known yet, as soon as it is. */
+  withdraw(): void {
+    const attempt = this.takeBack();
+    if (attempt !== undefined) attempt.cancel();
+    else this.#attempt?.withdrawOnReturn();
+  }
+
   /** Stops the attempt, if there is one; if it has begun, as soon as that is told. */
   cancel(): void {
     this.#attempt?.cancel();

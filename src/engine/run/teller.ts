@@ -23,7 +23,8 @@ export interface TellerContext {
  * Tells of the starts and ends of attempts.
  *
  * A command that waited in a lane begins before the end of the one before is known and recorded. Its start is told after that
- * end, so that whoever counts never sees more running than jobs; unless it ends itself before.
+ * end, so that whoever counts does not see more running than jobs. If it is itself recorded first (a failure takes less time), both
+ * its start and its end are told at once: then one more was running for that moment.
  */
 export class Teller {
   readonly #context: TellerContext;
