@@ -29,6 +29,20 @@ export class UnknownTask extends MillraceError {
   }
 }
 
+export class UnknownVersion extends MillraceError {
+  readonly version: string;
+
+  /** @param count how many versions have names that begin like this */
+  constructor(version: string, count: number) {
+    const why =
+      count === 0
+        ? 'is not kept, or not whole any more'
+        : `means ${count} of those that are kept: give more of its digits`;
+    super('UNKNOWN_VERSION', `The version ${quote(version)} ${why}.`);
+    this.version = version;
+  }
+}
+
 export class DuplicateTask extends MillraceError {
   readonly id: string;
 

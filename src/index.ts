@@ -1,7 +1,7 @@
 /// <reference types="node" preserve="true" />
 
-export type { ArtifactManager, CollectOptions } from './artifacts/artifact-manager.js';
-export type { CollectReport } from './artifacts/cache/index.js';
+export type { ArtifactManager, ArtifactVersion, CollectOptions } from './artifacts/artifact-manager.js';
+export type { CollectReport, VerifyReport as ArtifactsReport } from './artifacts/cache/index.js';
 export { describeReason, type Reason } from './artifacts/reason.js';
 export { BuildEngine } from './engine/engine.js';
 export type { BuildEvent, RunSummary, TaskFinished } from './engine/events.js';

@@ -1,7 +1,9 @@
-import { statfsSync } from 'node:fs';
-import { StateUnavailable } from '../errors.js';
+import { mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
+import { InvalidArgument, quote, StateUnavailable, UnknownVersion } from '../errors.js';
 import type { TaskTable } from '../memory/table.js';
-import { type CollectReport, collect, inSlices } from './cache/index.js';
+import type { TaskId } from '../task.js';
+import type { ActionEntry, CollectReport, VerifyReport } from './cache/index.js';
 
 const DAY_MS = 86_400_000;
 const DEFAULT_MAX_AGE_MS = 14 * DAY_MS;
@@ -20,26 +22,115 @@ export interface CollectOptions {
   readonly within?: number;
 }
 
-/** What tasks have made, in this build and in earlier ones. */
+/** What one execution of a task has made, and is kept. */
+export interface ArtifactVersion {
+  /** Names it: 64 hexadecimal digits, the key of the action. */
+  readonly version: string;
+  readonly task: TaskId;
+  /** Paths relative to the root, SHA-256 digests in hexadecimal, sizes in bytes. */
+  readonly files: readonly { readonly path: string; readonly digest: string; readonly size: number }[];
+  /** Of all files and what the command printed. */
+  readonly bytes: number;
+  /** The number of the run that made it, and where that was. */
+  readonly run: number;
+  readonly host: string;
+  /** When it was made, and when it was of use last (made or restored): milliseconds since the epoch. */
+  readonly time: number;
+  readonly usedAt: number;
+  /** Milliseconds that the command took. */
+  readonly duration: number;
+  /** True if it is kept until `unpin`. */
+  readonly pinned: boolean;
+}
+
+/** What tasks have made, in this build and in earlier ones. Needs no lock: any number of processes may use it at once. */
 export class ArtifactManager {
   private readonly table: TaskTable;
-  private readonly directory: string | undefined;
+  private readonly where: string | undefined;
 
   /** @internal @param directory of the content store; undefined for a state in memory, which keeps none */
   constructor(table: TaskTable, directory: string | undefined) {
     this.table = table;
-    this.directory = directory;
+    this.where = directory;
   }
 
   /**
-   * Removes what was of no use for long, or is too much. Never what a task that is defined has made last; other processes may build,
-   * restore and collect meanwhile. O(entries + files).
+   * What is kept, the newest first. O(kept executions).
+   * @param task only of this one
+   * @throws StateUnavailable for a state in memory
+   */
+  async versions(task?: TaskId): Promise<ArtifactVersion[]> {
+    const { decodeEntry, inSlices, listed } = await load();
+    const pinned = new Set((await inSlices(listed(this.directory, 'pins'))).map(({ key }) => key));
+    const versions: ArtifactVersion[] = [];
+    for (const { key, path, usedAt } of await inSlices(listed(this.directory, 'actions'))) {
+      const entry = decodeEntry(readIfThere(path));
+      if (entry === undefined || (task !== undefined && entry.task !== task)) continue;
+      versions.push({ ...describe(entry), version: key, usedAt, pinned: pinned.has(key) });
+    }
+    return versions.sort((one, other) => other.time - one.time);
+  }
+
+  /**
+   * The version that a name or the beginning of one means.
+   * @throws UnknownVersion if there is none, or more than one
+   */
+  async lookup(version: string): Promise<ArtifactVersion> {
+    const found = (await this.versions()).filter((one) => one.version.startsWith(version));
+    if (found.length !== 1) throw new UnknownVersion(version, found.length);
+    return found[0]!;
+  }
+
+  /**
+   * Brings the files of a version to a folder, all or none, each checked against its digest.
+   * @param into absolute; made if it is not there. Files in the way are replaced, others left alone.
+   * @throws UnknownVersion if it is not there or not whole; InvalidArgument; what `node:fs` throws
+   */
+  async restore(version: string, into: string): Promise<ArtifactVersion> {
+    if (!isAbsolute(into)) throw new InvalidArgument(`The folder ${quote(into)} must be absolute.`);
+    const { BlobStore, decodeEntry, inSlices, restoreEntry } = await load();
+    const found = await this.lookup(version);
+    const entry = decodeEntry(readIfThere(this.pathOf('actions', found.version)));
+    mkdirSync(into, { recursive: true });
+    const store = new BlobStore(this.directory);
+    const isWhole = entry !== undefined && (await inSlices(restoreEntry(into, store, entry, () => false)));
+    if (!isWhole) throw new UnknownVersion(version, 0);
+    return found;
+  }
+
+  /** Keeps a version until `unpin`, whatever its age and size. @throws UnknownVersion */
+  async pin(version: string): Promise<ArtifactVersion> {
+    const found = await this.lookup(version);
+    mkdirSync(join(this.directory, 'pins'), { recursive: true });
+    writeFileSync(join(this.directory, 'pins', found.version), '');
+    return { ...found, pinned: true };
+  }
+
+  /** Again it is kept as others are. @throws UnknownVersion */
+  async unpin(version: string): Promise<ArtifactVersion> {
+    const found = await this.lookup(version);
+    rmSync(join(this.directory, 'pins', found.version), { force: true });
+    return { ...found, pinned: false };
+  }
+
+  /**
+   * Reads all that is kept. What is damaged is set aside: it will be made anew when it is needed. O(bytes).
+   * @throws StateUnavailable for a state in memory; what `node:fs` throws
+   */
+  async verify(): Promise<VerifyReport> {
+    const { inSlices, verify } = await load();
+    return await inSlices(verify(this.directory));
+  }
+
+  /**
+   * Removes what was of no use for long, or is too much. Never what a task that is defined has made last, or what is pinned; other
+   * processes may build, restore and collect meanwhile. O(entries + files).
    * @returns undefined if it was given up in time
    * @throws StateUnavailable for a state in memory; what `node:fs` throws
    */
   async collect(options: CollectOptions = {}): Promise<CollectReport | undefined> {
+    const { collect, inSlices } = await load();
     const { directory } = this;
-    if (directory === undefined) throw new StateUnavailable('A state in memory keeps no artifacts.');
     const { maxAge = DEFAULT_MAX_AGE_MS, maxBytes = defaultMaxBytes(directory), dryRun = false } = options;
     const steps = collect(directory, {
       usedSince: Date.now() - maxAge,
@@ -48,6 +139,37 @@ export class ArtifactManager {
       isDefined: (task) => this.table.names.find(task) >= 0,
     });
     return await inSlices(steps, options.within);
+  }
+
+  private get directory(): string {
+    if (this.where === undefined) throw new StateUnavailable('A state in memory keeps no artifacts.');
+    return this.where;
+  }
+
+  private pathOf(kind: string, key: string): string {
+    return join(this.directory, kind, key.slice(0, 2), key.slice(2));
+  }
+}
+
+/** Most processes never need it. */
+function load() {
+  return import('./cache/manage.js');
+}
+
+function describe({ duration, files, log, origin, task }: ActionEntry) {
+  const { host, run, time } = origin;
+  const bytes = files.reduce((sum, { size }) => sum + size, log?.size ?? 0);
+  const named = files.map(({ path, digest, size }) => ({ path, digest, size }));
+  return { task, files: named, bytes, run, host, time, duration };
+}
+
+/** Empty if it is gone by now. */
+function readIfThere(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return Buffer.alloc(0);
+    throw error;
   }
 }
 

@@ -1,15 +1,18 @@
-export { ArtifactManager, type CollectOptions } from './artifact-manager.js';
+export { ArtifactManager, type ArtifactVersion, type CollectOptions } from './artifact-manager.js';
 export {
   ActionCache,
   type Candidate,
   type CollectReport,
   type Execution,
   type Restored,
+  type VerifyReport,
 } from './cache/index.js';
 export { type StaleVerdict, TaskChecker, type Verdict } from './check.js';
+export type { Difference } from './compare.js';
 export { Content, type ContentId, ContentTable } from './contents.js';
 export type { CheckContext } from './context.js';
 export { parseDepfile } from './depfile.js';
+export { explain } from './explain.js';
 export { type FileRow, FileTable } from './files.js';
 export { expandGlobs, type GlobOptions, isGlob, isLeftOut, pathMatcher } from './globs.js';
 export { cleanPath, pathFrom } from './paths.js';

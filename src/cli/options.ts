@@ -27,6 +27,15 @@ export interface GcCommandOptions extends GlobalOptions {
   readonly maxSize?: number;
 }
 
+export interface RestoreCommandOptions extends GlobalOptions {
+  /** The folder to restore to. */
+  readonly into: string;
+}
+
+export interface WhyCommandOptions extends GlobalOptions {
+  readonly chain?: boolean;
+}
+
 export const GRAPH_FORMATS = ['order', 'dot', 'json'] as const;
 
 export interface GraphCommandOptions extends GlobalOptions {

@@ -8,7 +8,9 @@ import {
   type GlobalOptions,
   GRAPH_FORMATS,
   type GraphCommandOptions,
+  type RestoreCommandOptions,
   type RunCommandOptions,
+  type WhyCommandOptions,
 } from './options.js';
 import { age, size } from './quantities.js';
 
@@ -20,10 +22,17 @@ Examples:
   millrace app#build -j4      run one task and what it needs, at most four at once
   millrace -n -v              show what would run, and why
   millrace status             show what failed last time
+  millrace why app#build      show why a task ran, or would run
   millrace graph app#build    list the tasks in the order in which they run
 
 Exit codes: 0 all is well, 1 a task failed, 2 bad usage or manifest, 3 the state cannot be used,
 130 interrupted by Ctrl-C.`;
+
+type ArtifactsAction = (
+  module: typeof import('./commands/artifacts.js'),
+  argument: string,
+  options: RestoreCommandOptions,
+) => Promise<number>;
 
 /** Runs the command line and gives the exit code. Never throws. */
 export async function main(args: readonly string[], context: Context): Promise<number> {
@@ -66,8 +75,10 @@ function createProgram(context: Context, done: (exitCode: number) => void): Comm
   const global = [...program.options];
   addRun(program, context, done);
   addStatus(program, context, done);
+  addWhy(program, context, done);
   addGraph(program, context, done);
   addGc(program, context, done);
+  addArtifacts(program, context, done);
   for (const command of program.commands) passOn(command, global, program);
   return program;
 }
@@ -116,6 +127,18 @@ function addStatus(program: Command, context: Context, done: (exitCode: number) 
     });
 }
 
+function addWhy(program: Command, context: Context, done: (exitCode: number) => void): void {
+  program
+    .command('why')
+    .description('show what the last run did with a task and what the next one would do, and why')
+    .argument('<task>', 'a task, or a file that a task makes')
+    .option('--chain', 'follow the cause through the tasks that it came by')
+    .action(async (task: string, _own: unknown, command: Command) => {
+      const { why } = await import('./commands/why.js');
+      done(await why(task, command.optsWithGlobals<WhyCommandOptions>(), context));
+    });
+}
+
 function addGraph(program: Command, context: Context, done: (exitCode: number) => void): void {
   program
     .command('graph')
@@ -141,6 +164,38 @@ function addGc(program: Command, context: Context, done: (exitCode: number) => v
       const { gc } = await import('./commands/gc.js');
       done(await gc(command.optsWithGlobals<GcCommandOptions>(), context));
     });
+}
+
+function addArtifacts(program: Command, context: Context, done: (exitCode: number) => void): void {
+  const artifacts = program
+    .command('artifacts')
+    .description('show what is kept of earlier executions; restore, pin or verify it');
+  const add = (usage: string, description: string, act: ArtifactsAction) =>
+    artifacts
+      .command(usage, { isDefault: usage.startsWith('list') })
+      .description(description)
+      .action(async (...given: unknown[]) => {
+        const command = given.at(-1) as Command;
+        const options = command.optsWithGlobals<RestoreCommandOptions>();
+        done(await act(await import('./commands/artifacts.js'), command.args[0] ?? '', options));
+      });
+  add(
+    'list [task]',
+    'the versions of a task; without one, how much is kept of each',
+    (module, task, options) => module.list(task, options, context),
+  );
+  add('restore <version>', 'bring the files of a version to a folder', (module, version, options) =>
+    module.restore(version, options, context),
+  ).requiredOption('--into <dir>', 'the folder; files in the way are replaced');
+  add('pin <version>', 'keep a version whatever its age', (module, version, options) =>
+    module.pin(version, options, context),
+  );
+  add('unpin <version>', 'keep it as the others again', (module, version, options) =>
+    module.unpin(version, options, context),
+  );
+  add('verify', 'read all that is kept, and set aside what is damaged', (module, _, options) =>
+    module.verify(options, context),
+  );
 }
 
 function count(least: number): (text: string) => number {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { ActionFiles } from '../../src/artifacts/cache/action-files.js';
@@ -88,6 +88,15 @@ test('the newest of a task that is defined stays, however old and large', async 
   const isThere = ({ key }: { key: Digest }) => existsSync(content.pathOf(key));
   assert.deepEqual([older, newest, undefinedNow].map(isThere), [false, true, false]);
   assert.ok(content.store.has(newest.blobs[0]!));
+});
+
+test('what is pinned stays', async (t) => {
+  const content = new Content(t);
+  const { blobs, key } = content.entry('a', 100, 'x');
+  mkdirSync(join(content.directory, 'pins'));
+  writeFileSync(join(content.directory, 'pins', key), '');
+  assert.equal((await content.collect({ maxBytes: 0 })).removedEntries, 0);
+  assert.ok(content.store.has(blobs[0]!));
 });
 
 test('of too much, what was of no use for longest goes until 90 % are left', async (t) => {

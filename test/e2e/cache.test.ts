@@ -8,35 +8,12 @@ import {
   readlinkSync,
   statSync,
   symlinkSync,
-  utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { chooseSeed, randomFrom } from '../engine/lane-support.js';
-import { eventsOf, explain, Project, type Result, summary } from './rig.js';
-
-/** The files below a folder of the content store. */
-function stored(project: Project, kind: 'actions' | 'blobs' | 'inputs' | 'quarantine' | 'tmp'): string[] {
-  const folder = project.path('.millrace/content', kind);
-  if (!project.exists(`.millrace/content/${kind}`)) return [];
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name));
-}
-
-/** What became of each task, fresh ones left out. */
-function outcomes(result: Result): Record<string, string> {
-  return Object.fromEntries(eventsOf(result, 'task-finished').map(({ task, outcome }) => [task, outcome]));
-}
-
-async function run(project: Project, ...args: string[]): Promise<Result> {
-  const result = await project.millrace(['run', '--json', ...args]);
-  assert.equal(result.exitCode, 0, explain(result));
-  return result;
-}
-
-const COPY = { command: 'echo copying; cp in out', inputs: ['in'], outputs: ['out'] };
+import { COPY, outcomes, run, stored } from './cache-support.js';
+import { eventsOf, explain, Project, summary } from './rig.js';
 
 describe('what was built before is restored', { concurrency: 2 }, () => {
   test('when outputs are gone or edited, with what the command printed', async (t) => {
@@ -276,44 +253,6 @@ test('a full or forbidden store is told of once, and fails nothing', async (t) =
       /^Outputs are not kept for later or restored in this run/,
     );
     assert.equal(summary(result).executed, 2);
-  }
-});
-
-test('gc removes what is of no use, and a run does so once a day', async (t) => {
-  const project = new Project(t, { in: 'a' });
-  project.writeTasks({ copy: COPY });
-  await run(project);
-  for (const content of ['b', 'c']) {
-    project.write('in', content);
-    await run(project);
-  }
-  assert.equal(stored(project, 'actions').length, 3);
-  const old = (kind: 'actions' | 'blobs') => {
-    const time = new Date(Date.now() - 15 * 86_400_000);
-    for (const path of stored(project, kind)) utimesSync(path, time, time);
-  };
-  old('actions');
-  old('blobs');
-  const before = project.snapshot();
-  const planned = await project.json<object>(['gc', '--dry-run']);
-  assert.deepEqual(project.snapshot(), before);
-  const report = { entries: 3, removedEntries: 2, blobs: 4, removedBlobs: 2, bytes: 11, removedBytes: 2 };
-  assert.deepEqual(planned, { v: 1, dryRun: true, ...report });
-  // It was collected today.
-  project.write('in', 'd');
-  await run(project);
-  assert.equal(stored(project, 'actions').length, 4);
-  const result = await project.millrace(['gc', '--max-age', '14d', '--max-size', '1GB']);
-  assert.equal(
-    result.stdout.toString(),
-    'millrace: 3 of 4 kept executions and 3 of 5 files removed, 3 B of 12 B\n',
-  );
-  assert.equal(stored(project, 'actions').length, 1);
-  for (const wrong of [
-    ['--max-age', '14'],
-    ['--max-size', '1XB'],
-  ]) {
-    assert.equal((await project.millrace(['gc', ...wrong])).exitCode, 2);
   }
 });
 

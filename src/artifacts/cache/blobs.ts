@@ -5,6 +5,7 @@ import {
   constants,
   copyFileSync,
   fstatSync,
+  mkdirSync,
   openSync,
   readFileSync,
   readSync,
@@ -13,18 +14,9 @@ import {
   utimesSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { makeFolder } from '../../folder.js';
-import {
-  type Durability,
-  moveTo,
-  publish,
-  publishBytes,
-  sweepDrafts,
-  uniqueName,
-  writeAll,
-  writeNew,
-} from './durable.js';
+import { type Durability, publish, publishBytes, sweepDrafts, writeAll, writeNew } from './durable.js';
 import { GRACE_MS } from './grace.js';
+import { moveAside } from './quarantine.js';
 import type { Steps } from './steps.js';
 
 /** A SHA-256 digest in lower-case hexadecimal. */
@@ -78,7 +70,7 @@ export class BlobStore {
     this.directory = directory;
     this.durability = durability;
     this.temporary = join(directory, 'tmp');
-    makeFolder(this.temporary);
+    mkdirSync(this.temporary, { recursive: true });
     sweepDrafts(this.temporary);
   }
 
@@ -160,12 +152,7 @@ export class BlobStore {
   /** Sets a blob aside that is not what its name says. */
   quarantine(digest: Digest): void {
     this.damaged++;
-    try {
-      moveTo(this.pathOf(digest), join(this.directory, 'quarantine', `${digest}-${uniqueName()}`));
-    } catch (error) {
-      // Another process was faster.
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    }
+    moveAside(this.directory, this.pathOf(digest), digest);
   }
 
   /** Keeps an old blob from being collected before the entry is written that needs it. */

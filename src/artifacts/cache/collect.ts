@@ -1,10 +1,11 @@
-import { type Dirent, readdirSync, readFileSync, rmSync, type Stats, statSync } from 'node:fs';
+import { readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { sweepDrafts } from './durable.js';
 import type { ActionEntry } from './entry.js';
 import { GRACE_MS } from './grace.js';
 import { unseal } from './seal.js';
 import type { Steps } from './steps.js';
+import { ifThere, listed, type StoredFile } from './stored-files.js';
 
 export interface CollectOptions {
   /** Entries that were of use for the last time before this are removed. Milliseconds since the epoch. */
@@ -31,14 +32,6 @@ export interface CollectReport {
   readonly removedBytes: number;
 }
 
-interface StoredFile {
-  readonly path: string;
-  /** The two parts of the path below the kind. */
-  readonly key: string;
-  readonly usedAt: number;
-  readonly size: number;
-}
-
 interface StoredEntry extends StoredFile {
   readonly task: string;
   /** Digest and size, in turn. */
@@ -61,7 +54,8 @@ export function* collect(directory: string, options: CollectOptions): Steps<Coll
     if (!dryRun) rmSync(path, { force: true });
   };
   const entries = yield* readEntries(directory, remove);
-  const kept = keptEntries(entries, options);
+  const pinned = new Set((yield* listed(directory, 'pins')).map(({ key }) => key));
+  const kept = keptEntries(entries, pinned, options);
   for (const entry of entries) if (!kept.has(entry)) remove(entry.path);
   yield;
   for (const kind of ['inputs', 'quarantine']) {
@@ -98,14 +92,18 @@ function parse(file: StoredFile): StoredEntry | undefined {
   return { ...file, task: entry.task, blobs };
 }
 
-function keptEntries(entries: readonly StoredEntry[], options: CollectOptions): Set<StoredEntry> {
+function keptEntries(
+  entries: readonly StoredEntry[],
+  pinned: ReadonlySet<string>,
+  options: CollectOptions,
+): Set<StoredEntry> {
   const { isDefined, maxBytes, usedSince } = options;
   const newestFirst = [...entries].sort((one, other) => other.usedAt - one.usedAt);
   const newest = new Map<string, StoredEntry>();
   for (const entry of newestFirst) {
     if (!newest.has(entry.task) && isDefined(entry.task)) newest.set(entry.task, entry);
   }
-  const kept = new Set(newest.values());
+  const kept = new Set([...newest.values(), ...entries.filter(({ key }) => pinned.has(key))]);
   const room = new Room();
   for (const entry of kept) room.add(entry);
   const candidates = newestFirst.filter((entry) => !kept.has(entry) && entry.usedAt >= usedSince);
@@ -151,37 +149,4 @@ function* removeBlobs(
     yield;
   }
   return report;
-}
-
-/** All files of a kind, whatever folder they are in. */
-function* listed(directory: string, kind: string): Steps<StoredFile[]> {
-  const files: StoredFile[] = [];
-  const top = join(directory, kind);
-  for (const entry of namesIn(top)) {
-    const below = entry.isDirectory() ? namesIn(join(top, entry.name)) : [];
-    const paths = entry.isDirectory()
-      ? below.map(({ name }) => [join(top, entry.name, name), entry.name + name] as const)
-      : [[join(top, entry.name), entry.name] as const];
-    for (const [path, key] of paths) {
-      const stat = ifThere((): Stats => statSync(path));
-      if (stat !== undefined) files.push({ path, key, usedAt: stat.mtimeMs, size: stat.size });
-    }
-    yield;
-  }
-  return files;
-}
-
-function namesIn(folder: string): Dirent[] {
-  return ifThere(() => readdirSync(folder, { withFileTypes: true })) ?? [];
-}
-
-/** Undefined if there is nothing there, for instance by now. */
-function ifThere<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw error;
-  }
 }

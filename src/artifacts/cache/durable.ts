@@ -2,6 +2,7 @@ import {
   closeSync,
   fchmodSync,
   fsyncSync,
+  mkdirSync,
   openSync,
   readdirSync,
   renameSync,
@@ -9,7 +10,6 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { makeFolder } from '../../folder.js';
 import type { Steps } from './steps.js';
 
 /**
@@ -116,7 +116,7 @@ export function moveTo(from: string, to: string): void {
     renameSync(from, to);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    makeFolder(dirname(to));
+    mkdirSync(dirname(to), { recursive: true });
     renameSync(from, to);
   }
 }
@@ -126,7 +126,7 @@ function openToWrite(path: string): number {
     return openSync(path, 'w', 0o600);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    makeFolder(dirname(path));
+    mkdirSync(dirname(path), { recursive: true });
     return openSync(path, 'w', 0o600);
   }
 }

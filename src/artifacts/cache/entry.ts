@@ -1,5 +1,4 @@
 import { posix } from 'node:path';
-import { cleanPath } from '../paths.js';
 import type { Blob, StoredFile } from './blobs.js';
 import { seal } from './seal.js';
 
@@ -48,11 +47,21 @@ export function encodeEntry(entry: Omit<ActionEntry, 'version'>): Buffer {
 /** True for a clean path below the root. */
 export function isInner(path: string): boolean {
   const isRelative = path !== '' && path !== '.' && !path.startsWith('/') && !path.includes('\0');
-  return isRelative && path !== '..' && !path.startsWith('../') && cleanPath(path) === path;
+  return (
+    isRelative &&
+    path !== '..' &&
+    !path.startsWith('../') &&
+    !path.endsWith('/') &&
+    posix.normalize(path) === path
+  );
 }
 
 /** True if a link at `path` with this target leads to somewhere below the root. */
 export function leadsInside(path: string, target: string): boolean {
   const isRelative = target !== '' && !target.startsWith('/') && !target.includes('\0');
-  return isRelative && isInner(cleanPath(posix.join(posix.dirname(path), target)));
+  return isRelative && isInner(withoutSlash(posix.join(posix.dirname(path), target)));
+}
+
+function withoutSlash(path: string): string {
+  return path.endsWith('/') ? path.slice(0, -1) : path;
 }

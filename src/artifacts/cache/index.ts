@@ -1,3 +1,4 @@
 export { ActionCache, type Candidate, type Execution, type Restored } from './action-cache.js';
-export { type CollectReport, collect } from './collect.js';
-export { inSlices } from './steps.js';
+export type { CollectReport } from './collect.js';
+export type { ActionEntry } from './entry.js';
+export type { VerifyReport } from './verify.js';

@@ -1,0 +1,123 @@
+import { resolve } from 'node:path';
+import type { ArtifactManager, ArtifactVersion } from '../../artifacts/index.js';
+import type { BuildState } from '../../state.js';
+import { type Context, writeJson } from '../context.js';
+import { ExitCode } from '../failure.js';
+import type { GlobalOptions, RestoreCommandOptions } from '../options.js';
+import { warnOn, withProject } from '../project.js';
+import { ago, bytes, display, number, plural } from '../render/text.js';
+
+/** Digits of a version that people see; enough to name it. */
+const SHORT = 12;
+
+/** Files of a version that are shown unless all are asked for. */
+const MAX_SHOWN = 20;
+
+/** `millrace artifacts list`: what is kept of each task, or the versions of one, newest first. */
+export async function list(task: string, options: GlobalOptions, context: Context): Promise<number> {
+  return await withState(options, context, async ({ artifacts }) => {
+    const versions = await artifacts.versions(task === '' ? undefined : task);
+    if (options.json) writeJson(context, { versions });
+    else if (versions.length === 0) context.stdout.write(`millrace: nothing is kept${of(task)}\n`);
+    else if (task === '') context.stdout.write(sizes(versions));
+    else for (const version of versions) context.stdout.write(details(version, options.verbose === true));
+    return ExitCode.Ok;
+  });
+}
+
+/** `millrace artifacts restore`. */
+export async function restore(
+  version: string,
+  options: RestoreCommandOptions,
+  context: Context,
+): Promise<number> {
+  return await withState(options, context, async ({ artifacts }) => {
+    const restored = await artifacts.restore(version, resolve(options.into));
+    tell(options, context, restored, `restored to ${display(options.into)}`);
+    return ExitCode.Ok;
+  });
+}
+
+/** `millrace artifacts pin`. */
+export function pin(version: string, options: GlobalOptions, context: Context): Promise<number> {
+  return change(options, context, 'pinned', (artifacts) => artifacts.pin(version));
+}
+
+/** `millrace artifacts unpin`. */
+export function unpin(version: string, options: GlobalOptions, context: Context): Promise<number> {
+  return change(options, context, 'no longer pinned', (artifacts) => artifacts.unpin(version));
+}
+
+/** `millrace artifacts verify`: exit code 1 if something was damaged. */
+export async function verify(options: GlobalOptions, context: Context): Promise<number> {
+  return await withState(options, context, async ({ artifacts }) => {
+    const report = await artifacts.verify();
+    const { entries, blobs, damagedEntries, damagedBlobs } = report;
+    const damaged = damagedEntries + damagedBlobs;
+    const found = damaged === 0 ? 'all whole' : `${number(damaged)} damaged and set aside`;
+    if (options.json) writeJson(context, report);
+    else
+      context.stdout.write(
+        `millrace: ${plural(entries, 'kept execution')}, ${plural(blobs, 'file')}: ${found}\n`,
+      );
+    return damaged === 0 ? ExitCode.Ok : ExitCode.Failed;
+  });
+}
+
+function withState(
+  options: GlobalOptions,
+  context: Context,
+  use: (state: BuildState) => Promise<number>,
+): Promise<number> {
+  const onWarning = warnOn(context.stderr);
+  return withProject({ options, mode: 'read', onWarning }, ({ state }) => use(state));
+}
+
+function change(
+  options: GlobalOptions,
+  context: Context,
+  what: string,
+  act: (artifacts: ArtifactManager) => Promise<ArtifactVersion>,
+): Promise<number> {
+  return withState(options, context, async ({ artifacts }) => {
+    tell(options, context, await act(artifacts), what);
+    return ExitCode.Ok;
+  });
+}
+
+function tell(options: GlobalOptions, context: Context, version: ArtifactVersion, what: string): void {
+  if (options.json) writeJson(context, version);
+  else context.stdout.write(`millrace: ${name(version)} of ${display(version.task)} ${what}\n`);
+}
+
+function sizes(versions: readonly ArtifactVersion[]): string {
+  const tasks = new Map<string, { count: number; bytes: number }>();
+  for (const { task, bytes } of versions) {
+    const sum = tasks.get(task) ?? { count: 0, bytes: 0 };
+    tasks.set(task, { count: sum.count + 1, bytes: sum.bytes + bytes });
+  }
+  const largestFirst = [...tasks].sort(([, one], [, other]) => other.bytes - one.bytes);
+  return largestFirst
+    .map(([task, sum]) => `${display(task)}: ${plural(sum.count, 'version')}, ${bytes(sum.bytes)}\n`)
+    .join('');
+}
+
+function details(version: ArtifactVersion, isVerbose: boolean): string {
+  const { files, pinned, run, time } = version;
+  const made = `run ${number(run)}, ${ago(Date.now() - time)}`;
+  const head = `${name(version)} ${made}, ${bytes(version.bytes)}${pinned ? ', pinned' : ''}\n`;
+  const shown = isVerbose ? files : files.slice(0, MAX_SHOWN);
+  const lines = shown.map(
+    ({ digest, path, size }) => `  ${digest.slice(0, SHORT)} ${display(path)} (${bytes(size)})\n`,
+  );
+  const more = files.length - shown.length;
+  return head + lines.join('') + (more > 0 ? `  and ${number(more)} more\n` : '');
+}
+
+function of(task: string): string {
+  return task === '' ? '' : ` of ${display(task)}`;
+}
+
+function name({ version }: ArtifactVersion): string {
+  return version.slice(0, SHORT);
+}

@@ -1,0 +1,94 @@
+import type { Difference } from '../../artifacts/compare.js';
+import { describeReason, type Reason } from '../../artifacts/reason.js';
+import type { Explanation, LastRun, Link, NextRun } from '../../engine/why.js';
+import { quote } from '../../errors.js';
+import type { WhyCommandOptions } from '../options.js';
+import { ago, display, duration, number } from './text.js';
+import { ending, inBrackets } from './wording.js';
+
+/** Differences of one kind that are shown unless all are asked for. */
+const MAX_SHOWN = 20;
+
+const OUTCOME_WORDS: Readonly<Partial<Record<LastRun['outcome'], string>>> = {
+  executed: 'ran',
+  cached: 'restored',
+  'timed-out': 'failed',
+  'not-started': 'not started',
+};
+
+type Cause = Difference | Reason;
+
+/** The lines that a person reads. */
+export function describeExplanation(
+  { task, last, next, chain }: Explanation,
+  options: WhyCommandOptions,
+  now: number,
+): string[] {
+  return [
+    display(task),
+    ...describeLast(last, now),
+    ...describeNext(next, options.verbose === true),
+    ...(options.chain && chain.length > 0 ? describeChain(chain) : []),
+  ];
+}
+
+function describeLast(last: LastRun | undefined, now: number): string[] {
+  if (last === undefined) return ['  last run: none'];
+  const { run, start, outcome, reason } = last;
+  const how = outcome === 'not-started' ? undefined : ending({ ...last, outcome });
+  const took = last.duration === undefined ? '' : `, ${duration(last.duration)}`;
+  const what = (OUTCOME_WORDS[outcome] ?? outcome) + inBrackets(how);
+  const line = `  last run: ${number(run)}, ${ago(now - start)}: ${what}${took}`;
+  return reason === undefined ? [line] : [line, `    ${describeCause(reason)}`];
+}
+
+function describeNext({ verdict, differences, dependency }: NextRun, verbose: boolean): string[] {
+  if (verdict === 'fresh') return ['  next run: fresh'];
+  if (verdict === 'undecided') {
+    return [`  next run: runs it, unless it is fresh after ${display(quote(dependency!))}, which runs first`];
+  }
+  const before = dependency === undefined ? '' : `, after ${display(quote(dependency))}`;
+  return [`  next run: runs it${before}`, ...listed(differences, verbose).map((line) => `    ${line}`)];
+}
+
+/** A line for each; those of one kind stand together, and are cut. */
+function listed(differences: readonly Difference[], verbose: boolean): string[] {
+  const kinds = new Map<Difference['kind'], Difference[]>();
+  for (const difference of differences) {
+    const same = kinds.get(difference.kind);
+    if (same === undefined) kinds.set(difference.kind, [difference]);
+    else same.push(difference);
+  }
+  return [...kinds.values()].flatMap((same) => {
+    const shown = verbose ? same : same.slice(0, MAX_SHOWN);
+    const more = same.length - shown.length;
+    return [
+      ...shown.map(describeCause),
+      ...(more > 0 ? [`... and ${number(more)} more (-v shows all)`] : []),
+    ];
+  });
+}
+
+function describeChain(chain: readonly Link[]): string[] {
+  return [
+    '  cause:',
+    ...chain.map(({ task, run, cause }, depth) => {
+      const when = run === undefined ? '' : ` (run ${number(run)})`;
+      const why = cause === undefined ? '' : `: ${describeCause(cause)}`;
+      return `    ${'  '.repeat(depth)}${display(task)}${when}${why}`;
+    }),
+  ];
+}
+
+function describeCause(cause: Cause | string): string {
+  if (typeof cause === 'string') return display(cause);
+  const counted = { count: 1, ...cause };
+  return display(describeReason(counted) + maker(cause));
+}
+
+/** Nothing for several files: it would be that of the first only. */
+function maker(cause: Cause): string {
+  if ('count' in cause && cause.count > 1) return '';
+  if ('producer' in cause && cause.producer !== undefined) return `, made by ${quote(cause.producer)}`;
+  return cause.kind === 'input-missing' ? ', and no task makes it' : '';
+}
