@@ -2,6 +2,7 @@ import { RowLists } from '../memory/lists.js';
 import type { Region } from '../memory/region.js';
 import { MAX_ROWS } from '../memory/table.js';
 import type { ContentId } from './contents.js';
+import type { FileRow } from './files.js';
 
 /** Words of a record: a head, then (file row, content id) pairs of declared inputs, discovered inputs, outputs. */
 export const Field = {
@@ -75,7 +76,7 @@ export class TaskRecords {
   outputsOf(row: number): Int32Array {
     if (!this.has(row)) return NOTHING;
     const start = this.outputStart(row);
-    return filesOf(this.words.subarray(start, start + this.field(row, Field.Outputs) * 2));
+    return Int32Array.from(filesOf(this.words.subarray(start, start + this.field(row, Field.Outputs) * 2)));
   }
 
   /** The words in which the following indices count; valid until the next write. */
@@ -137,6 +138,6 @@ export class TaskRecords {
 }
 
 /** The file rows of pairs (file row, content id). */
-export function filesOf(pairs: Int32Array): Int32Array {
-  return pairs.filter((_, index) => index % 2 === 0);
+export function filesOf(pairs: Int32Array): FileRow[] {
+  return Array.from({ length: pairs.length >> 1 }, (_, index) => pairs[index * 2]! as FileRow);
 }

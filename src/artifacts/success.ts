@@ -59,7 +59,7 @@ async function readInputs(
   // What a task that rewrites its own inputs has taken in is its output from now on.
   const rewritten = new Set(isLiteral ? [] : outputs);
   const read = inputs.filter((_, index) => !rewritten.has(inputs[index - (index % 2)]!));
-  const declared = filesOf(read);
+  const declared = Int32Array.from(filesOf(read));
   const known = read.filter((_, index) => index % 2 === 1);
   // A depfile may name the outputs, too.
   const listed = new Set<number>([...declared, ...outputs]);

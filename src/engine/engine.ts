@@ -1,11 +1,11 @@
 import { availableParallelism } from 'node:os';
-import { relative } from 'node:path';
 import { FileScanner, ScanThreads, TaskChecker } from '../artifacts/index.js';
 import { StateUnavailable } from '../errors.js';
 import { type BuildState, partsOf } from '../state.js';
 import type { Row } from '../task.js';
 import { unpackDetails } from '../tasks/details.js';
 import type { EventBody, RunSummary } from './events.js';
+import { excludedFolders } from './excluded.js';
 import { checkEngineOptions, checkRunOptions, type EngineOptions, type RunOptions } from './options.js';
 import { type Assessment, assess, foresee, settle } from './run/assess.js';
 import { commandText } from './run/command.js';
@@ -192,8 +192,7 @@ export class BuildEngine {
   #checker(scanner: FileScanner): TaskChecker {
     const { table, artifacts } = partsOf(this.#state);
     const { root, environment = process.env } = this.#options;
-    const { directory } = this.#state;
-    const exclude = directory === undefined ? [] : [relative(root, directory)];
+    const exclude = excludedFolders(this.#state, root);
     return new TaskChecker({ table, artifacts, scanner, root, exclude, environment });
   }
 

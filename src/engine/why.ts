@@ -1,4 +1,3 @@
-import { relative } from 'node:path';
 import {
   type CheckContext,
   type Difference,
@@ -11,6 +10,7 @@ import { reach } from '../graph/dependency-graph.js';
 import { type BuildState, partsOf } from '../state.js';
 import type { RunId, RunRecord } from '../store/history.js';
 import { type Outcome, type Row, type TaskId, TaskStatus } from '../task.js';
+import { excludedFolders } from './excluded.js';
 import { PastRuns } from './past-runs.js';
 import type { Project } from './project.js';
 
@@ -107,7 +107,7 @@ class Explainer {
       artifacts,
       scanner: new FileScanner(artifacts.files, artifacts.contents, { root }),
       root,
-      exclude: state.directory === undefined ? [] : [relative(root, state.directory)],
+      exclude: excludedFolders(state, root),
       environment: process.env,
     };
   }

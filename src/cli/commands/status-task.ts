@@ -1,4 +1,4 @@
-import { describeReason } from '../../artifacts/reason.js';
+import { describeReason, filesOf } from '../../artifacts/index.js';
 import { type BuildState, partsOf } from '../../state.js';
 import type { AttemptRecord } from '../../store/history.js';
 import { STATUS_NAMES, type TaskId, type TaskState } from '../../task.js';
@@ -72,10 +72,7 @@ function lastAttempts({ history }: BuildState, task: TaskId): NumberedAttempt[] 
 function discoveredBy(state: BuildState, id: TaskId): string[] {
   const { records, files } = partsOf(state).artifacts;
   const pairs = records.read(state.tasks.rowOf(id))?.discovered ?? new Int32Array();
-  return Array.from(
-    pairs.filter((_, at) => at % 2 === 0),
-    (file) => files.pathOf(file),
-  );
+  return Array.from(filesOf(pairs), (file) => files.pathOf(file));
 }
 
 function toJson({ task, ...rest }: Details): object {

@@ -2,6 +2,7 @@ import {
   type ArtifactTables,
   Content,
   type FileRow,
+  filesOf,
   isGlob,
   pathMatcher,
   type TaskChecker,
@@ -220,9 +221,4 @@ export class DeclarationCheck {
   #path(file: FileRow): string {
     return quote(this.#artifacts.files.pathOf(file));
   }
-}
-
-/** Of pairs (file row, content id). */
-function filesOf(pairs: Int32Array): FileRow[] {
-  return Array.from({ length: pairs.length >> 1 }, (_, index) => pairs[index * 2]! as FileRow);
 }
