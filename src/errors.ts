@@ -258,3 +258,8 @@ function abbreviate(ids: readonly string[]): readonly string[] {
 export function quote(text: string): string {
   return JSON.stringify(text);
 }
+
+/** True for an error of the operating system. */
+export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error;
+}

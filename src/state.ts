@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { ArtifactManager } from './artifacts/artifact-manager.js';
 import type { ArtifactTables } from './artifacts/index.js';
 import { refuseFromNowOn } from './closed.js';
-import { StateUnavailable } from './errors.js';
+import { isSystemError, StateUnavailable } from './errors.js';
 import { DependencyGraph } from './graph/dependency-graph.js';
 import { type TableHandle, TaskTable } from './memory/table.js';
 import type { BuildHistory } from './store/history.js';
@@ -166,8 +166,8 @@ export async function openState(where: string | OpenOptions): Promise<BuildState
       readOnly ? await openReader(directory) : await openWriter(directory, { onCorrupt, ...load }),
     );
   } catch (error) {
-    if (!(error instanceof Error && 'syscall' in error)) throw error;
-    const why = refusal(error as NodeJS.ErrnoException, readOnly ? 'read' : 'write');
+    if (!isSystemError(error)) throw error;
+    const why = refusal(error, readOnly ? 'read' : 'write');
     throw new StateUnavailable(`The state in ${directory} cannot be used: ${why}.`, { cause: error });
   }
 }

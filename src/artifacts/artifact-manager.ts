@@ -60,12 +60,18 @@ export class ArtifactManager {
    * @throws StateUnavailable for a state in memory
    */
   async versions(task?: TaskId): Promise<ArtifactVersion[]> {
+    const versions = await this.read(() => true);
+    return task === undefined ? versions : versions.filter((one) => one.task === task);
+  }
+
+  /** Those whose names are wanted; only they are read. */
+  private async read(isWanted: (version: string) => boolean): Promise<ArtifactVersion[]> {
     const { decodeEntry, inSlices, listed } = await load();
     const pinned = new Set((await inSlices(listed(this.directory, 'pins'))).map(({ key }) => key));
     const versions: ArtifactVersion[] = [];
     for (const { key, path, usedAt } of await inSlices(listed(this.directory, 'actions'))) {
-      const entry = decodeEntry(readIfThere(path));
-      if (entry === undefined || (task !== undefined && entry.task !== task)) continue;
+      const entry = isWanted(key) ? decodeEntry(readIfThere(path)) : undefined;
+      if (entry === undefined) continue;
       versions.push({ ...describe(entry), version: key, usedAt, pinned: pinned.has(key) });
     }
     return versions.sort((one, other) => other.time - one.time);
@@ -76,7 +82,7 @@ export class ArtifactManager {
    * @throws UnknownVersion if there is none, or more than one
    */
   async lookup(version: string): Promise<ArtifactVersion> {
-    const found = (await this.versions()).filter((one) => one.version.startsWith(version));
+    const found = await this.read((name) => name.startsWith(version));
     if (found.length !== 1) throw new UnknownVersion(version, found.length);
     return found[0]!;
   }
@@ -88,9 +94,9 @@ export class ArtifactManager {
    */
   async restore(version: string, into: string): Promise<ArtifactVersion> {
     if (!isAbsolute(into)) throw new InvalidArgument(`The folder ${quote(into)} must be absolute.`);
-    const { BlobStore, decodeEntry, inSlices, restoreEntry } = await load();
+    const { BlobStore, decodeEntry, inSlices, restoreEntry, storedPath } = await load();
     const found = await this.lookup(version);
-    const entry = decodeEntry(readIfThere(this.pathOf('actions', found.version)));
+    const entry = decodeEntry(readIfThere(storedPath(this.directory, 'actions', found.version)));
     mkdirSync(into, { recursive: true });
     const store = new BlobStore(this.directory);
     const isWhole = entry !== undefined && (await inSlices(restoreEntry(into, store, entry, () => false)));
@@ -144,10 +150,6 @@ export class ArtifactManager {
   private get directory(): string {
     if (this.where === undefined) throw new StateUnavailable('A state in memory keeps no artifacts.');
     return this.where;
-  }
-
-  private pathOf(kind: string, key: string): string {
-    return join(this.directory, kind, key.slice(0, 2), key.slice(2));
   }
 }
 

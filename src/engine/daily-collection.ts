@@ -1,3 +1,4 @@
+import { isSystemError } from '../errors.js';
 import { type BuildState, partsOf } from '../state.js';
 
 /** The record under which the state keeps when it was collected last. */
@@ -22,7 +23,7 @@ export async function collectDaily(state: BuildState): Promise<string | undefine
     if (report !== undefined) return undefined;
     return 'What was built before is too much to be looked through at the end of a run: use "millrace gc" from time to time.';
   } catch (error) {
-    if (!(error instanceof Error && 'syscall' in error)) throw error;
+    if (!isSystemError(error)) throw error;
     return `What was built before could not be looked through: ${error.message}.`;
   }
 }

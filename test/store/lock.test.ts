@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { openState, StateLocked } from '../../src/index.js';
 import { statePaths } from '../../src/store/paths.js';
 import { thisProcess } from '../../src/store/process.js';
@@ -11,6 +11,13 @@ import { runCode, stateDirectory, withState } from './support.js';
 function leaveLock(directory: string, changes: object): void {
   const holder = { ...thisProcess(), since: new Date().toISOString(), id: 'left-behind', ...changes };
   writeFileSync(statePaths(directory).lock, JSON.stringify(holder));
+}
+
+/** A state directory that was used before. */
+async function closedState(t: TestContext): Promise<string> {
+  const directory = await stateDirectory(t);
+  await withState(directory, () => {});
+  return directory;
 }
 
 test('a second writer learns who holds the state', async (t) => {
@@ -47,8 +54,7 @@ test('the lock of a process that has ended is taken over', async (t) => {
 });
 
 test('a lock that cannot be judged from here is respected', async (t) => {
-  const directory = await stateDirectory(t);
-  await withState(directory, () => {});
+  const directory = await closedState(t);
   for (const changes of [
     { host: 'elsewhere', pid: 2 ** 22 + 1 },
     { namespace: 'pid:[1]', pid: 2 ** 22 + 1 },
@@ -59,8 +65,7 @@ test('a lock that cannot be judged from here is respected', async (t) => {
 });
 
 test('of processes that race for a stale lock exactly one gets it', async (t) => {
-  const directory = await stateDirectory(t);
-  await withState(directory, () => {});
+  const directory = await closedState(t);
   const { lock } = statePaths(directory);
   const meeting = await temporaryFolder(t);
   const module = new URL('../../src/store/lock.js', import.meta.url).href;
@@ -89,8 +94,7 @@ test('of processes that race for a stale lock exactly one gets it', async (t) =>
 });
 
 test('a successor that dies half-way is succeeded', async (t) => {
-  const directory = await stateDirectory(t);
-  await withState(directory, () => {});
+  const directory = await closedState(t);
   leaveLock(directory, { pid: 2 ** 22 + 1, id: 'first' });
   const second = { ...thisProcess(), pid: 2 ** 22 + 2, since: new Date().toISOString(), id: 'second' };
   writeFileSync(`${statePaths(directory).lock}.first`, JSON.stringify(second));
@@ -99,8 +103,7 @@ test('a successor that dies half-way is succeeded', async (t) => {
 });
 
 test('drafts of processes that were killed are swept by the next writer', async (t) => {
-  const directory = await stateDirectory(t);
-  await withState(directory, () => {});
+  const directory = await closedState(t);
   const { lock } = statePaths(directory);
   writeFileSync(`${lock}.killed-before-the-first-byte.new`, '');
   const dead = { ...thisProcess(), pid: 2 ** 22 + 1, since: new Date().toISOString(), id: 'dead' };
@@ -110,8 +113,7 @@ test('drafts of processes that were killed are swept by the next writer', async 
 });
 
 test('processes that sweep one another away still get the lock or are told who has it', async (t) => {
-  const directory = await stateDirectory(t);
-  await withState(directory, () => {});
+  const directory = await closedState(t);
   const { lock } = statePaths(directory);
   const module = new URL('../../src/store/lock.js', import.meta.url).href;
   const code = `const { DirectoryLock } = await import(${JSON.stringify(module)});

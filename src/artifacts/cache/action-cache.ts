@@ -14,7 +14,7 @@ import { ActionFiles } from './action-files.js';
 import { actionKey, discoveredKey, hexDigest } from './action-key.js';
 import { BlobStore, type Digest } from './blobs.js';
 import { decodeSets, encodeSets, withSet } from './discovered-sets.js';
-import { type ActionEntry, type ActionFile, encodeEntry } from './entry.js';
+import { type ActionEntry, type ActionFile, encodeEntry, pathsOf } from './entry.js';
 import { NotKept, storeProducts } from './keep.js';
 import { restoreEntry } from './restore.js';
 import { inSlices } from './steps.js';
@@ -204,15 +204,17 @@ export class ActionCache {
   }
 
   /** Whether an entry has all outputs that the task declares, none that it does not, and all their bytes. */
-  private isComplete(task: Row, { files, links, folders }: ActionEntry): boolean {
+  private isComplete(task: Row, entry: ActionEntry): boolean {
     const { artifacts } = this.context;
-    const paths = [...files, ...links].map(({ path }) => path).concat(folders);
+    const paths = pathsOf(entry);
     const present = new Set(paths);
     const declared = Array.from(artifacts.taskFiles.outputs.view(task), (file) =>
       artifacts.files.pathOf(file),
     );
     if (!declared.every((path) => present.has(path))) return false;
-    return paths.every(this.declaredMatcher(task, declared)) && files.every((file) => this.blobs.has(file));
+    return (
+      paths.every(this.declaredMatcher(task, declared)) && entry.files.every((file) => this.blobs.has(file))
+    );
   }
 
   private declaredMatcher(task: Row, declared: readonly string[]): (path: string) => boolean {
@@ -236,9 +238,9 @@ export class ActionCache {
   }
 
   /** Removes what the task has made before, as it has left it, and what this execution did not make. */
-  private removeOthers(task: Row, { files, links, folders }: ActionEntry): void {
+  private removeOthers(task: Row, entry: ActionEntry): void {
     const { artifacts, root, scanner } = this.context;
-    const present = new Set([...files, ...links].map(({ path }) => path).concat(folders));
+    const present = new Set(pathsOf(entry));
     const { outputs } = artifacts.records.read(task) ?? { outputs: new Int32Array(0) };
     for (let at = 0; at < outputs.length; at += 2) {
       const path = artifacts.files.pathOf(outputs[at]!);

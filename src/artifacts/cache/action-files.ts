@@ -1,12 +1,11 @@
 import { readFileSync, rmSync, statSync, utimesSync } from 'node:fs';
-import { join } from 'node:path';
 import type { BlobStore, Digest } from './blobs.js';
 import { type Durability, publishBytes } from './durable.js';
+import { storedPath } from './stored-files.js';
 
 /** `actions`: what executions left behind. `inputs`: which inputs they found by themselves. */
 export type ActionFileKind = 'actions' | 'inputs';
 
-const FOLDER_CHARACTERS = 2;
 const MODE = 0o600;
 
 /** Small sealed files under keys, beside the blobs. They are replaced as a whole. */
@@ -53,6 +52,6 @@ export class ActionFiles {
   }
 
   private pathOf(kind: ActionFileKind, key: Digest): string {
-    return join(this.directory, kind, key.slice(0, FOLDER_CHARACTERS), key.slice(FOLDER_CHARACTERS));
+    return storedPath(this.directory, kind, key);
   }
 }

@@ -18,6 +18,7 @@ import { type Durability, publish, publishBytes, sweepDrafts, writeAll, writeNew
 import { GRACE_MS } from './grace.js';
 import { moveAside } from './quarantine.js';
 import type { Steps } from './steps.js';
+import { storedPath } from './stored-files.js';
 
 /** A SHA-256 digest in lower-case hexadecimal. */
 export type Digest = string & { readonly __digest: unique symbol };
@@ -34,8 +35,6 @@ export interface StoredFile extends Blob {
 
 /** What is read, hashed and written at a stretch. Bytes. */
 const BLOCK_BYTES = 2 ** 20;
-/** The first characters of a digest name the folder of its blob: 256 folders. */
-const FOLDER_CHARACTERS = 2;
 const EXECUTABLE = 0o111;
 const READ_ONLY = 0o444;
 const READ_ONLY_EXECUTABLE = 0o555;
@@ -76,8 +75,7 @@ export class BlobStore {
 
   /** Where the bytes of a digest are, if they are there. */
   pathOf(digest: Digest): string {
-    const folder = digest.slice(0, FOLDER_CHARACTERS);
-    return join(this.directory, 'blobs', folder, digest.slice(FOLDER_CHARACTERS));
+    return storedPath(this.directory, 'blobs', digest);
   }
 
   /** True if the blob is there with its size. Its bytes are checked when they are read. */
@@ -144,6 +142,20 @@ export class BlobStore {
     } finally {
       closeSync(source);
       if (!whole) rmSync(target, { force: true });
+    }
+    if (!whole) this.quarantine(digest);
+    return whole;
+  }
+
+  /** Reads a blob: true if it is whole. One that is damaged is set aside; undefined if there is none. @throws what `node:fs` throws */
+  *check(digest: Digest): Steps<boolean | undefined> {
+    const source = openIfThere(this.pathOf(digest));
+    if (source === undefined) return undefined;
+    let whole = false;
+    try {
+      whole = yield* copyChecked(source, undefined, digest);
+    } finally {
+      closeSync(source);
     }
     if (!whole) this.quarantine(digest);
     return whole;

@@ -39,6 +39,11 @@ export interface ActionEntry {
   };
 }
 
+/** All that it brings into being. */
+export function pathsOf({ files, folders, links }: ActionEntry): string[] {
+  return [...files, ...links].map(({ path }) => path).concat(folders);
+}
+
 /** `decodeEntry` reads it. */
 export function encodeEntry(entry: Omit<ActionEntry, 'version'>): Buffer {
   return seal({ version: ENTRY_VERSION, ...entry });

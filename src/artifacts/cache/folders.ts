@@ -1,5 +1,6 @@
 import { realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { ifThere } from './stored-files.js';
 
 /**
  * Tells of folders whether they really lie in the root, links resolved. Keeps what it found: one for a short while in which
@@ -21,20 +22,9 @@ export class FoldersInRoot {
     if (folder === '.') return true;
     const known = this.known.get(folder);
     if (known !== undefined) return known;
-    const real = realPathOf(join(this.root, folder));
+    const real = ifThere(() => realpathSync.native(join(this.root, folder)));
     const isIn = real === undefined ? this.holds(folder) : `${real}/`.startsWith(`${this.realRoot}/`);
     this.known.set(folder, isIn);
     return isIn;
-  }
-}
-
-/** Undefined if there is nothing. */
-function realPathOf(path: string): string | undefined {
-  try {
-    return realpathSync.native(path);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw error;
   }
 }

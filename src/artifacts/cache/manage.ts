@@ -4,5 +4,5 @@ export { collect } from './collect.js';
 export { decodeEntry } from './decode-entry.js';
 export { restoreEntry } from './restore.js';
 export { inSlices } from './steps.js';
-export { listed } from './stored-files.js';
+export { listed, storedPath } from './stored-files.js';
 export { verify } from './verify.js';

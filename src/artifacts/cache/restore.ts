@@ -1,7 +1,7 @@
 import { copyFileSync, lstatSync, mkdirSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { BlobStore } from './blobs.js';
-import { uniqueName } from './durable.js';
+import { moveTo, uniqueName } from './durable.js';
 import type { ActionEntry, ActionFile } from './entry.js';
 import { FoldersInRoot } from './folders.js';
 import type { Steps } from './steps.js';
@@ -71,22 +71,11 @@ function isClear(root: string, files: readonly string[], folders: readonly strin
 
 function moveInto({ from, to }: Move): void {
   try {
-    moveOver(from, to);
+    moveTo(from, to);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error;
     moveAcross(from, to);
     rmSync(from);
-  }
-}
-
-/** Makes the folder if it is not there. */
-function moveOver(from: string, to: string): void {
-  try {
-    renameSync(from, to);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    mkdirSync(dirname(to), { recursive: true });
-    renameSync(from, to);
   }
 }
 

@@ -13,6 +13,14 @@ export interface StoredFile {
   readonly size: number;
 }
 
+/** The first characters of a key name the folder of its file: 256 folders. */
+const FOLDER_CHARACTERS = 2;
+
+/** Where the file of a key is, if it is there. */
+export function storedPath(directory: string, kind: string, key: string): string {
+  return join(directory, kind, key.slice(0, FOLDER_CHARACTERS), key.slice(FOLDER_CHARACTERS));
+}
+
 /** All files of a kind, whatever folder they are in. */
 export function* listed(directory: string, kind: string): Steps<StoredFile[]> {
   const files: StoredFile[] = [];

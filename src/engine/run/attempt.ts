@@ -5,7 +5,14 @@ import {
   type StaleVerdict,
   type TaskChecker,
 } from '../../artifacts/index.js';
-import { CommitFailed, MillraceError, quote, StateCorrupt, StateUnavailable } from '../../errors.js';
+import {
+  CommitFailed,
+  isSystemError,
+  MillraceError,
+  quote,
+  StateCorrupt,
+  StateUnavailable,
+} from '../../errors.js';
 import type { Outcome, Row } from '../../task.js';
 import type { TaskDetails } from '../../tasks/details.js';
 import type { LanePool, LaneResult } from '../lane/index.js';
@@ -158,8 +165,4 @@ export function isOfTask(error: unknown): error is MillraceError {
   const isOfState =
     error instanceof StateCorrupt || error instanceof StateUnavailable || error instanceof CommitFailed;
   return error instanceof MillraceError && !isOfState;
-}
-
-function isSystemError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && 'syscall' in error;
 }

@@ -1,4 +1,5 @@
 import type { ActionCache, Candidate, Execution, Restored } from '../../artifacts/index.js';
+import { isSystemError } from '../../errors.js';
 import type { Row } from '../../task.js';
 
 /**
@@ -58,7 +59,7 @@ export class RunCache {
   }
 
   #giveUp(error: unknown): void {
-    if (!(error instanceof Error && 'syscall' in error)) throw error;
+    if (!isSystemError(error)) throw error;
     if (this.#broken) return;
     this.#broken = true;
     this.#warn(`Outputs are not kept for later or restored in this run: ${error.message}.`);
