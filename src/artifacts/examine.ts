@@ -1,7 +1,7 @@
-import { createHash, hash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from 'node:fs';
 import { getSystemErrorMap } from 'node:util';
 import { FileUnreadable } from '../errors.js';
+import { sha256, sha256Hasher } from '../sha256.js';
 import type { FileStat, FileTable } from './files.js';
 
 /** What a look at a path found. */
@@ -105,9 +105,8 @@ function* hashOnce(path: string, isLast: boolean): Generator<void, Finding | und
 function* digestOf(descriptor: number): Generator<void, { digest: Uint8Array; bytes: number }> {
   block ??= Buffer.allocUnsafeSlow(BLOCK_BYTES);
   let count = fill(descriptor, block);
-  if (count < BLOCK_BYTES)
-    return { digest: hash('sha256', block.subarray(0, count), 'buffer'), bytes: count };
-  const hasher = createHash('sha256').update(block);
+  if (count < BLOCK_BYTES) return { digest: sha256(block.subarray(0, count)), bytes: count };
+  const hasher = sha256Hasher().update(block);
   let bytes = count;
   while (count > 0) {
     yield;

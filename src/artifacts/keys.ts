@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto';
+import { sha256 } from '../sha256.js';
 import type { TaskDetails } from '../tasks/details.js';
 import { Content, type ContentId, type ContentTable } from './contents.js';
 
@@ -23,7 +23,7 @@ export function environmentKey(
 }
 
 function intern(value: unknown, contents: ContentTable): ContentId {
-  return contents.intern(hash('sha256', JSON.stringify(value), 'buffer'));
+  return contents.intern(sha256(JSON.stringify(value)));
 }
 
 function byName([one]: [string, string], [other]: [string, string]): number {

@@ -1,6 +1,6 @@
-import { hash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import type { Manifest } from '../manifest/manifest.js';
+import { sha256Hex } from '../sha256.js';
 
 /** File times come from a clock that may be that far behind `Date.now()`. */
 const CLOCK_LAG_MS = 20;
@@ -43,12 +43,12 @@ export function isCurrent(image: ManifestImage, path: string, version: string): 
 function imageOfFile(path: string, readSince: number): FileImage {
   const { size, mtimeMs, ctimeMs, ino } = statSync(path);
   if (ctimeMs >= readSince - CLOCK_LAG_MS) return { path, size: -1, mtimeMs, ctimeMs, ino, digest: '' };
-  return { path, size, mtimeMs, ctimeMs, ino, digest: hash('sha256', readFileSync(path)) };
+  return { path, size, mtimeMs, ctimeMs, ino, digest: sha256Hex(readFileSync(path)) };
 }
 
 function isUnchanged(file: FileImage): boolean {
   const now = statSync(file.path, { throwIfNoEntry: false });
   if (now === undefined || !now.isFile() || now.size !== file.size) return false;
   if (now.mtimeMs === file.mtimeMs && now.ctimeMs === file.ctimeMs && now.ino === file.ino) return true;
-  return hash('sha256', readFileSync(file.path)) === file.digest;
+  return sha256Hex(readFileSync(file.path)) === file.digest;
 }

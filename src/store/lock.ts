@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { existsSync, linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { StateLocked } from '../errors.js';
@@ -50,7 +49,7 @@ export class DirectoryLock {
 
   /** @throws StateLocked with the holder's pid */
   static acquire(path: string, directory: string): DirectoryLock {
-    const own: Holder = { ...thisProcess(), since: new Date().toISOString(), id: randomUUID() };
+    const own: Holder = { ...thisProcess(), since: new Date().toISOString(), id: newId() };
     const draft = `${path}.${own.id}${DRAFT_END}`;
     try {
       for (;;) {
@@ -126,6 +125,11 @@ function holders(path: string): Holder[] {
 
 function sameHolders(before: readonly Holder[], now: readonly Holder[]): boolean {
   return before.length === now.length && before.every(({ id }, index) => id === now[index]!.id);
+}
+
+/** By the clock in nanoseconds and at random: it need not be hard to guess. */
+function newId(): string {
+  return `${process.pid}-${process.hrtime.bigint()}-${Math.random().toString(36).slice(2)}`;
 }
 
 const successorPath = (path: string, holder: Holder): string => `${path}.${holder.id}`;

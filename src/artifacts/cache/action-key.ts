@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto';
+import { sha256Hex } from '../../sha256.js';
 import type { Row } from '../../task.js';
 import { type ContentId, type ContentTable, isBytes } from '../contents.js';
 import { type CheckContext, currentEnvironmentKey } from '../context.js';
@@ -72,5 +72,5 @@ function pairLines({ artifacts }: CheckContext, pairs: Int32Array): string[] | u
 
 /** In one go: an object that hashes step by step costs ten times as much as the hash of a small text. */
 function keyOf(lines: readonly string[]): Digest {
-  return hash('sha256', lines.join('\n')) as Digest;
+  return sha256Hex(lines.join('\n')) as Digest;
 }

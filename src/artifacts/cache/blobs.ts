@@ -1,4 +1,3 @@
-import { createHash, hash } from 'node:crypto';
 import {
   chmodSync,
   closeSync,
@@ -14,6 +13,7 @@ import {
   utimesSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { sha256Hasher, sha256Hex } from '../../sha256.js';
 import { type Durability, publish, publishBytes, sweepDrafts, writeAll, writeNew } from './durable.js';
 import { GRACE_MS } from './grace.js';
 import { moveAside } from './quarantine.js';
@@ -85,7 +85,7 @@ export class BlobStore {
 
   /** Stores bytes. @throws what `node:fs` throws */
   putBytes(bytes: Uint8Array): Blob {
-    const blob = { digest: hash('sha256', bytes) as Digest, size: bytes.length };
+    const blob = { digest: sha256Hex(bytes) as Digest, size: bytes.length };
     const path = this.pathOf(blob.digest);
     if (!this.has(blob)) publishBytes(path, this.temporary, this.durability, READ_ONLY, bytes);
     return blob;
@@ -97,7 +97,7 @@ export class BlobStore {
     if (source === undefined) return undefined;
     const bytes = readFileSync(source);
     closeSync(source);
-    if (hash('sha256', bytes) === blob.digest) return bytes;
+    if (sha256Hex(bytes) === blob.digest) return bytes;
     this.quarantine(blob.digest);
     return undefined;
   }
@@ -205,11 +205,11 @@ function* copyChecked(source: number, copy: number | undefined, digest: Digest):
   block ??= Buffer.allocUnsafeSlow(BLOCK_BYTES);
   let bytes = readBlock(source, block);
   if (bytes.length < BLOCK_BYTES) {
-    if (hash('sha256', bytes) !== digest) return false;
+    if (sha256Hex(bytes) !== digest) return false;
     if (copy !== undefined) writeAll(copy, bytes);
     return true;
   }
-  const hasher = createHash('sha256');
+  const hasher = sha256Hasher();
   for (; bytes.length > 0; bytes = readBlock(source, block)) {
     hasher.update(bytes);
     if (copy !== undefined) writeAll(copy, bytes);

@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto';
+import { sha256Hex } from '../../sha256.js';
 
 /** Hexadecimal SHA-256. */
 const HASH_CHARACTERS = 64;
@@ -6,12 +6,12 @@ const HASH_CHARACTERS = 64;
 /** A value as JSON behind a line with the digest of that. */
 export function seal(value: unknown): Buffer {
   const text = JSON.stringify(value);
-  return Buffer.from(`${hash('sha256', text)}\n${text}`);
+  return Buffer.from(`${sha256Hex(text)}\n${text}`);
 }
 
 /** The value; undefined if the bytes are not what `seal` gave. */
 export function unseal(bytes: Buffer): unknown {
   const text = bytes.toString('utf8', HASH_CHARACTERS + 1);
-  if (bytes.toString('latin1', 0, HASH_CHARACTERS + 1) !== `${hash('sha256', text)}\n`) return undefined;
+  if (bytes.toString('latin1', 0, HASH_CHARACTERS + 1) !== `${sha256Hex(text)}\n`) return undefined;
   return JSON.parse(text);
 }
