@@ -1,4 +1,5 @@
-import type { RunSummary } from '../../engine/events.js';
+import type { BuildEvent, RunSummary } from '../../engine/events.js';
+import { compileLater } from '../compilation.js';
 import type { Context } from '../context.js';
 import { ExitCode } from '../failure.js';
 import { Interruption } from '../interruption.js';
@@ -39,10 +40,18 @@ export async function run(
       dryRun: options.dryRun ?? false,
       terminal: !options.json,
       signal: interruption.signal,
-      onEvent: (event) => renderer.handle(event),
+      onEvent(event) {
+        if (hasWork(event)) compileLater();
+        renderer.handle(event);
+      },
     });
     return exitCodeOf(summary, interruption);
   });
+}
+
+/** True if more follows than the news that all is fresh. */
+function hasWork(event: BuildEvent): boolean {
+  return event.type === 'run-started' && event.fresh < event.total;
 }
 
 function exitCodeOf({ result }: RunSummary, { exitCode }: Interruption): number {
