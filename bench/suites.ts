@@ -1,3 +1,4 @@
+import { suite as content } from './artifacts/content.js';
 import { suite as freshness } from './artifacts/scan.js';
 import { suite as commandLine } from './cli/commands.js';
 import { suite as define } from './core/define.js';
@@ -15,6 +16,7 @@ export const suites: readonly BenchSuite[] = [
   define,
   graph,
   freshness,
+  content,
   commandLine,
   persistence,
   threads,

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createArtifacts, FileScanner, ScanThreads, TaskChecker } from '../../src/artifacts/index.js';
+import { createArtifacts, FileScanner, FileThreads, TaskChecker } from '../../src/artifacts/index.js';
 import { TaskTable } from '../../src/memory/table.js';
 import type { Row, TaskDefinition } from '../../src/task.js';
 import { TaskManager } from '../../src/tasks/task-manager.js';
@@ -38,13 +38,13 @@ async function measure(): Promise<BenchRow[]> {
   const artifacts = createArtifacts();
   const rows = new TaskManager(table, 'owner').define(definitions());
   const derive = await timed(() => void artifacts.taskFiles.refresh(table));
-  const start = (threads?: ScanThreads) => {
+  const start = (threads?: FileThreads) => {
     const options = threads === undefined ? { root: '' } : { root: '', threads };
     const scanner = new FileScanner(artifacts.files, artifacts.contents, options);
     const context = { table, artifacts, scanner, root: process.cwd(), exclude: [], environment: {} };
     return { scanner, checker: new TaskChecker(context) };
   };
-  const helpers = new ScanThreads();
+  const helpers = new FileThreads();
   const first = start(helpers);
   const hashing = await timed(() => first.scanner.scan(first.checker.filesOf(Int32Array.from(rows))));
   await delay(50);
@@ -62,7 +62,7 @@ async function measure(): Promise<BenchRow[]> {
     const single = start();
     const files = single.checker.filesOf(Int32Array.from(rows));
     times.one.push(await timed(() => single.scanner.scan(files)));
-    const threads = new ScanThreads();
+    const threads = new FileThreads();
     const { scanner, checker } = start(threads);
     times.list.push(await timed(() => void checker.filesOf(Int32Array.from(rows))));
     times.all.push(await timed(() => scanner.scan(files)));

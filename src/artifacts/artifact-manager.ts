@@ -94,13 +94,13 @@ export class ArtifactManager {
    */
   async restore(version: string, into: string): Promise<ArtifactVersion> {
     if (!isAbsolute(into)) throw new InvalidArgument(`The folder ${quote(into)} must be absolute.`);
-    const { BlobStore, decodeEntry, inSlices, restoreEntry, storedPath } = await load();
+    const { BlobStore, decodeEntry, restoreEntry, storedPath } = await load();
     const found = await this.lookup(version);
     const entry = decodeEntry(readIfThere(storedPath(this.directory, 'actions', found.version)));
     mkdirSync(into, { recursive: true });
-    const store = new BlobStore(this.directory);
-    const isWhole = entry !== undefined && (await inSlices(restoreEntry(into, store, entry, () => false)));
-    if (!isWhole) throw new UnknownVersion(version, 0);
+    const store = BlobStore.open(this.directory);
+    const result = entry === undefined ? 'lacking' : await restoreEntry(into, store, entry, () => false);
+    if (result !== 'restored') throw new UnknownVersion(version, 0);
     return found;
   }
 

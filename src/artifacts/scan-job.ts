@@ -2,9 +2,8 @@ import { DIGEST_BYTES } from './contents.js';
 import { type Finding, finish, hashInSteps, look, UNCHANGED } from './examine.js';
 import { type FilesHandle, FileTable } from './files.js';
 import { locate } from './paths.js';
+import { WorkQueue, type WorkQueueHandle } from './work-queue.js';
 
-/** Rows that a thread takes at a time. */
-const CHUNK = 64;
 const STAT_FLOATS = 4;
 
 /** What a slot's code says; 0, as memory begins, is the only one that says nothing. */
@@ -16,15 +15,14 @@ export interface ScanJobHandle {
   readonly prefix: string;
   /** File rows. */
   readonly rows: SharedArrayBuffer;
-  /** One int32: the index in `rows` that is taken next. */
-  readonly next: SharedArrayBuffer;
+  readonly queue: WorkQueueHandle;
   readonly codes: SharedArrayBuffer;
   readonly stats: SharedArrayBuffer;
   readonly digests: SharedArrayBuffer;
 }
 
 /**
- * Files to look at, shared among threads: each takes the next few by one atomic addition, until there are none.
+ * Files to look at, shared among threads.
  *
  * The thread that made the job writes findings into the tables at once; the others leave them in a slot per file, each
  * written by the thread that took the file and read after that thread has said that it is done.
@@ -33,7 +31,7 @@ export interface ScanJobHandle {
  */
 export class ScanJob {
   readonly rows: Int32Array<SharedArrayBuffer>;
-  private readonly next: Int32Array<SharedArrayBuffer>;
+  readonly queue: WorkQueue;
   private readonly codes: Uint8Array<SharedArrayBuffer>;
   private readonly stats: Float64Array<SharedArrayBuffer>;
   private readonly digests: Uint8Array<SharedArrayBuffer>;
@@ -42,7 +40,7 @@ export class ScanJob {
   private constructor(handle: ScanJobHandle) {
     this.source = { files: handle.files, prefix: handle.prefix };
     this.rows = new Int32Array(handle.rows);
-    this.next = new Int32Array(handle.next);
+    this.queue = WorkQueue.from(handle.queue);
     this.codes = new Uint8Array(handle.codes);
     this.stats = new Float64Array(handle.stats);
     this.digests = new Uint8Array(handle.digests);
@@ -54,7 +52,7 @@ export class ScanJob {
       files: files.handle(),
       prefix,
       rows: shared(4),
-      next: new SharedArrayBuffer(4),
+      queue: WorkQueue.create(rows.length).handle(),
       codes: shared(1),
       stats: shared(STAT_FLOATS * 8),
       digests: shared(DIGEST_BYTES),
@@ -67,7 +65,7 @@ export class ScanJob {
     return {
       ...this.source,
       rows: this.rows.buffer,
-      next: this.next.buffer,
+      queue: this.queue.handle(),
       codes: this.codes.buffer,
       stats: this.stats.buffer,
       digests: this.digests.buffer,
@@ -78,25 +76,11 @@ export class ScanJob {
   static work(handle: ScanJobHandle): void {
     const job = new ScanJob(handle);
     const files = FileTable.from(handle.files);
-    for (let index = job.take(); index >= 0; index = job.take()) {
-      const end = job.chunkEnd(index);
+    const { queue } = job;
+    for (let index = queue.take(); index >= 0; index = queue.take()) {
+      const end = queue.end(index);
       for (; index < end; index++) job.examine(files, index);
     }
-  }
-
-  /** The first index of a chunk that is now the caller's, or -1. */
-  take(): number {
-    const index = Atomics.add(this.next, 0, CHUNK);
-    return index < this.rows.length ? index : -1;
-  }
-
-  chunkEnd(index: number): number {
-    return Math.min(index + CHUNK, this.rows.length);
-  }
-
-  /** Leaves nothing to take. */
-  stop(): void {
-    Atomics.store(this.next, 0, this.rows.length);
   }
 
   /** What another thread found; undefined if it couldn't look, or nobody left a finding there. */

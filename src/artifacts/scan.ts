@@ -2,16 +2,16 @@ import { setImmediate } from 'node:timers/promises';
 import { FileUnreadable } from '../errors.js';
 import { Content, type ContentId, type ContentTable } from './contents.js';
 import { changeTime, type Finding, finish, hashInSteps, isRacy, look } from './examine.js';
+import type { FileThreads } from './file-threads.js';
 import type { FileTable } from './files.js';
 import { locate } from './paths.js';
 import { ScanJob } from './scan-job.js';
-import type { ScanThreads } from './scan-threads.js';
 
 export interface ScanOptions {
   /** The absolute folder to which paths relate, or '' for the working directory, which must stay the same then: faster. */
   readonly root: string;
   /** Those that share in a scan that takes long; without, the calling thread does all. They must outlive the scanner. */
-  readonly threads?: ScanThreads;
+  readonly threads?: FileThreads;
 }
 
 /** The calling thread does nothing else for at most about this long. */
@@ -36,7 +36,7 @@ export class FileScanner {
   private readonly files: FileTable;
   private readonly contents: ContentTable;
   private readonly prefix: string;
-  private readonly threads: ScanThreads | undefined;
+  private readonly threads: FileThreads | undefined;
   private scanned = new Uint8Array(1024);
   private racy: number[] = [];
   /** What the system refused to show at the last look: told to who asks for the content, as other tasks may do without it. */
@@ -133,13 +133,14 @@ export class FileScanner {
   }
 
   /** As `scan`, with further threads however short it is. */
-  async scanTogether(rows: Int32Array, threads: ScanThreads, pace = new Pace()): Promise<void> {
+  async scanTogether(rows: Int32Array, threads: FileThreads, pace = new Pace()): Promise<void> {
     const job = ScanJob.create(this.files, this.prefix, rows);
     const own = new Uint8Array(rows.length);
-    const helped = threads.help(job.handle());
+    const { queue } = job;
+    const helped = threads.help('scan', job.handle());
     try {
-      for (let index = job.take(); index >= 0; index = job.take()) {
-        const end = job.chunkEnd(index);
+      for (let index = queue.take(); index >= 0; index = queue.take()) {
+        const end = queue.end(index);
         for (; index < end; index++) {
           if (pace.isSpent()) await pace.rest();
           const steps = this.begin(rows[index]!);
@@ -148,7 +149,7 @@ export class FileScanner {
         }
       }
     } finally {
-      job.stop();
+      queue.stop();
       await helped;
     }
     for (let index = 0; index < rows.length; index++) {

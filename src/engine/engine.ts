@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { FileScanner, ScanThreads, TaskChecker } from '../artifacts/index.js';
+import { FileScanner, FileThreads, TaskChecker } from '../artifacts/index.js';
 import { StateUnavailable } from '../errors.js';
 import { type BuildState, partsOf } from '../state.js';
 import type { Row } from '../task.js';
@@ -36,7 +36,7 @@ interface Plan {
 export class BuildEngine {
   readonly #state: BuildState;
   readonly #options: EngineOptions;
-  readonly #threads: ScanThreads;
+  readonly #threads: FileThreads;
   readonly #ownsThreads: boolean;
   #run: Run | undefined;
   #busy = false;
@@ -45,11 +45,11 @@ export class BuildEngine {
    * @param threads those of a caller who starts and ends them; without, each run has its own
    * @throws InvalidArgument
    */
-  constructor(state: BuildState, options: EngineOptions, threads?: ScanThreads) {
+  constructor(state: BuildState, options: EngineOptions, threads?: FileThreads) {
     checkEngineOptions(options);
     this.#state = state;
     this.#options = options;
-    this.#threads = threads ?? new ScanThreads();
+    this.#threads = threads ?? new FileThreads();
     this.#ownsThreads = threads === undefined;
   }
 
@@ -135,7 +135,8 @@ export class BuildEngine {
   /** Runs what is stale. Loaded only if there is something: what starts commands takes longer to load than a check of a small graph. */
   async #work(plan: Plan, options: RunOptions, run: number): Promise<WorkSummary> {
     const { Run } = await import('./run/run.js');
-    this.#run = new Run({ ...plan, state: this.#state, engine: this.#options, options, run });
+    const [state, engine, threads] = [this.#state, this.#options, this.#threads];
+    this.#run = new Run({ ...plan, state, engine, options, run, threads });
     try {
       const summary = await this.#run.execute();
       await plan.scanner.settle();

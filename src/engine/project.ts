@@ -1,5 +1,5 @@
 import { basename, dirname, join, resolve } from 'node:path';
-import { FileTable, ScanThreads } from '../artifacts/index.js';
+import { FileTable, FileThreads } from '../artifacts/index.js';
 import { DependencyCycle } from '../errors.js';
 import { findManifest, readManifest } from '../manifest/index.js';
 import { type BuildState, openState, partsOf } from '../state.js';
@@ -44,7 +44,7 @@ export type ManifestInfo = Omit<ManifestImage, 'version' | 'files'>;
  */
 export async function openProject(options: ProjectOptions): Promise<Project> {
   const path = findManifest(resolve(options.directory), options.manifest);
-  const threads = new ScanThreads();
+  const threads = new FileThreads();
   try {
     const state = await openStateOf(path, options, threads);
     return await openProjectIn(state, path, threads, options.onWarning);
@@ -54,7 +54,7 @@ export async function openProject(options: ProjectOptions): Promise<Project> {
   }
 }
 
-async function openStateOf(path: string, options: ProjectOptions, threads: ScanThreads): Promise<BuildState> {
+async function openStateOf(path: string, options: ProjectOptions, threads: FileThreads): Promise<BuildState> {
   const { stateDirectory = join(dirname(path), '.millrace') } = options;
   const directory = resolve(options.directory, stateDirectory);
   if (options.mode === 'read') return await openState({ directory, readOnly: true });
@@ -71,7 +71,7 @@ async function openStateOf(path: string, options: ProjectOptions, threads: ScanT
 async function openProjectIn(
   state: BuildState,
   path: string,
-  threads: ScanThreads,
+  threads: FileThreads,
   onWarning: ((message: string) => void) | undefined,
 ): Promise<Project> {
   try {
@@ -86,12 +86,12 @@ async function openProjectIn(
 /** A manifest and the state of its tasks, opened together. */
 export class Project implements AsyncDisposable {
   readonly state: BuildState;
-  readonly #threads: ScanThreads;
+  readonly #threads: FileThreads;
   #manifest: ManifestInfo;
   #engine: BuildEngine | undefined;
 
   /** Use `openProject`. */
-  constructor(state: BuildState, manifest: ManifestInfo, threads: ScanThreads) {
+  constructor(state: BuildState, manifest: ManifestInfo, threads: FileThreads) {
     this.state = state;
     this.#manifest = manifest;
     this.#threads = threads;

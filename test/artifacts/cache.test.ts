@@ -93,14 +93,14 @@ describe('a blob', () => {
   for (const durability of ['none', 'rename', 'fsync'] as const) {
     test(`is stored and extracted, with durability ${durability}`, async (t) => {
       const folder = temporaryFolder(t);
-      const store = new BlobStore(join(folder, 'content'), durability);
+      const store = BlobStore.open(join(folder, 'content'), durability);
       for (const size of [0, 1, 2 ** 20 - 1, 2 ** 20, LARGE]) {
         const bytes = Buffer.alloc(size, size % 251);
         writeFileSync(join(folder, 'in'), bytes, { mode: 0o755 });
         const blob = await inSlices(store.putFile(join(folder, 'in'), sha256(bytes)));
         assert.deepEqual(blob, { digest: sha256(bytes), size, executable: true });
         assert.equal(statSync(store.pathOf(blob!.digest)).mode & 0o777, 0o555);
-        assert.equal(await inSlices(store.extract(blob!, join(folder, `out-${size}`), 0o640)), true);
+        assert.equal(await inSlices(store.extract(blob!.digest, join(folder, `out-${size}`), 0o640)), true);
         assert.ok(bytes.equals(readFileSync(join(folder, `out-${size}`))));
         assert.equal(statSync(join(folder, `out-${size}`)).mode & 0o777, 0o640);
       }
@@ -110,7 +110,7 @@ describe('a blob', () => {
 
   test('is not stored if the file is another by now', async (t) => {
     const folder = temporaryFolder(t);
-    const store = new BlobStore(join(folder, 'content'));
+    const store = BlobStore.open(join(folder, 'content'));
     for (const size of [1, LARGE]) {
       writeFileSync(join(folder, 'in'), Buffer.alloc(size));
       assert.equal(await inSlices(store.putFile(join(folder, 'in'), sha256('other'))), undefined);
@@ -121,11 +121,11 @@ describe('a blob', () => {
 
   test('is set aside if it is damaged, and nothing is extracted', async (t) => {
     const folder = temporaryFolder(t);
-    const store = new BlobStore(join(folder, 'content'));
+    const store = BlobStore.open(join(folder, 'content'));
     for (const size of [1, LARGE]) {
       const blob = store.putBytes(Buffer.alloc(size, 7));
       writeFileSync(store.pathOf(blob.digest), Buffer.alloc(size, 8), { flag: 'r+' });
-      assert.equal(await inSlices(store.extract(blob, join(folder, 'out'), 0o644)), false);
+      assert.equal(await inSlices(store.extract(blob.digest, join(folder, 'out'), 0o644)), false);
       assert.ok(!existsSync(join(folder, 'out')));
       assert.ok(!store.has(blob));
     }
@@ -134,7 +134,7 @@ describe('a blob', () => {
   });
 
   test('of which only a part was written is stored again', (t) => {
-    const store = new BlobStore(join(temporaryFolder(t), 'content'));
+    const store = BlobStore.open(join(temporaryFolder(t), 'content'));
     const blob = store.putBytes(Buffer.from('whole'));
     writeFileSync(store.pathOf(blob.digest), 'who', { flag: 'w' });
     assert.ok(!store.has(blob));
@@ -144,11 +144,11 @@ describe('a blob', () => {
 
   test('that a killed process was making is swept by the next one', (t) => {
     const folder = join(temporaryFolder(t), 'content');
-    const { temporary } = new BlobStore(folder);
+    const { temporary } = BlobStore.open(folder);
     // No process has a number so large.
     writeFileSync(join(temporary, '99999999-a-0'), '');
     writeFileSync(join(temporary, `${process.pid}-a-0`), '');
-    new BlobStore(folder);
+    BlobStore.open(folder);
     assert.deepEqual(readdirSync(temporary), [`${process.pid}-a-0`]);
   });
 });

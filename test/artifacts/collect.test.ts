@@ -21,7 +21,7 @@ class Content {
 
   constructor(t: TestContext) {
     this.directory = join(temporaryFolder(t), 'content');
-    this.store = new BlobStore(this.directory);
+    this.store = BlobStore.open(this.directory);
     this.actions = new ActionFiles(this.directory, this.store);
   }
 

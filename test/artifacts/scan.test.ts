@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { describe, test } from 'node:test';
 import { isRacy } from '../../src/artifacts/examine.js';
-import { Content, createArtifacts, FileScanner, ScanThreads } from '../../src/artifacts/index.js';
+import { Content, createArtifacts, FileScanner, FileThreads } from '../../src/artifacts/index.js';
 import { becomeOld, Project } from './support.js';
 
 const one = (row: number) => Int32Array.of(row);
@@ -195,7 +195,7 @@ describe('FileScanner', () => {
 
   test('finds the same with further threads', async (t) => {
     const project = new Project(t);
-    const threads = new ScanThreads(2);
+    const threads = new FileThreads(2);
     t.after(() => threads.close());
     const names = Array.from({ length: 5_000 }, (_, index) => `d${index % 50}/f${index}`);
     names[1] = project.path('absolute');
@@ -223,7 +223,7 @@ describe('FileScanner', () => {
     const project = new Project(t);
     symlinkSync('loop', project.path('loop'));
     const row = project.artifacts.files.intern('loop');
-    const threads = new ScanThreads(2);
+    const threads = new FileThreads(2);
     t.after(() => threads.close());
     const scanner = project.scanner();
     await scanner.scanTogether(new Int32Array(500).fill(row), threads);

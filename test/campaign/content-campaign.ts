@@ -66,7 +66,7 @@ function add(totals: Record<string, number>, counts: Record<string, number>): vo
 
 function wrongFiles(content: string): string[] {
   // Sweeps what the killed ones left.
-  const { temporary } = new BlobStore(content);
+  const { temporary } = BlobStore.open(content);
   const files = readdirSync(content, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name));

@@ -1,4 +1,4 @@
-import { lstatSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Row } from '../../task.js';
@@ -6,6 +6,7 @@ import { unpackDetails } from '../../tasks/details.js';
 import type { TaskChecker } from '../check.js';
 import { Content, type ContentId, isBytes } from '../contents.js';
 import type { CheckContext } from '../context.js';
+import type { FileThreads } from '../file-threads.js';
 import { pathMatcher } from '../globs.js';
 import { cleanPath } from '../paths.js';
 import { filesOf } from '../records.js';
@@ -17,7 +18,6 @@ import { decodeSets, encodeSets, withSet } from './discovered-sets.js';
 import { type ActionEntry, type ActionFile, encodeEntry, pathsOf } from './entry.js';
 import { NotKept, storeProducts } from './keep.js';
 import { restoreEntry } from './restore.js';
-import { inSlices } from './steps.js';
 
 /** An entry that may be restored. */
 export interface Candidate {
@@ -51,6 +51,8 @@ export interface ActionCacheOptions {
   readonly checker: TaskChecker;
   /** The folder of the content store: absolute. */
   readonly directory: string;
+  /** Those that share in what is large; without, the calling thread does all. They must outlive the cache. */
+  readonly threads?: FileThreads;
   /** Number of the run. */
   readonly run: number;
   /** Of millrace. */
@@ -83,7 +85,7 @@ export class ActionCache {
   constructor(options: ActionCacheOptions) {
     this.options = options;
     this.context = options.checker.context;
-    this.blobs = new BlobStore(options.directory);
+    this.blobs = BlobStore.open(options.directory);
     this.actions = new ActionFiles(options.directory, this.blobs);
   }
 
@@ -109,13 +111,15 @@ export class ActionCache {
     const { decodeEntry } = await import('./decode-entry.js');
     const entry = decodeEntry(bytes);
     const output = entry === undefined ? undefined : this.logOf(entry);
-    if (entry === undefined || output === undefined || !this.isComplete(task, entry)) {
+    if (entry === undefined || output === undefined || !this.fits(task, entry)) {
       this.actions.remove('actions', key);
       return undefined;
     }
     const { root } = this.context;
-    const isInPlace = (file: ActionFile) => this.isInPlace(file);
-    if (!(await inSlices(restoreEntry(root, this.blobs, entry, isInPlace)))) return undefined;
+    const hasContent = (file: ActionFile) => this.hasContent(file);
+    const result = await restoreEntry(root, this.blobs, entry, hasContent, this.options.threads);
+    if (result === 'lacking') this.actions.remove('actions', key);
+    if (result !== 'restored') return undefined;
     this.removeOthers(task, entry);
     this.actions.touch('actions', key);
     const { duration, files, log } = entry;
@@ -133,7 +137,7 @@ export class ActionCache {
     const action = this.lacksOutputs(task) ? undefined : actionKey(context, task, inputs);
     if (action === undefined) return undefined;
     const record = context.artifacts.records.read(task)!;
-    const products = await inSlices(storeProducts(context, this.blobs, record));
+    const products = await storeProducts(context, this.blobs, record, this.options.threads);
     if (products instanceof NotKept) return products.why;
     const log = output.length === 0 ? null : { ...this.blobs.putBytes(output), truncated };
     const key = this.findsInputs(task) ? this.keepDiscovered(action, record.discovered) : action;
@@ -203,8 +207,8 @@ export class ActionCache {
     });
   }
 
-  /** Whether an entry has all outputs that the task declares, none that it does not, and all their bytes. */
-  private isComplete(task: Row, entry: ActionEntry): boolean {
+  /** Whether an entry has all outputs that the task declares, and none that it does not. */
+  private fits(task: Row, entry: ActionEntry): boolean {
     const { artifacts } = this.context;
     const paths = pathsOf(entry);
     const present = new Set(paths);
@@ -212,9 +216,7 @@ export class ActionCache {
       artifacts.files.pathOf(file),
     );
     if (!declared.every((path) => present.has(path))) return false;
-    return (
-      paths.every(this.declaredMatcher(task, declared)) && entry.files.every((file) => this.blobs.has(file))
-    );
+    return paths.every(this.declaredMatcher(task, declared));
   }
 
   private declaredMatcher(task: Row, declared: readonly string[]): (path: string) => boolean {
@@ -227,14 +229,12 @@ export class ActionCache {
     return (path) => names.has(path);
   }
 
-  /** True if the file is there as the entry has it. */
-  private isInPlace({ path, digest, executable }: ActionFile): boolean {
-    const { artifacts, root, scanner } = this.context;
+  /** True if the file that is there has the bytes of the entry's. */
+  private hasContent({ path, digest }: ActionFile): boolean {
+    const { artifacts, scanner } = this.context;
     const file = artifacts.files.find(path);
     if (file === -1 || scanner.isUnreadable(file)) return false;
-    if (hexDigest(artifacts.contents, scanner.contentOf(file)) !== digest) return false;
-    const stat = lstatSync(join(root, path), { throwIfNoEntry: false });
-    return stat?.isFile() === true && ((stat.mode & 0o111) !== 0) === executable;
+    return hexDigest(artifacts.contents, scanner.contentOf(file)) === digest;
   }
 
   /** Removes what the task has made before, as it has left it, and what this execution did not make. */

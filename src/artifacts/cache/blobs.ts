@@ -33,6 +33,13 @@ export interface StoredFile extends Blob {
   readonly executable: boolean;
 }
 
+export interface BlobStoreHandle {
+  readonly directory: string;
+  readonly durability: Durability;
+  /** One int32: damaged blobs that were found. Every thread adds to it; nothing else depends on its order. */
+  readonly damages: SharedArrayBuffer;
+}
+
 /** What is read, hashed and written at a stretch. Bytes. */
 const BLOCK_BYTES = 2 ** 20;
 const EXECUTABLE = 0o111;
@@ -57,20 +64,40 @@ let block: Buffer | undefined;
  * store the same file.
  */
 export class BlobStore {
-  /** Blobs that were found damaged and set aside since this object was made. */
-  damaged = 0;
   readonly temporary: string;
   private readonly directory: string;
   private readonly durability: Durability;
+  private readonly damages: Int32Array<SharedArrayBuffer>;
   private clones = true;
 
-  /** @param directory absolute; made if it is not there @throws what `node:fs` throws */
-  constructor(directory: string, durability: Durability = 'rename') {
+  private constructor({ damages, directory, durability }: BlobStoreHandle) {
     this.directory = directory;
     this.durability = durability;
+    this.damages = new Int32Array(damages);
     this.temporary = join(directory, 'tmp');
-    mkdirSync(this.temporary, { recursive: true });
-    sweepDrafts(this.temporary);
+  }
+
+  /** @param directory absolute; made if it is not there @throws what `node:fs` throws */
+  static open(directory: string, durability: Durability = 'rename'): BlobStore {
+    const store = new BlobStore({ directory, durability, damages: new SharedArrayBuffer(4) });
+    mkdirSync(store.temporary, { recursive: true });
+    sweepDrafts(store.temporary);
+    return store;
+  }
+
+  /** The same store in another thread. */
+  static from(handle: BlobStoreHandle): BlobStore {
+    return new BlobStore(handle);
+  }
+
+  handle(): BlobStoreHandle {
+    const { damages, directory, durability } = this;
+    return { directory, durability, damages: damages.buffer };
+  }
+
+  /** Blobs that were found damaged and set aside since the store was opened, in all threads. */
+  get damaged(): number {
+    return Atomics.load(this.damages, 0);
   }
 
   /** Where the bytes of a digest are, if they are there. */
@@ -130,7 +157,7 @@ export class BlobStore {
    * there is no file.
    * @throws what `node:fs` throws
    */
-  *extract({ digest }: Blob, target: string, mode: number): Steps<boolean> {
+  *extract(digest: Digest, target: string, mode: number): Steps<boolean> {
     const source = openIfThere(this.pathOf(digest));
     if (source === undefined) return false;
     let whole = false;
@@ -163,7 +190,7 @@ export class BlobStore {
 
   /** Sets a blob aside that is not what its name says. */
   quarantine(digest: Digest): void {
-    this.damaged++;
+    Atomics.add(this.damages, 0, 1);
     moveAside(this.directory, this.pathOf(digest), digest);
   }
 

@@ -3,12 +3,14 @@ import { join } from 'node:path';
 import { quote } from '../../errors.js';
 import { Content, type ContentId, isBytes } from '../contents.js';
 import type { CheckContext } from '../context.js';
+import type { FileThreads } from '../file-threads.js';
 import { filesOf, type TaskRecord } from '../records.js';
-import { hexDigest } from './action-key.js';
-import type { BlobStore, Digest, StoredFile } from './blobs.js';
+import type { BlobStore } from './blobs.js';
 import { type ActionFile, type ActionLink, isInner, leadsInside } from './entry.js';
 import { FoldersInRoot } from './folders.js';
-import type { Steps } from './steps.js';
+import { finishJob } from './shared-job.js';
+import { inSlices, type Steps } from './steps.js';
+import { type FileToStore, StoreJob } from './store-job.js';
 
 /** Why an execution is not kept. With a sentence if somebody should know. */
 export class NotKept {
@@ -29,61 +31,68 @@ export interface Products {
 /**
  * Stores what a task has made, as its record says.
  *
+ * @param threads those that share in what is large
  * @returns NotKept if an input or output has moved meanwhile, or an output is nothing that could be restored: outside of the root,
  *   no file, or an input as well
  * @throws what `node:fs` throws
  */
-export function* storeProducts(
+export async function storeProducts(
   context: CheckContext,
   blobs: BlobStore,
   record: TaskRecord,
-): Steps<Products | NotKept> {
-  const obstacle = inputObstacle(context, record);
-  if (obstacle !== undefined) return obstacle;
+  threads?: FileThreads,
+): Promise<Products | NotKept> {
+  const listed = inputObstacle(context, record) ?? (await inSlices(listProducts(context, record)));
+  if (listed instanceof NotKept) return listed;
   const { files } = context.artifacts;
-  const folders = new FoldersInRoot(context.root);
-  const products: Products = { files: [], links: [], folders: [] };
-  for (let at = 0; at < record.outputs.length; at += 2) {
-    const path = files.pathOf(record.outputs[at]!);
-    if (!isInner(path) || !folders.holds(path)) return new NotKept();
-    const content = record.outputs[at + 1]! as ContentId;
-    const unfit = yield* storeOutput(context, blobs, products, path, content);
-    if (unfit !== undefined) return unfit;
-    yield;
+  const job = StoreJob.create(files, `${context.root}/`, blobs, listed.files);
+  await finishJob(job, threads, listed.bytes);
+  const products: Products = { files: [], links: [], folders: listed.folders };
+  for (const [index, { row }] of listed.files.entries()) {
+    const path = files.pathOf(row);
+    const result = job.resultAt(index);
+    const stored = result === 'failed' ? await inSlices(job.put(index)) : result;
+    if (stored === 'moved') return moved('output', path);
+    if (stored !== 'link') {
+      products.files.push({ path, ...stored });
+      continue;
+    }
+    const target = readlinkSync(join(context.root, path));
+    if (!leadsInside(path, target)) return new NotKept();
+    products.links.push({ path, target });
   }
   return products;
 }
 
-/** Adds one output to the products. */
-function* storeOutput(
+/** What there is to store. */
+interface ProductList {
+  readonly files: FileToStore[];
+  /** Of the files, when they were looked at. */
+  bytes: number;
+  readonly folders: string[];
+}
+
+function* listProducts(
   { artifacts, root }: CheckContext,
-  blobs: BlobStore,
-  products: Products,
-  path: string,
-  content: ContentId,
-): Steps<NotKept | undefined> {
-  if (content === Content.Folder) {
-    products.folders.push(path);
-    return undefined;
+  { outputs }: TaskRecord,
+): Steps<ProductList | NotKept> {
+  const { contents, files } = artifacts;
+  const inRoot = new FoldersInRoot(root);
+  const list: ProductList = { files: [], bytes: 0, folders: [] };
+  for (let at = 0; at < outputs.length; at += 2) {
+    const row = outputs[at]!;
+    const path = files.pathOf(row);
+    const content = outputs[at + 1]! as ContentId;
+    if (!isInner(path) || !inRoot.holds(path)) return new NotKept();
+    if (content === Content.Folder) list.folders.push(path);
+    else if (!isBytes(content)) return new NotKept();
+    else {
+      list.files.push({ row, digest: contents.digestOf(content)! });
+      list.bytes += files.stat(row).size;
+    }
+    yield;
   }
-  if (!isBytes(content)) return new NotKept();
-  const absolute = join(root, path);
-  const digest = hexDigest(artifacts.contents, content) as Digest;
-  let stored: StoredFile | undefined;
-  try {
-    stored = yield* blobs.putFile(absolute, digest);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') return moved('output', path);
-    if (code !== 'ELOOP') throw error;
-    const target = readlinkSync(absolute);
-    if (!leadsInside(path, target)) return new NotKept();
-    products.links.push({ path, target });
-    return undefined;
-  }
-  if (stored === undefined) return moved('output', path);
-  products.files.push({ path, ...stored });
-  return undefined;
+  return list;
 }
 
 /** An input that moved has no certain content in the record; one that is an output, too, holds by now what it did not hold before. */

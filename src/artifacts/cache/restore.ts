@@ -1,13 +1,22 @@
-import { copyFileSync, lstatSync, mkdirSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  copyFileSync,
+  lstatSync,
+  mkdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  symlinkSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { FileThreads } from '../file-threads.js';
 import type { BlobStore } from './blobs.js';
 import { moveTo, uniqueName } from './durable.js';
 import type { ActionEntry, ActionFile } from './entry.js';
+import { ExtractJob } from './extract-job.js';
 import { FoldersInRoot } from './folders.js';
-import type { Steps } from './steps.js';
-
-const FILE_MODE = 0o666;
-const EXECUTABLE_MODE = 0o777;
+import { finishJob } from './shared-job.js';
+import { inSlices, type Steps } from './steps.js';
 
 /** What is put where. */
 interface Move {
@@ -15,58 +24,96 @@ interface Move {
   readonly to: string;
 }
 
+/** `obstructed`: something is in the way; `lacking`: a blob is missing or damaged. Nothing has changed then. */
+export type RestoreResult = 'restored' | 'obstructed' | 'lacking';
+
 /**
  * Brings the files of an entry to their places: all are fetched and checked first, then moved.
  *
  * Nothing is deleted. A file in the way is replaced, as the command would have replaced it; a folder in the way of a file, or a way that
  * leads out of the root by links, is an obstacle.
  *
- * @param isInPlace true for a file that needs not be touched
- * @returns false if a blob is missing or damaged, or there is an obstacle: then nothing has changed
+ * @param hasContent true if the file that is there has the bytes of the entry's
+ * @param threads those that share in what is large
  * @throws what `node:fs` throws; files may have been moved by then, each as a whole
  */
-export function* restoreEntry(
+export async function restoreEntry(
   root: string,
   blobs: BlobStore,
   entry: ActionEntry,
-  isInPlace: (file: ActionFile) => boolean,
-): Steps<boolean> {
-  const paths = [...entry.files, ...entry.links].map(({ path }) => path);
-  if (!isClear(root, paths, entry.folders)) return false;
-  const moves: Move[] = [];
+  hasContent: (file: ActionFile) => boolean,
+  threads?: FileThreads,
+): Promise<RestoreResult> {
+  const files = await inSlices(filesToFetch(root, entry, hasContent));
+  if (files === undefined) return 'obstructed';
+  const drafts = join(blobs.temporary, uniqueName());
+  const job = ExtractJob.create(blobs, drafts, files);
+  const moves: Move[] = files.map(({ path }, index) => ({ from: job.draftAt(index), to: join(root, path) }));
   try {
-    for (const file of entry.files) {
-      if (isInPlace(file)) continue;
-      const mode = file.executable ? EXECUTABLE_MODE : FILE_MODE;
-      const from = join(blobs.temporary, uniqueName());
-      if (!(yield* blobs.extract(file, from, mode & ~process.umask()))) return false;
-      moves.push({ from, to: join(root, file.path) });
-      yield;
-    }
-    for (const { path, target } of entry.links) {
-      const from = join(blobs.temporary, uniqueName());
+    if (!(await fetchAll(job, threads, files))) return 'lacking';
+    entry.links.forEach(({ path, target }, index) => {
+      const from = `${drafts}-link-${index}`;
       symlinkSync(target, from);
       moves.push({ from, to: join(root, path) });
-    }
+    });
     for (const folder of entry.folders) mkdirSync(join(root, folder), { recursive: true });
-    while (moves.length > 0) {
-      moveInto(moves.at(-1)!);
-      moves.pop();
-    }
-    return true;
+    await inSlices(moveAll(moves));
+    return 'restored';
   } finally {
     for (const { from } of moves) rmSync(from, { force: true });
   }
 }
 
-function isClear(root: string, files: readonly string[], folders: readonly string[]): boolean {
+/** Those that are not there as they should be; undefined if there is an obstacle. */
+function* filesToFetch(
+  root: string,
+  { files, folders, links }: ActionEntry,
+  hasContent: (file: ActionFile) => boolean,
+): Steps<ActionFile[] | undefined> {
   const inRoot = new FoldersInRoot(root);
-  const isFree = (path: string, wanted: 'file' | 'folder') => {
-    if (!inRoot.holds(path)) return false;
-    const present = kindOf(join(root, path));
-    return present === 'nothing' || present === wanted;
-  };
-  return files.every((path) => isFree(path, 'file')) && folders.every((path) => isFree(path, 'folder'));
+  const present = (path: string) => (inRoot.holds(path) ? at(join(root, path)) : 'unreachable');
+  const toFetch: ActionFile[] = [];
+  for (const file of files) {
+    const stat = present(file.path);
+    if (stat === 'unreachable' || stat?.isDirectory()) return undefined;
+    const isThere = stat?.isFile() === true && isExecutable(stat) === file.executable && hasContent(file);
+    if (!isThere) toFetch.push(file);
+    yield;
+  }
+  for (const { path } of links) {
+    const stat = present(path);
+    if (stat === 'unreachable' || stat?.isDirectory()) return undefined;
+  }
+  for (const path of folders) {
+    const stat = present(path);
+    if (stat === 'unreachable' || stat?.isDirectory() === false) return undefined;
+  }
+  return toFetch;
+}
+
+/** Makes all drafts; false if a blob is not there or not whole. */
+async function fetchAll(
+  job: ExtractJob,
+  threads: FileThreads | undefined,
+  files: readonly ActionFile[],
+): Promise<boolean> {
+  const bytes = files.reduce((sum, { size }) => sum + size, 0);
+  await finishJob(job, threads, bytes);
+  const results = files.map((_, index) => job.resultAt(index));
+  if (results.includes('lacking')) return false;
+  for (const [index, result] of results.entries()) {
+    if (result !== 'extracted' && !(await inSlices(job.extract(index)))) return false;
+  }
+  return true;
+}
+
+/** Takes each move off the list when it is done. */
+function* moveAll(moves: Move[]): Steps<void> {
+  while (moves.length > 0) {
+    moveInto(moves.at(-1)!);
+    moves.pop();
+    yield;
+  }
 }
 
 function moveInto({ from, to }: Move): void {
@@ -92,13 +139,16 @@ function moveAcross(from: string, to: string): void {
   }
 }
 
-/** What is at a path, links not followed; `below-file`: there can't be anything. */
-function kindOf(path: string): 'nothing' | 'file' | 'folder' | 'below-file' {
+/** What is at a path, links not followed; `unreachable`: there can't be anything, for a file is in the way. */
+function at(path: string): Stats | 'unreachable' | undefined {
   try {
-    const stat = lstatSync(path, { throwIfNoEntry: false });
-    return stat === undefined ? 'nothing' : stat.isDirectory() ? 'folder' : 'file';
+    return lstatSync(path, { throwIfNoEntry: false });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return 'below-file';
+    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return 'unreachable';
     throw error;
   }
+}
+
+function isExecutable({ mode }: Stats): boolean {
+  return (mode & 0o111) !== 0;
 }

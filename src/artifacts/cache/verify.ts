@@ -27,7 +27,7 @@ export function* verify(directory: string): Steps<VerifyReport> {
     }
     yield;
   }
-  const store = new BlobStore(directory);
+  const store = BlobStore.open(directory);
   for (const { key } of yield* listed(directory, 'blobs')) {
     const isWhole = yield* store.check(key as Digest);
     if (isWhole !== undefined) report.blobs++;

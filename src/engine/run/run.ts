@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   ActionCache,
   type ArtifactTables,
+  type FileThreads,
   type Reason,
   type StaleVerdict,
   type TaskChecker,
@@ -43,6 +44,7 @@ export interface RunContext {
   readonly isForced: (row: Row) => boolean;
   /** Its number. */
   readonly run: number;
+  readonly threads: FileThreads;
 }
 
 /** What came of the tasks that were not fresh at the beginning. */
@@ -126,12 +128,12 @@ export class Run {
 
   /** Undefined if nothing is to be kept, or there is no place for it. */
   #openCache(): RunCache | undefined {
-    const { checker, options, run, state } = this.#context;
+    const { checker, options, run, state, threads } = this.#context;
     if (options.cache === false || state.directory === undefined) return undefined;
     const warn = (message: string, row?: Row) => this.#warn(message, row);
     try {
       const directory = contentDirectory(state.directory);
-      return new RunCache(new ActionCache({ checker, directory, run, version: VERSION }), warn);
+      return new RunCache(new ActionCache({ checker, directory, threads, run, version: VERSION }), warn);
     } catch (error) {
       warn(`Outputs are not kept for later or restored in this run: ${(error as Error).message}.`);
       return undefined;

@@ -1,15 +1,19 @@
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import type { Piscina } from 'piscina';
-import type { ScanJobHandle } from './scan-job.js';
 
 const MAX_HELPERS = 7;
 
+/** What the threads can do: the functions of `workers/files.ts`. */
+export type FileWork = 'scan' | 'store' | 'extract';
+
 /**
- * The threads that help to look at files. They start with the first job, or before it, for whoever knows that a long scan is
- * coming: a thread takes 50 ms to start, in which it could have looked at 20,000 files.
+ * The threads that help with files: look at them, store them, bring them back. They start with the first job, or before it, for whoever knows
+ * that a long scan is coming: a thread takes 50 ms to start, in which it could have looked at 20,000 files.
+ *
+ * A job is handed over once for each thread, as shared memory from which the threads take their shares.
  */
-export class ScanThreads {
+export class FileThreads {
   /** How many there are when they run. */
   readonly count: number;
   private pool: Piscina | undefined;
@@ -30,9 +34,9 @@ export class ScanThreads {
   }
 
   /** All threads work for the job. Resolves when none does any more, also if one breaks down: what it leaves is the caller's. */
-  async help(job: ScanJobHandle): Promise<void> {
+  async help(name: FileWork, job: object): Promise<void> {
     this.start();
-    await Promise.allSettled(Array.from({ length: this.count }, () => this.pool!.run(job)));
+    await Promise.allSettled(Array.from({ length: this.count }, () => this.pool!.run(job, { name })));
   }
 
   /** Ends the threads; none may be at work. The next job starts them anew. */
@@ -46,6 +50,6 @@ export class ScanThreads {
 /** Piscina is loaded here, because most runs never need it; by `require`, which takes half as long. */
 function startPool(count: number): Piscina {
   const { Piscina } = createRequire(import.meta.url)('piscina') as typeof import('piscina');
-  const filename = new URL('../../workers/scan.js', import.meta.url).href;
+  const filename = new URL('../../workers/files.js', import.meta.url).href;
   return new Piscina({ filename, minThreads: count, maxThreads: count, atomics: 'disabled' });
 }

@@ -1,0 +1,146 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  ActionCache,
+  createArtifacts,
+  FileScanner,
+  FileThreads,
+  TaskChecker,
+} from '../../src/artifacts/index.js';
+import { TaskTable } from '../../src/memory/table.js';
+import type { Row } from '../../src/task.js';
+import { TaskManager } from '../../src/tasks/task-manager.js';
+import { type BenchRow, type BenchSuite, median, timed } from '../suite.js';
+
+const OUTPUTS = 10_000;
+const OUTPUT_BYTES = 16 << 10;
+const FOLDERS = 100;
+const ROUNDS = 5;
+
+/** One task with 10,000 outputs of 16 KiB: kept, and restored. */
+export const suite: BenchSuite = {
+  name: 'content',
+  run: async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'));
+    const before = process.cwd();
+    try {
+      return await measure(folder);
+    } finally {
+      process.chdir(before);
+      rmSync(folder, { recursive: true });
+    }
+  },
+};
+
+/**
+ * All in turn, each round in folders of its own: where many files were just deleted, the file system takes 40 times as long to
+ * make new ones.
+ */
+async function measure(folder: string): Promise<BenchRow[]> {
+  const times = { hash: [] as number[], keep: [] as number[], copy: [] as number[], restore: [] as number[] };
+  const fresh: number[] = [];
+  for (let round = 0; round <= ROUNDS; round++) {
+    const root = join(folder, `${round}`);
+    writeOutputs(join(root, 'a', 'out'));
+    const copy = await timed(
+      () => void execFileSync('cp', ['-r', join(root, 'a', 'out'), join(root, 'copy')]),
+    );
+    const kept = await keepAll(join(root, 'a'), join(root, 'content'));
+    const restore = await restoreAll(join(root, 'b'), join(root, 'content'));
+    execFileSync('diff', ['-r', join(root, 'a'), join(root, 'b')]);
+    // The first round warms up.
+    if (round === 0) continue;
+    times.copy.push(copy);
+    times.hash.push(kept.hash);
+    times.keep.push(kept.keep);
+    times.restore.push(restore);
+    fresh.push(kept.hash + copy);
+  }
+  const copy = { name: 'cp -r', value: median(times.copy) };
+  const both = { name: 'cp -r + hash', value: median(fresh) };
+  const [keep, restore] = [median(times.keep), median(times.restore)];
+  return [
+    { what: 'hash 10,000 outputs of 16 KiB', value: median(times.hash), unit: 'ms' },
+    {
+      what: 'keep them',
+      value: keep,
+      unit: 'ms',
+      target: { atMost: 1.3 * both.value },
+      peer: both,
+      ratio: keep / both.value,
+    },
+    {
+      what: 'restore them, verified',
+      value: restore,
+      unit: 'ms',
+      target: { atMost: 1.5 * copy.value },
+      peer: copy,
+      ratio: restore / copy.value,
+    },
+  ];
+}
+
+async function keepAll(root: string, directory: string): Promise<{ hash: number; keep: number }> {
+  process.chdir(root);
+  // So that no file is too young to be told from a later one.
+  await delay(50);
+  const { cache, checker, row, threads } = open(root, directory);
+  const inputs = checker.inputsOf(row);
+  const hash = await timed(async () => {
+    const missing = await checker.recordSuccess(row, {
+      inputs,
+      discovered: new Int32Array(0),
+      startedAt: Date.now(),
+    });
+    if (missing.length > 0) throw new Error(`${missing[0]} is missing.`);
+  });
+  const keep = await timed(async () => {
+    const why = await cache.keep(row, { inputs, output: Buffer.alloc(0), truncated: false, duration: 1 });
+    if (why !== undefined) throw new Error(why);
+  });
+  await threads.close();
+  return { hash, keep };
+}
+
+async function restoreAll(root: string, directory: string): Promise<number> {
+  mkdirSync(root);
+  process.chdir(root);
+  const { cache, checker, row, threads } = open(root, directory);
+  const time = await timed(async () => {
+    const candidate = cache.find(row, checker.inputsOf(row));
+    const restored = candidate === undefined ? undefined : await cache.restore(row, candidate);
+    if (restored?.files.length !== OUTPUTS) throw new Error('They were not restored.');
+  });
+  await threads.close();
+  return time;
+}
+
+function open(root: string, directory: string) {
+  const table = TaskTable.create();
+  const artifacts = createArtifacts();
+  const [row] = new TaskManager(table, 'owner').define([
+    { id: 'all', command: 'make', inputs: [], outputs: outputs(), literal: true },
+  ]) as [Row];
+  artifacts.taskFiles.refresh(table);
+  const threads = new FileThreads();
+  const scanner = new FileScanner(artifacts.files, artifacts.contents, { root: '', threads });
+  const checker = new TaskChecker({ table, artifacts, scanner, root, exclude: [], environment: {} });
+  const cache = new ActionCache({ checker, directory, threads, run: 1, version: 'bench' });
+  return { cache, checker, row, threads };
+}
+
+function outputs(): string[] {
+  return Array.from({ length: OUTPUTS }, (_, index) => `out/d${index % FOLDERS}/${index}.bin`);
+}
+
+function writeOutputs(folder: string): void {
+  for (let index = 0; index < FOLDERS; index++) mkdirSync(join(folder, `d${index}`), { recursive: true });
+  const bytes = Buffer.alloc(OUTPUT_BYTES, 'bytes of an output ');
+  outputs().forEach((path, index) => {
+    bytes.writeUInt32LE(index);
+    writeFileSync(join(folder, '..', path), bytes);
+  });
+}

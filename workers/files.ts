@@ -1,0 +1,21 @@
+import type { ExtractJobHandle } from '../src/artifacts/cache/extract-job.js';
+import type { StoreJobHandle } from '../src/artifacts/cache/store-job.js';
+import { ScanJob, type ScanJobHandle } from '../src/artifacts/scan-job.js';
+
+// What the threads that help with files can do (see `FileWork`): their share of a job.
+
+export function scan(job: ScanJobHandle): void {
+  ScanJob.work(job);
+}
+
+// The jobs of the content store are loaded when there is one: a scan shall begin as soon as can be.
+
+export async function store(job: StoreJobHandle): Promise<void> {
+  const { StoreJob } = await import('../src/artifacts/cache/store-job.js');
+  StoreJob.work(job);
+}
+
+export async function extract(job: ExtractJobHandle): Promise<void> {
+  const { ExtractJob } = await import('../src/artifacts/cache/extract-job.js');
+  ExtractJob.work(job);
+}

@@ -1,3 +1,0 @@
-import { ScanJob } from '../src/artifacts/scan-job.js';
-
-export default ScanJob.work;
