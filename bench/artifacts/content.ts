@@ -8,6 +8,7 @@ import {
   createArtifacts,
   FileScanner,
   FileThreads,
+  type Made,
   TaskChecker,
 } from '../../src/artifacts/index.js';
 import { TaskTable } from '../../src/memory/table.js';
@@ -89,16 +90,23 @@ async function keepAll(root: string, directory: string): Promise<{ hash: number;
   await delay(50);
   const { cache, checker, row, threads } = open(root, directory);
   const inputs = checker.inputsOf(row);
+  let made: Made = { missing: [], links: [], emptyFolders: [] };
   const hash = await timed(async () => {
-    const missing = await checker.recordSuccess(row, {
+    made = await checker.recordSuccess(row, {
       inputs,
       discovered: new Int32Array(0),
       startedAt: Date.now(),
     });
-    if (missing.length > 0) throw new Error(`${missing[0]} is missing.`);
+    if (made.missing.length > 0) throw new Error(`${made.missing[0]} is missing.`);
   });
   const keep = await timed(async () => {
-    const why = await cache.keep(row, { inputs, output: Buffer.alloc(0), truncated: false, duration: 1 });
+    const why = await cache.keep(row, {
+      inputs,
+      made,
+      output: Buffer.alloc(0),
+      truncated: false,
+      duration: 1,
+    });
     if (why !== undefined) throw new Error(why);
   });
   await threads.close();

@@ -104,6 +104,7 @@ function writeRecords(
       declared: checker.inputsOf(row),
       discovered: new Int32Array(0),
       outputs: Int32Array.of(output!, files.content(output!)),
+      foreign: 0,
     });
   }
 }

@@ -4,7 +4,7 @@ import { Comparison, type DifferenceSink, type FileKind, type TaskKind, unreadab
 import type { CheckContext } from './context.js';
 import type { Reason } from './reason.js';
 import { FileResolver } from './resolve.js';
-import { type Success, writeSuccess } from './success.js';
+import { type Made, type Success, writeSuccess } from './success.js';
 import type { Tally } from './tally.js';
 import { TaskFlag } from './task-files.js';
 
@@ -104,11 +104,11 @@ export class TaskChecker {
   }
 
   /**
-   * Records that a command exited with 0: looks at the outputs, and again at the inputs.
-   * @returns the declared outputs that are missing; if there are any, the task has failed and nothing is recorded
+   * Records that a command exited with 0: looks at the outputs, and again at the inputs. If declared outputs are missing, the task has
+   * failed.
    * @throws FileUnreadable
    */
-  async recordSuccess(task: Row, success: Success): Promise<readonly string[]> {
+  async recordSuccess(task: Row, success: Success): Promise<Made> {
     this.resolver.forget();
     return writeSuccess(this.context, this.resolver, task, success);
   }

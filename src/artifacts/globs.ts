@@ -56,7 +56,29 @@ export function isGlob(pattern: string): boolean {
  * @throws FileUnreadable for a folder that can't be read, and for a matching name that is not UTF-8: leaving them out would
  *   hide changes
  */
-export function expandGlobs(root: string, patterns: readonly string[], options: GlobOptions = {}): string[] {
+export function expandGlobs(
+  root: string,
+  patterns: readonly string[],
+  options: GlobOptions = {},
+): readonly string[] {
+  return expandTree(root, patterns, options).files;
+}
+
+/** What patterns match, relative to the root. */
+export interface MatchedTree {
+  /** As `expandGlobs` gives them. */
+  readonly files: readonly string[];
+  /** Links to folders, or to nothing. */
+  readonly links: readonly string[];
+  readonly emptyFolders: readonly string[];
+}
+
+/** As `expandGlobs`, with what is no file: only what globs match. @throws FileUnreadable */
+export function expandTree(
+  root: string,
+  patterns: readonly string[],
+  options: GlobOptions = {},
+): MatchedTree {
   const isLeftOut = matcherOf(
     patterns.filter((pattern) => pattern.startsWith('!')).map((pattern) => pattern.slice(1)),
   );
@@ -70,10 +92,13 @@ export function expandGlobs(root: string, patterns: readonly string[], options: 
     else if (kind === 'folder') globs.push(`${tinyglobby().escapePath(cleanPath(pattern))}/**`);
     else found.add(cleanPath(pattern));
   }
-  for (const path of walk(root, globs, options.everywhere === true)) found.add(path);
-  const paths = [...found].filter((path) => !isLeftOut(path) && !isExcluded(path)).sort();
-  for (const path of paths) if (path.includes(REPLACEMENT)) refuseIfMangled(root, path);
-  return paths;
+  const walked = walk(root, globs, options.everywhere === true);
+  for (const path of walked.files) found.add(path);
+  const chosen = (paths: Iterable<string>) =>
+    [...paths].filter((path) => !isLeftOut(path) && !isExcluded(path)).sort();
+  const files = chosen(found);
+  for (const path of files) if (path.includes(REPLACEMENT)) refuseIfMangled(root, path);
+  return { files, links: chosen(walked.links), emptyFolders: chosen(walked.emptyFolders) };
 }
 
 /** True if `expandGlobs` does not look where the path is, unless told to look everywhere, for what the pattern matches. */
@@ -134,17 +159,23 @@ function kindOf(root: string, pattern: string): 'folder' | 'file' | 'glob' {
 }
 
 /** Patterns that name a folder which is usually left out are on their own, so that it stays left out for the others. */
-function walk(root: string, globs: readonly string[], everywhere: boolean): string[] {
+function walk(root: string, globs: readonly string[], everywhere: boolean): MatchedTree {
   const groups = new Map<string, string[]>();
   for (const glob of globs) {
     const left = everywhere ? [] : USUALLY_LEFT_OUT.filter((name) => !glob.split('/').includes(name));
     const ignored = left.join();
     groups.set(ignored, [...(groups.get(ignored) ?? []), glob]);
   }
-  return [...groups].flatMap(([ignored, group]) => {
+  const trees = [...groups].map(([ignored, group]) => {
     const ignore = ignored === '' ? [] : ignored.split(',').map((name) => `**/${name}/**`);
     return new Walk(root, group, ignore).run();
   });
+  const all = (pick: (tree: MatchedTree) => readonly string[]) => [...new Set(trees.flatMap(pick))];
+  return {
+    files: all(({ files }) => files),
+    links: all(({ links }) => links),
+    emptyFolders: all(({ emptyFolders }) => emptyFolders),
+  };
 }
 
 /** One walk through the folders; reads them itself, because what tinyglobby can't read it leaves out in silence. */
@@ -155,6 +186,8 @@ class Walk {
   private failure: unknown;
   /** Files whose paths contain a line break, which tinyglobby's `**` doesn't match: relative to the root. */
   private readonly broken: string[] = [];
+  private readonly links: string[] = [];
+  private readonly emptyFolders: string[] = [];
 
   constructor(root: string, globs: readonly string[], ignore: readonly string[]) {
     this.root = root;
@@ -162,7 +195,7 @@ class Walk {
     this.ignore = ignore;
   }
 
-  run(): string[] {
+  run(): MatchedTree {
     const found = tinyglobby().globSync(this.globs, {
       cwd: this.root,
       ignore: this.ignore,
@@ -172,14 +205,16 @@ class Walk {
       fs: { readdirSync: ((folder: string) => this.read(folder)) as unknown as typeof readdirSync },
     });
     if (this.failure !== undefined) throw this.failure;
-    const isMatch = picomatch([...this.globs], { ...MATCH_OPTIONS, ignore: [...this.ignore] });
-    for (const path of this.broken) if (isMatch(path)) found.push(path);
-    return found;
+    const match = picomatch([...this.globs], { ...MATCH_OPTIONS, ignore: [...this.ignore] });
+    const isMatch = (path: string) => match(path);
+    const files = [...found, ...this.broken.filter(isMatch)];
+    return { files, links: this.links.filter(isMatch), emptyFolders: this.emptyFolders.filter(isMatch) };
   }
 
   private read(folder: string): Dirent[] {
     try {
       const entries = readdirSync(folder, { withFileTypes: true });
+      if (entries.length === 0) this.emptyFolders.push(relative(this.root, folder));
       return entries.filter((entry) => this.admit(folder, entry));
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
@@ -188,11 +223,14 @@ class Walk {
     }
   }
 
-  /** Makes a link to a file look like a file; false for other links. */
+  /** Makes a link to a file look like a file; false for other links, which are only noted. */
   private admit(folder: string, entry: Dirent): boolean {
     const path = resolve(folder, entry.name);
     if (entry.isSymbolicLink()) {
-      if (!isFile(path)) return false;
+      if (!isFile(path)) {
+        this.links.push(relative(this.root, path));
+        return false;
+      }
       entry.isSymbolicLink = () => false;
       entry.isFile = () => true;
     }

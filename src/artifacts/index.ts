@@ -1,4 +1,9 @@
-export { ArtifactManager, type ArtifactVersion, type CollectOptions } from './artifact-manager.js';
+export {
+  ArtifactManager,
+  type ArtifactVersion,
+  type CollectOptions,
+  type Inventory,
+} from './artifact-manager.js';
 export {
   ActionCache,
   type Candidate,
@@ -20,6 +25,6 @@ export { cleanPath, pathFrom } from './paths.js';
 export { describeReason, type Reason } from './reason.js';
 export { Field, filesOf } from './records.js';
 export { FileScanner, type ScanOptions } from './scan.js';
-export type { Success } from './success.js';
+export type { Made, Success } from './success.js';
 export { type ArtifactTables, afterLoad, artifactRegions, createArtifacts } from './tables.js';
 export { TaskFlag } from './task-files.js';

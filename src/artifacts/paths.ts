@@ -13,6 +13,11 @@ export function cleanPath(path: string): string {
   return normal.length > 1 && normal.endsWith('/') ? normal.slice(0, -1) : normal;
 }
 
+/** As `cleanPath`, for a pattern; one that begins with `!` stays as it is. */
+export function cleanPattern(pattern: string): string {
+  return pattern.startsWith('!') ? pattern : cleanPath(pattern);
+}
+
 /**
  * The clean path of what a command calls `path`, relative to the root if it is below it, however the command names it.
  * @param cwd where the command works, relative to the root

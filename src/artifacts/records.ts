@@ -4,14 +4,18 @@ import { MAX_ROWS } from '../memory/table.js';
 import type { ContentId } from './contents.js';
 import type { FileRow } from './files.js';
 
-/** Words of a record: a head, then (file row, content id) pairs of declared inputs, discovered inputs, outputs. */
+/**
+ * Words of a record: a head, then (file row, content id) pairs of declared inputs, discovered inputs, outputs; of the outputs those come
+ * last, and are counted as `Foreign`, which match but were not made by the task.
+ */
 export const Field = {
   CommandKey: 0,
   EnvironmentKey: 1,
   Declared: 2,
   Discovered: 3,
   Outputs: 4,
-  Pairs: 5,
+  Foreign: 5,
+  Pairs: 6,
 } as const;
 
 const MAX_WORDS = 2 ** 29;
@@ -27,6 +31,8 @@ export interface TaskRecord {
   readonly discovered: Int32Array;
   /** Pairs. */
   readonly outputs: Int32Array;
+  /** So many outputs at the end match the patterns, but no execution of the task has made them. */
+  readonly foreign: number;
 }
 
 /**
@@ -66,13 +72,14 @@ export class TaskRecords {
     words[Field.Declared] = declared.length >> 1;
     words[Field.Discovered] = discovered.length >> 1;
     words[Field.Outputs] = outputs.length >> 1;
+    words[Field.Foreign] = record.foreign;
     words.set(declared, Field.Pairs);
     words.set(discovered, Field.Pairs + declared.length);
     words.set(outputs, Field.Pairs + declared.length + discovered.length);
     this.put(row, words);
   }
 
-  /** The files that the execution made. */
+  /** The files that matched its outputs when the execution had ended. */
   outputsOf(row: number): Int32Array {
     if (!this.has(row)) return NOTHING;
     const start = this.outputStart(row);
@@ -116,6 +123,7 @@ export class TaskRecords {
       declared: words.slice(Field.Pairs, discovered),
       discovered: words.slice(discovered, outputs),
       outputs: words.slice(outputs),
+      foreign: words[Field.Foreign]!,
     };
   }
 
@@ -137,7 +145,17 @@ export class TaskRecords {
   }
 }
 
+/** The pairs of those outputs that the task has made. */
+export function ownOutputs({ foreign, outputs }: TaskRecord): Int32Array {
+  return outputs.subarray(0, outputs.length - foreign * 2);
+}
+
 /** The file rows of pairs (file row, content id). */
 export function filesOf(pairs: Int32Array): FileRow[] {
   return Array.from({ length: pairs.length >> 1 }, (_, index) => pairs[index * 2]! as FileRow);
+}
+
+/** The pairs, each by itself. */
+export function* entriesOf(pairs: Int32Array): Generator<[FileRow, ContentId]> {
+  for (let at = 0; at < pairs.length; at += 2) yield [pairs[at]! as FileRow, pairs[at + 1]! as ContentId];
 }

@@ -1,9 +1,22 @@
 import type { Row } from '../task.js';
 import { unpackDetails } from '../tasks/details.js';
 import type { CheckContext } from './context.js';
-import { expandGlobs, isGlob, pathMatcher } from './globs.js';
-import { cleanPath } from './paths.js';
+import { expandGlobs, expandTree, isGlob, pathMatcher } from './globs.js';
+import { cleanPattern } from './paths.js';
 import { TaskFlag } from './task-files.js';
+
+/** What the patterns of a task's outputs match. */
+export interface FoundOutputs {
+  /** File rows, unique: first the declared plain paths, then what else the patterns match. */
+  readonly rows: Int32Array;
+  /** How many of them are declared as they stand. */
+  readonly plain: number;
+  /** What is no file: links to folders or to nothing, and empty folders. Relative to the root. */
+  readonly links: readonly string[];
+  readonly emptyFolders: readonly string[];
+}
+
+const NO_OTHERS = { emptyFolders: [], links: [] } as const;
 
 /**
  * Which files the patterns of a task mean at this moment.
@@ -39,16 +52,19 @@ export class FileResolver {
     return inputs;
   }
 
-  /** File rows, unique: first the declared plain paths, then what else the patterns match now. */
-  outputsOf(task: Row): Int32Array {
-    const { taskFiles, files } = this.context.artifacts;
+  /** The outputs of a task as its patterns match now. The rows are in place for a literal task, valid until definitions change. */
+  outputsOf(task: Row): FoundOutputs {
+    const { context } = this;
+    const { taskFiles, files } = context.artifacts;
     const plain = taskFiles.outputs.view(task);
-    if (taskFiles.has(task, TaskFlag.Literal)) return plain;
-    const { outputs = [] } = unpackDetails(this.context.table.details, task);
-    const rows = new Set<number>(plain);
+    if (taskFiles.has(task, TaskFlag.Literal)) return { rows: plain, plain: plain.length, ...NO_OTHERS };
+    const { outputs = [] } = unpackDetails(context.table.details, task);
     // Whatever a command makes is its output, wherever that lies.
-    for (const path of this.expand(outputs, true)) rows.add(files.intern(path));
-    return Int32Array.from(rows);
+    const tree = expandTree(context.root, outputs, { exclude: context.exclude, everywhere: true });
+    const rows = new Set<number>(plain);
+    for (const path of tree.files) rows.add(files.intern(path));
+    const { emptyFolders, links } = tree;
+    return { rows: Int32Array.from(rows), plain: plain.length, emptyFolders, links };
   }
 
   private resolveInputs(task: Row): Int32Array {
@@ -85,11 +101,7 @@ export class FileResolver {
     return rows;
   }
 
-  private expand(patterns: readonly string[], everywhere = false): string[] {
-    return expandGlobs(this.context.root, patterns, { exclude: this.context.exclude, everywhere });
+  private expand(patterns: readonly string[]): readonly string[] {
+    return expandGlobs(this.context.root, patterns, { exclude: this.context.exclude });
   }
-}
-
-function cleanPattern(pattern: string): string {
-  return pattern.startsWith('!') ? pattern : cleanPath(pattern);
 }

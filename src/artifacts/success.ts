@@ -1,11 +1,13 @@
 import type { Row } from '../task.js';
 import { Content } from './contents.js';
 import { type CheckContext, currentEnvironmentKey } from './context.js';
-import { filesOf } from './records.js';
+import { isRacy } from './examine.js';
+import type { FileRow } from './files.js';
+import { entriesOf, filesOf, ownOutputs } from './records.js';
 import type { FileResolver } from './resolve.js';
 import { TaskFlag } from './task-files.js';
 
-/** A command that exited with 0. */
+/** A command that exited with 0, or outputs that were restored in its place. */
 export interface Success {
   /** The inputs as they were before it started: pairs (file row, content id), from the verdict or `inputsOf`. */
   readonly inputs: Int32Array;
@@ -13,6 +15,17 @@ export interface Success {
   readonly discovered: Int32Array;
   /** `Date.now()` before it was started. */
   readonly startedAt: number;
+  /** The paths that were restored: what else matches was not made by the task. */
+  readonly restored?: ReadonlySet<string>;
+}
+
+/** What a success has left. */
+export interface Made {
+  /** Declared outputs that are missing; if there are any, nothing is recorded. */
+  readonly missing: readonly string[];
+  /** Outputs that are no files. */
+  readonly links: readonly string[];
+  readonly emptyFolders: readonly string[];
 }
 
 /**
@@ -20,7 +33,10 @@ export interface Success {
  *
  * Inputs are looked at again: one that changed while the command ran, or may have, is recorded as unknown, so that the task
  * is not fresh next time; whether the command has read it before or after that nobody can tell.
- * @returns the declared outputs that are missing, unless they are optional; if there are any, nothing is recorded
+ *
+ * What the patterns of outputs match is the task's own if it is declared as it stands, was written since the start, or was own before and is
+ * as it was. Anything else is foreign: it may be a file of the user's.
+ *
  * @throws FileUnreadable
  */
 export async function writeSuccess(
@@ -28,25 +44,48 @@ export async function writeSuccess(
   resolver: FileResolver,
   task: Row,
   success: Success,
-): Promise<readonly string[]> {
+): Promise<Made> {
   const { scanner } = context;
   const { files, records, taskFiles } = context.artifacts;
-  const outputs = resolver.outputsOf(task).slice();
+  const { emptyFolders, links, plain, rows } = resolver.outputsOf(task);
+  const outputs = rows.slice();
   await scanner.scan(outputs);
   const isOptional = taskFiles.has(task, TaskFlag.OptionalOutputs);
   const missing = outputs.filter((file) => scanner.contentOf(file) === Content.Missing);
-  if (missing.length > 0 && !isOptional) return Array.from(missing, (file) => files.pathOf(file));
+  if (missing.length > 0 && !isOptional) {
+    return { missing: Array.from(missing, (file) => files.pathOf(file)), links: [], emptyFolders: [] };
+  }
   const inputs = await readInputs(context, task, outputs, success);
+  const isOwn = ownership(context, task, success);
+  const isForeign = outputs.map((file, index) => (index < plain || isOwn(file as FileRow) ? 0 : 1));
+  const foreign = outputs.filter((_, index) => isForeign[index] === 1);
+  const ownFirst = new Int32Array(outputs.length);
+  ownFirst.set(outputs.filter((_, index) => isForeign[index] === 0));
+  ownFirst.set(foreign, outputs.length - foreign.length);
   records.write(task, {
     commandKey: taskFiles.commandKey(task),
     environmentKey: currentEnvironmentKey(context, task),
     ...inputs,
     outputs: pairs(
-      outputs,
-      outputs.map((file) => files.content(file)),
+      ownFirst,
+      ownFirst.map((file) => files.content(file)),
     ),
+    foreign: foreign.length,
   });
-  return [];
+  return { missing: [], links, emptyFolders };
+}
+
+/** Tells of files that match the outputs of a task whether they are its own. */
+function ownership(
+  { artifacts }: CheckContext,
+  task: Row,
+  { restored, startedAt }: Success,
+): (file: FileRow) => boolean {
+  const { files, records } = artifacts;
+  if (restored !== undefined) return (file) => restored.has(files.pathOf(file));
+  const record = records.read(task);
+  const before = new Map(record === undefined ? [] : entriesOf(ownOutputs(record)));
+  return (file) => isRacy(files.stat(file), startedAt) || before.get(file) === files.content(file);
 }
 
 async function readInputs(

@@ -89,7 +89,7 @@ export class Project {
     body();
     const { files } = this.artifacts;
     const found = Int32Array.from(discovered, (path) => files.intern(path));
-    return checker.recordSuccess(this.row(id), { inputs, discovered: found, startedAt });
+    return (await checker.recordSuccess(this.row(id), { inputs, discovered: found, startedAt })).missing;
   }
 }
 

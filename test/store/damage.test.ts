@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, w
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { openState } from '../../src/index.js';
+import { SCHEMA_VERSION } from '../../src/store/envelope.js';
 import { examineFile } from '../../src/store/file-check.js';
 import { statePaths } from '../../src/store/paths.js';
 import { chooseSeed, randomFrom } from '../engine/lane-support.js';
@@ -168,8 +169,8 @@ test('a store of a newer version is refused', async (t) => {
   const { data } = statePaths(directory);
   const bytes = readFileSync(data);
   const [ours, newer] = [Buffer.alloc(8), Buffer.alloc(8)];
-  ours.writeInt32LE(1, 0);
-  ours.writeInt32LE(~1, 4);
+  ours.writeInt32LE(SCHEMA_VERSION, 0);
+  ours.writeInt32LE(~SCHEMA_VERSION, 4);
   newer.writeInt32LE(9, 0);
   newer.writeInt32LE(~9, 4);
   for (let at = bytes.indexOf(ours); at >= 0; at = bytes.indexOf(ours, at + 1)) newer.copy(bytes, at);

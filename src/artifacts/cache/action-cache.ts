@@ -8,8 +8,9 @@ import { Content, type ContentId, isBytes } from '../contents.js';
 import type { CheckContext } from '../context.js';
 import type { FileThreads } from '../file-threads.js';
 import { pathMatcher } from '../globs.js';
-import { cleanPath } from '../paths.js';
-import { filesOf } from '../records.js';
+import { cleanPattern } from '../paths.js';
+import { entriesOf, filesOf, ownOutputs, type TaskRecord } from '../records.js';
+import type { Made } from '../success.js';
 import { TaskFlag } from '../task-files.js';
 import { ActionFiles } from './action-files.js';
 import { actionKey, discoveredKey, hexDigest } from './action-key.js';
@@ -31,6 +32,7 @@ export interface Candidate {
 export interface Execution {
   /** The inputs as they were before it: of the verdict. */
   readonly inputs: Int32Array;
+  readonly made: Made;
   readonly output: Buffer;
   readonly truncated: boolean;
   /** Milliseconds. */
@@ -45,6 +47,8 @@ export interface Restored {
   readonly duration: number;
   readonly discovered: Int32Array;
   readonly files: readonly ActionFile[];
+  /** All that was restored: files, links and folders. */
+  readonly paths: ReadonlySet<string>;
 }
 
 export interface ActionCacheOptions {
@@ -123,7 +127,8 @@ export class ActionCache {
     this.removeOthers(task, entry);
     this.actions.touch('actions', key);
     const { duration, files, log } = entry;
-    return { output, truncated: log?.truncated ?? false, duration, discovered, files };
+    const paths = new Set(pathsOf(entry));
+    return { output, truncated: log?.truncated ?? false, duration, discovered, files, paths };
   }
 
   /**
@@ -131,13 +136,17 @@ export class ActionCache {
    * @returns why it is not kept, if somebody should know: a sentence
    * @throws what `node:fs` throws
    */
-  async keep(task: Row, { inputs, output, truncated, duration }: Execution): Promise<string | undefined> {
+  async keep(
+    task: Row,
+    { inputs, made, output, truncated, duration }: Execution,
+  ): Promise<string | undefined> {
     const { run, version } = this.options;
     const { context } = this;
     const action = this.lacksOutputs(task) ? undefined : actionKey(context, task, inputs);
     if (action === undefined) return undefined;
     const record = context.artifacts.records.read(task)!;
-    const products = await storeProducts(context, this.blobs, record, this.options.threads);
+    if (this.takesForInput(task, record)) return undefined;
+    const products = await storeProducts(context, this.blobs, { record, made }, this.options.threads);
     if (products instanceof NotKept) return products.why;
     const log = output.length === 0 ? null : { ...this.blobs.putBytes(output), truncated };
     const key = this.findsInputs(task) ? this.keepDiscovered(action, record.discovered) : action;
@@ -216,14 +225,31 @@ export class ActionCache {
       artifacts.files.pathOf(file),
     );
     if (!declared.every((path) => present.has(path))) return false;
-    return paths.every(this.declaredMatcher(task, declared));
+    return paths.every(this.declaredMatcher(task, declared)) && !paths.some(this.inputMatcher(task));
+  }
+
+  /**
+   * True if what the task has made is also an input by its patterns: a formatter, which must see what is there now. The action key does not
+   * have such inputs.
+   */
+  private takesForInput(task: Row, record: TaskRecord): boolean {
+    const { files } = this.context.artifacts;
+    const isInput = this.inputMatcher(task);
+    return filesOf(record.outputs).some((file) => isInput(files.pathOf(file)));
+  }
+
+  /** Of a literal task, whose inputs are all in the key, nothing matches. */
+  private inputMatcher(task: Row): (path: string) => boolean {
+    const { artifacts, table } = this.context;
+    if (artifacts.taskFiles.has(task, TaskFlag.Literal)) return () => false;
+    return pathMatcher((unpackDetails(table.details, task).inputs ?? []).map(cleanPattern));
   }
 
   private declaredMatcher(task: Row, declared: readonly string[]): (path: string) => boolean {
     const { artifacts, table } = this.context;
     if (!artifacts.taskFiles.has(task, TaskFlag.Literal)) {
       const { outputs = [] } = unpackDetails(table.details, task);
-      return pathMatcher(outputs.map((pattern) => (pattern.startsWith('!') ? pattern : cleanPath(pattern))));
+      return pathMatcher(outputs.map(cleanPattern));
     }
     const names = new Set(declared);
     return (path) => names.has(path);
@@ -241,12 +267,11 @@ export class ActionCache {
   private removeOthers(task: Row, entry: ActionEntry): void {
     const { artifacts, root, scanner } = this.context;
     const present = new Set(pathsOf(entry));
-    const { outputs } = artifacts.records.read(task) ?? { outputs: new Int32Array(0) };
-    for (let at = 0; at < outputs.length; at += 2) {
-      const path = artifacts.files.pathOf(outputs[at]!);
-      const content = outputs[at + 1]! as ContentId;
-      if (present.has(path) || !isBytes(content) || scanner.isUnreadable(outputs[at]!)) continue;
-      if (scanner.contentOf(outputs[at]!) === content) rmSync(join(root, path), { force: true });
+    const record = artifacts.records.read(task);
+    for (const [file, content] of record === undefined ? [] : entriesOf(ownOutputs(record))) {
+      const path = artifacts.files.pathOf(file);
+      if (present.has(path) || !isBytes(content) || scanner.isUnreadable(file)) continue;
+      if (scanner.contentOf(file) === content) rmSync(join(root, path), { force: true });
     }
   }
 }

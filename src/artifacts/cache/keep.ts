@@ -1,10 +1,11 @@
-import { readlinkSync } from 'node:fs';
+import { lstatSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { quote } from '../../errors.js';
 import { Content, type ContentId, isBytes } from '../contents.js';
 import type { CheckContext } from '../context.js';
 import type { FileThreads } from '../file-threads.js';
 import { filesOf, type TaskRecord } from '../records.js';
+import type { Made } from '../success.js';
 import type { BlobStore } from './blobs.js';
 import { type ActionFile, type ActionLink, isInner, leadsInside } from './entry.js';
 import { FoldersInRoot } from './folders.js';
@@ -39,15 +40,16 @@ export interface Products {
 export async function storeProducts(
   context: CheckContext,
   blobs: BlobStore,
-  record: TaskRecord,
+  { made, record }: { readonly made: Made; readonly record: TaskRecord },
   threads?: FileThreads,
 ): Promise<Products | NotKept> {
-  const listed = inputObstacle(context, record) ?? (await inSlices(listProducts(context, record)));
+  const obstacle = inputObstacle(context, record) ?? foreignOutput(context, record);
+  const listed = obstacle ?? (await inSlices(listProducts(context, record, made)));
   if (listed instanceof NotKept) return listed;
   const { files } = context.artifacts;
   const job = StoreJob.create(files, `${context.root}/`, blobs, listed.files);
   await finishJob(job, threads, listed.bytes);
-  const products: Products = { files: [], links: [], folders: listed.folders };
+  const products: Products = { files: [], links: listed.links, folders: listed.folders };
   for (const [index, { row }] of listed.files.entries()) {
     const path = files.pathOf(row);
     const result = job.resultAt(index);
@@ -57,11 +59,17 @@ export async function storeProducts(
       products.files.push({ path, ...stored });
       continue;
     }
-    const target = readlinkSync(join(context.root, path));
-    if (!leadsInside(path, target)) return new NotKept();
-    products.links.push({ path, target });
+    const link = readLink(context.root, path);
+    if (link === undefined) return new NotKept();
+    products.links.push(link);
   }
   return products;
+}
+
+/** Undefined if it leads out of the root. */
+function readLink(root: string, path: string): ActionLink | undefined {
+  const target = readlinkSync(join(root, path));
+  return leadsInside(path, target) ? { path, target } : undefined;
 }
 
 /** What there is to store. */
@@ -69,22 +77,25 @@ interface ProductList {
   readonly files: FileToStore[];
   /** Of the files, when they were looked at. */
   bytes: number;
+  readonly links: ActionLink[];
   readonly folders: string[];
 }
 
 function* listProducts(
   { artifacts, root }: CheckContext,
   { outputs }: TaskRecord,
+  made: Made,
 ): Steps<ProductList | NotKept> {
   const { contents, files } = artifacts;
   const inRoot = new FoldersInRoot(root);
-  const list: ProductList = { files: [], bytes: 0, folders: [] };
+  const list: ProductList = { files: [], bytes: 0, links: [], folders: [...made.emptyFolders] };
+  const links = [...made.links];
   for (let at = 0; at < outputs.length; at += 2) {
     const row = outputs[at]!;
     const path = files.pathOf(row);
     const content = outputs[at + 1]! as ContentId;
     if (!isInner(path) || !inRoot.holds(path)) return new NotKept();
-    if (content === Content.Folder) list.folders.push(path);
+    if (content === Content.Folder) (isLink(join(root, path)) ? links : list.folders).push(path);
     else if (!isBytes(content)) return new NotKept();
     else {
       list.files.push({ row, digest: contents.digestOf(content)! });
@@ -92,7 +103,25 @@ function* listProducts(
     }
     yield;
   }
+  for (const path of links) {
+    const link = inRoot.holds(path) ? readLink(root, path) : undefined;
+    if (link === undefined) return new NotKept();
+    list.links.push(link);
+  }
   return list;
+}
+
+function isLink(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+}
+
+/** To restore a file of the user's would undo what was done to it since; to leave it out might leave out what the command needs not write again. */
+function foreignOutput({ artifacts }: CheckContext, { foreign, outputs }: TaskRecord): NotKept | undefined {
+  if (foreign === 0) return undefined;
+  const path = quote(artifacts.files.pathOf(outputs.at(-2)!));
+  return new NotKept(
+    `Its outputs are not kept for later: ${path} matches them, but the command has not written it. Leave it out by a pattern that begins with "!", or remove it.`,
+  );
 }
 
 /** An input that moved has no certain content in the record; one that is an output, too, holds by now what it did not hold before. */

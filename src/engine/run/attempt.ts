@@ -80,9 +80,10 @@ async function restore(
   const began = performance.now();
   const restored = await cache!.restore(row, candidate);
   if (restored === undefined) return undefined;
-  const { discovered } = restored;
+  const { discovered, paths } = restored;
   try {
-    const missing = await checker.recordSuccess(row, { inputs: verdict.inputs, discovered, startedAt });
+    const success = { inputs: verdict.inputs, discovered, startedAt, restored: paths };
+    const { missing } = await checker.recordSuccess(row, success);
     if (missing.length === 0 && cache!.agrees(row, restored)) {
       return { outcome: 'cached', duration: performance.now() - began, restored };
     }
@@ -126,14 +127,15 @@ async function record(
   }
   const paths = (named ?? []).map((path) => pathFrom(details.cwd ?? '.', path, root));
   const discovered = checker.filesNamed(paths);
-  const missing = await checker.recordSuccess(row, { inputs: verdict.inputs, discovered, startedAt });
+  const made = await checker.recordSuccess(row, { inputs: verdict.inputs, discovered, startedAt });
+  const { missing } = made;
   if (missing.length > 0) {
     const more = missing.length > 1 ? ` and ${missing.length - 1} more` : '';
     return failure(`It exited with 0, but did not make its output ${quote(missing[0]!)}${more}.`, result);
   }
   cleanUp(details, root);
   const { duration, output, truncated } = result;
-  const notKept = await cache?.keep(row, { inputs: verdict.inputs, output, truncated, duration });
+  const notKept = await cache?.keep(row, { inputs: verdict.inputs, made, output, truncated, duration });
   const declared = declarations.warningsFor(row, details);
   // They say the same of what the task itself has written, and more.
   const warnings = declared.length > 0 || notKept === undefined ? declared : [notKept];
