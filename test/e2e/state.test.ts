@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, readdirSync, readFileSync, truncateSync } from 'node:fs';
 import { describe, type TestContext, test } from 'node:test';
+import { SCHEMA_VERSION } from '../../src/store/envelope.js';
 import { explain, Project } from './rig.js';
 
 const DATA = '.millrace/store/data.mdb';
@@ -117,7 +118,7 @@ test('a state of a newer version is left alone', async (t) => {
   const project = built(t);
   await project.build();
   const data = readFileSync(project.path(DATA));
-  const [ours, newer] = [versionMark(1), versionMark(9)];
+  const [ours, newer] = [versionMark(SCHEMA_VERSION), versionMark(9)];
   assert.ok(data.includes(ours));
   for (let at = data.indexOf(ours); at >= 0; at = data.indexOf(ours, at + 1)) newer.copy(data, at);
   project.write(DATA, data);
