@@ -1,4 +1,5 @@
 import { suite as content } from './artifacts/content.js';
+import { suite as hashing } from './artifacts/hash.js';
 import { suite as freshness } from './artifacts/scan.js';
 import { suite as commandLine } from './cli/commands.js';
 import { suite as define } from './core/define.js';
@@ -16,6 +17,7 @@ export const suites: readonly BenchSuite[] = [
   define,
   graph,
   freshness,
+  hashing,
   content,
   commandLine,
   persistence,

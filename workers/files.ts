@@ -1,4 +1,5 @@
 import type { ExtractJobHandle } from '../src/artifacts/cache/extract-job.js';
+import type { MoveJobHandle } from '../src/artifacts/cache/move-job.js';
 import type { StoreJobHandle } from '../src/artifacts/cache/store-job.js';
 import { ScanJob, type ScanJobHandle } from '../src/artifacts/scan-job.js';
 
@@ -18,4 +19,9 @@ export async function store(job: StoreJobHandle): Promise<void> {
 export async function extract(job: ExtractJobHandle): Promise<void> {
   const { ExtractJob } = await import('../src/artifacts/cache/extract-job.js');
   ExtractJob.work(job);
+}
+
+export async function move(job: MoveJobHandle): Promise<void> {
+  const { MoveJob } = await import('../src/artifacts/cache/move-job.js');
+  MoveJob.work(job);
 }

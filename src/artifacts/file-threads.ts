@@ -5,7 +5,7 @@ import type { Piscina } from 'piscina';
 const MAX_HELPERS = 7;
 
 /** What the threads can do: the functions of `workers/files.ts`. */
-export type FileWork = 'scan' | 'store' | 'extract';
+export type FileWork = 'scan' | 'store' | 'extract' | 'move';
 
 /**
  * The threads that help with files: look at them, store them, bring them back. They start with the first job, or before it, for whoever knows

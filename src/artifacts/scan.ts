@@ -22,8 +22,17 @@ const SMALL_FILE = 2 ** 20;
 const WORTH_STARTING_MS = 80;
 /** Threads that have started share in a scan of at least so many files: 10 ms of work. */
 const WORTH_SHARING = 4096;
+/** What one thread hashes, about. */
+const BYTES_PER_MS = 1e6;
 /** Contents of what has no bytes. */
 const ABSENT_BYTES = { missing: Content.Missing, folder: Content.Folder, special: Content.Special } as const;
+
+/** A file that is hashed in steps; `size` is in bytes. */
+interface LargeFile {
+  readonly row: number;
+  readonly size: number;
+  readonly steps: Generator<void, Finding>;
+}
 
 /**
  * Looks at files and keeps the file table true of them. The owner's; one for a run, because it remembers what it has
@@ -74,26 +83,29 @@ export class FileScanner {
   async scan(rows: Int32Array): Promise<void> {
     const pace = new Pace();
     const { threads } = this;
+    const large: LargeFile[] = [];
     if (threads?.started && rows.length >= WORTH_SHARING) return this.scanTogether(rows, threads, pace);
     for (let at = 0; at < rows.length; at++) {
       if (pace.isSpent()) {
         if (threads !== undefined && pace.estimate(at, rows.length) > WORTH_STARTING_MS) {
-          return this.scanTogether(rows.subarray(at), threads, pace);
+          await this.scanTogether(rows.subarray(at), threads, pace);
+          break;
         }
         await pace.rest();
       }
-      const steps = this.begin(rows[at]!);
-      if (steps !== undefined) await this.finishSlowly(rows[at]!, steps);
+      const file = this.begin(rows[at]!);
+      if (file !== undefined) large.push(file);
     }
+    await this.hashLarge(large);
   }
 
   /** As `scan`, but done when it returns, however large the files. */
   scanSync(rows: Int32Array): void {
     for (const row of rows) {
-      const steps = this.begin(row);
-      if (steps === undefined) continue;
+      const large = this.begin(row);
+      if (large === undefined) continue;
       try {
-        this.apply(row, finish(steps));
+        this.apply(row, finish(large.steps));
       } catch (error) {
         this.refuse(row, error);
       }
@@ -143,8 +155,8 @@ export class FileScanner {
         const end = queue.end(index);
         for (; index < end; index++) {
           if (pace.isSpent()) await pace.rest();
-          const steps = this.begin(rows[index]!);
-          if (steps !== undefined) await this.finishSlowly(rows[index]!, steps);
+          const large = this.begin(rows[index]!);
+          if (large !== undefined) await this.finishSlowly(large);
           own[index] = 1;
         }
       }
@@ -161,7 +173,20 @@ export class FileScanner {
     }
   }
 
-  private async finishSlowly(row: number, steps: Generator<void, Finding>): Promise<void> {
+  /** Several at once, if that takes longer than it takes to start the threads. */
+  private async hashLarge(large: readonly LargeFile[]): Promise<void> {
+    const { threads } = this;
+    const expected = large.reduce((sum, { size }) => sum + size, 0) / BYTES_PER_MS;
+    if (threads !== undefined && large.length > 1 && expected > WORTH_STARTING_MS) {
+      return this.scanTogether(
+        Int32Array.from(large, ({ row }) => row),
+        threads,
+      );
+    }
+    for (const file of large) await this.finishSlowly(file);
+  }
+
+  private async finishSlowly({ row, steps }: LargeFile): Promise<void> {
     try {
       for (;;) {
         const { done, value } = steps.next();
@@ -174,12 +199,12 @@ export class FileScanner {
   }
 
   /** Looks at a file and hashes it if it is small; a large one is left to the caller, in steps. */
-  private begin(row: number): Generator<void, Finding> | undefined {
+  private begin(row: number): LargeFile | undefined {
     const path = locate(this.prefix, this.files.pathOf(row));
     try {
       const finding = look(this.files, row, path);
       if (finding.kind !== 'changed') this.apply(row, finding);
-      else if (finding.size >= SMALL_FILE) return hashInSteps(path);
+      else if (finding.size >= SMALL_FILE) return { row, size: finding.size, steps: hashInSteps(path) };
       else this.apply(row, finish(hashInSteps(path)));
     } catch (error) {
       this.refuse(row, error);

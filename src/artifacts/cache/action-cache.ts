@@ -20,6 +20,9 @@ import { type ActionEntry, type ActionFile, encodeEntry, pathsOf } from './entry
 import { NotKept, storeProducts } from './keep.js';
 import { restoreEntry } from './restore.js';
 
+/** So long an entry has some thousand files: threads that shall help to restore them start while it is read. */
+const LARGE_ENTRY_BYTES = 2 ** 19;
+
 /** An entry that may be restored. */
 export interface Candidate {
   readonly key: Digest;
@@ -111,6 +114,7 @@ export class ActionCache {
    * @throws what `node:fs` throws; outputs may have been replaced by then, each as a whole
    */
   async restore(task: Row, { key, bytes, discovered }: Candidate): Promise<Restored | undefined> {
+    if (bytes.length > LARGE_ENTRY_BYTES) this.options.threads?.start();
     // Loaded only if there is something to restore.
     const { decodeEntry } = await import('./decode-entry.js');
     const entry = decodeEntry(bytes);

@@ -1,6 +1,5 @@
 import {
   closeSync,
-  fchmodSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -62,6 +61,8 @@ export function* publish(
   const draft = durability === 'none' ? path : join(temporary, uniqueName());
   let whole = false;
   try {
+    // One that was not finished could be read-only already.
+    if (draft === path) rmSync(path, { force: true });
     whole = yield* writeNew(draft, mode, durability === 'fsync', write);
     if (!whole) return false;
     if (draft !== path) moveTo(draft, path);
@@ -79,10 +80,9 @@ export function* writeNew(
   sync: boolean,
   write: (descriptor: number) => Steps<boolean>,
 ): Steps<boolean> {
-  const descriptor = openToWrite(path);
+  const descriptor = openToWrite(path, mode);
   try {
     if (!(yield* write(descriptor))) return false;
-    fchmodSync(descriptor, mode);
     if (sync) fsyncSync(descriptor);
     return true;
   } finally {
@@ -121,13 +121,13 @@ export function moveTo(from: string, to: string): void {
   }
 }
 
-function openToWrite(path: string): number {
+function openToWrite(path: string, mode: number): number {
   try {
-    return openSync(path, 'w', 0o600);
+    return openSync(path, 'w', mode);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     mkdirSync(dirname(path), { recursive: true });
-    return openSync(path, 'w', 0o600);
+    return openSync(path, 'w', mode);
   }
 }
 

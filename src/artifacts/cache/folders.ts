@@ -1,6 +1,8 @@
 import { realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { ifThere } from './stored-files.js';
+
+/** Where a folder is; `absent`: nowhere, but it could be made inside; `unreachable`: outside, or below what is no folder. */
+type Place = 'inside' | 'absent' | 'unreachable';
 
 /**
  * Tells of folders whether they really lie in the root, links resolved. Keeps what it found: one for a short while in which
@@ -9,7 +11,7 @@ import { ifThere } from './stored-files.js';
 export class FoldersInRoot {
   private readonly root: string;
   private readonly realRoot: string;
-  private readonly known = new Map<string, boolean>();
+  private readonly known = new Map<string, Place>();
 
   constructor(root: string) {
     this.root = root;
@@ -18,13 +20,33 @@ export class FoldersInRoot {
 
   /** For the folder of a file; of one that does not exist yet, the one above decides. @param path relative to the root */
   holds(path: string): boolean {
-    const folder = dirname(path);
-    if (folder === '.') return true;
-    const known = this.known.get(folder);
-    if (known !== undefined) return known;
-    const real = ifThere(() => realpathSync.native(join(this.root, folder)));
-    const isIn = real === undefined ? this.holds(folder) : `${real}/`.startsWith(`${this.realRoot}/`);
-    this.known.set(folder, isIn);
-    return isIn;
+    return this.placeOf(dirname(path)) !== 'unreachable';
+  }
+
+  /** True if the folder of a file is there. @param path relative to the root */
+  exists(path: string): boolean {
+    return this.placeOf(dirname(path)) !== 'absent';
+  }
+
+  private placeOf(folder: string): Place {
+    if (folder === '.') return 'inside';
+    let place = this.known.get(folder);
+    if (place === undefined) {
+      place = this.find(folder);
+      this.known.set(folder, place);
+    }
+    return place;
+  }
+
+  private find(folder: string): Place {
+    try {
+      const real = realpathSync.native(join(this.root, folder));
+      return `${real}/`.startsWith(`${this.realRoot}/`) ? 'inside' : 'unreachable';
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOTDIR') return 'unreachable';
+      if (code !== 'ENOENT') throw error;
+    }
+    return this.placeOf(dirname(folder)) === 'unreachable' ? 'unreachable' : 'absent';
   }
 }

@@ -88,7 +88,7 @@ function* listProducts(
 ): Steps<ProductList | NotKept> {
   const { contents, files } = artifacts;
   const inRoot = new FoldersInRoot(root);
-  const list: ProductList = { files: [], bytes: 0, links: [], folders: [...made.emptyFolders] };
+  const list: ProductList = { files: [], bytes: 0, links: [], folders: [] };
   const links = [...made.links];
   for (let at = 0; at < outputs.length; at += 2) {
     const row = outputs[at]!;
@@ -103,6 +103,8 @@ function* listProducts(
     }
     yield;
   }
+  // One that is declared itself, and is empty, is among the outputs, too.
+  for (const path of made.emptyFolders) if (!list.folders.includes(path)) list.folders.push(path);
   for (const path of links) {
     const link = inRoot.holds(path) ? readLink(root, path) : undefined;
     if (link === undefined) return new NotKept();

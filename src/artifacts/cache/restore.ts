@@ -1,28 +1,14 @@
-import {
-  copyFileSync,
-  lstatSync,
-  mkdirSync,
-  readlinkSync,
-  renameSync,
-  rmSync,
-  type Stats,
-  symlinkSync,
-} from 'node:fs';
-import { dirname, join } from 'node:path';
+import { lstatSync, mkdirSync, rmSync, type Stats, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import type { FileThreads } from '../file-threads.js';
 import type { BlobStore } from './blobs.js';
-import { moveTo, uniqueName } from './durable.js';
+import { uniqueName } from './durable.js';
 import type { ActionEntry, ActionFile } from './entry.js';
 import { ExtractJob } from './extract-job.js';
 import { FoldersInRoot } from './folders.js';
+import { MoveJob, moveInto } from './move-job.js';
 import { finishJob } from './shared-job.js';
 import { inSlices, type Steps } from './steps.js';
-
-/** What is put where. */
-interface Move {
-  readonly from: string;
-  readonly to: string;
-}
 
 /** `obstructed`: something is in the way; `lacking`: a blob is missing or damaged. Nothing has changed then. */
 export type RestoreResult = 'restored' | 'obstructed' | 'lacking';
@@ -48,19 +34,17 @@ export async function restoreEntry(
   if (files === undefined) return 'obstructed';
   const drafts = join(blobs.temporary, uniqueName());
   const job = ExtractJob.create(blobs, drafts, files);
-  const moves: Move[] = files.map(({ path }, index) => ({ from: job.draftAt(index), to: join(root, path) }));
+  let done = false;
   try {
     if (!(await fetchAll(job, threads, files))) return 'lacking';
-    entry.links.forEach(({ path, target }, index) => {
-      const from = `${drafts}-link-${index}`;
-      symlinkSync(target, from);
-      moves.push({ from, to: join(root, path) });
-    });
     for (const folder of entry.folders) mkdirSync(join(root, folder), { recursive: true });
-    await inSlices(moveAll(moves));
+    const targets = files.map(({ path }) => join(root, path));
+    await moveAll(MoveJob.create(drafts, targets), threads);
+    for (const { path, target } of entry.links) makeLink(`${drafts}-link`, target, join(root, path));
+    done = true;
     return 'restored';
   } finally {
-    for (const { from } of moves) rmSync(from, { force: true });
+    if (!done) for (const index of files.keys()) rmSync(job.draftAt(index), { force: true });
   }
 }
 
@@ -71,7 +55,10 @@ function* filesToFetch(
   hasContent: (file: ActionFile) => boolean,
 ): Steps<ActionFile[] | undefined> {
   const inRoot = new FoldersInRoot(root);
-  const present = (path: string) => (inRoot.holds(path) ? at(join(root, path)) : 'unreachable');
+  const present = (path: string) => {
+    if (!inRoot.holds(path)) return 'unreachable';
+    return inRoot.exists(path) ? at(join(root, path)) : undefined;
+  };
   const toFetch: ActionFile[] = [];
   for (const file of files) {
     const stat = present(file.path);
@@ -107,32 +94,15 @@ async function fetchAll(
   return true;
 }
 
-/** Takes each move off the list when it is done. */
-function* moveAll(moves: Move[]): Steps<void> {
-  while (moves.length > 0) {
-    moveInto(moves.at(-1)!);
-    moves.pop();
-    yield;
-  }
+async function moveAll(job: MoveJob, threads: FileThreads | undefined): Promise<void> {
+  await finishJob(job, threads, 0);
+  for (let index = 0; index < job.queue.length; index++) if (!job.isMoved(index)) job.move(index);
 }
 
-function moveInto({ from, to }: Move): void {
+function makeLink(draft: string, target: string, path: string): void {
+  symlinkSync(target, draft);
   try {
-    moveTo(from, to);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error;
-    moveAcross(from, to);
-    rmSync(from);
-  }
-}
-
-/** The state directory is on another file system. */
-function moveAcross(from: string, to: string): void {
-  const draft = join(dirname(to), `.millrace-${uniqueName()}`);
-  try {
-    if (lstatSync(from).isSymbolicLink()) symlinkSync(readlinkSync(from), draft);
-    else copyFileSync(from, draft);
-    renameSync(draft, to);
+    moveInto(draft, path);
   } catch (error) {
     rmSync(draft, { force: true });
     throw error;
