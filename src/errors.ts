@@ -18,14 +18,10 @@ export class InvalidTaskId extends MillraceError {
 export class UnknownTask extends MillraceError {
   readonly id: string;
 
-  constructor(id: string, neededBy?: string) {
-    super(
-      'UNKNOWN_TASK',
-      neededBy === undefined
-        ? `No task is named ${quote(id)}.`
-        : `Task ${quote(neededBy)} depends on ${quote(id)}, which is not defined.`,
-    );
-    this.id = id;
+  /** @param task the id or the row that was asked for */
+  constructor(task: string | number, neededBy?: string) {
+    super('UNKNOWN_TASK', unknownTask(task, neededBy));
+    this.id = typeof task === 'string' ? task : `row ${task}`;
   }
 }
 
@@ -40,6 +36,17 @@ export class UnknownVersion extends MillraceError {
         : `means ${count} of those that are kept: give more of its digits`;
     super('UNKNOWN_VERSION', `The version ${quote(version)} ${why}.`);
     this.version = version;
+  }
+}
+
+/** The files of a version could not be brought to a folder; `cause` is the system's error, if it is one. */
+export class NotRestored extends MillraceError {
+  readonly into: string;
+
+  /** @param why in words, without a full stop */
+  constructor(into: string, why: string, options?: ErrorOptions) {
+    super('NOT_RESTORED', `The version could not be restored to ${quote(into)}: ${why}.`, options);
+    this.into = into;
   }
 }
 
@@ -151,7 +158,8 @@ export class NoManifest extends MillraceError {
       names.length === 1
         ? `There is no manifest ${names[0]}`
         : `${directory} has no ${names.slice(0, -1).join(', ')} or ${names.at(-1)}`;
-    super('NO_MANIFEST', `${missing}; create a millrace.toml, or name another folder or manifest.`);
+    const advice = names.length === 1 ? '' : '; create a millrace.toml, or name another folder or manifest';
+    super('NO_MANIFEST', `${missing}${advice}.`);
     this.directory = directory;
   }
 }
@@ -221,6 +229,16 @@ export class FileUnreadable extends MillraceError {
   }
 }
 
+/** What a command has written as its depfile is none. */
+export class InvalidDepfile extends MillraceError {
+  readonly path: string;
+
+  constructor(path: string) {
+    super('INVALID_DEPFILE', `Its depfile ${quote(path)} is malformed: it has no ":" behind a target.`);
+    this.path = path;
+  }
+}
+
 /** Two tasks declare the same output. */
 export class DuplicateOutput extends MillraceError {
   readonly path: string;
@@ -246,6 +264,13 @@ export class CommitFailed extends MillraceError {
       { cause },
     );
   }
+}
+
+function unknownTask(task: string | number, neededBy: string | undefined): string {
+  if (typeof task !== 'string') return `No task has row ${task}.`;
+  return neededBy === undefined
+    ? `No task is named ${quote(task)}.`
+    : `Task ${quote(neededBy)} depends on ${quote(task)}, which is not defined.`;
 }
 
 /** A long list as its two ends. */

@@ -1,12 +1,17 @@
 /// <reference types="node" preserve="true" />
 
-export type { ArtifactManager, ArtifactVersion, CollectOptions } from './artifacts/artifact-manager.js';
+export type {
+  ArtifactManager,
+  ArtifactVersion,
+  CollectOptions,
+  Inventory,
+} from './artifacts/artifact-manager.js';
 export type { CollectReport, VerifyReport as ArtifactsReport } from './artifacts/cache/index.js';
 export { describeReason, type Reason } from './artifacts/reason.js';
 export { BuildEngine } from './engine/engine.js';
 export type { BuildEvent, RunSummary, TaskFinished } from './engine/events.js';
-export type { EngineOptions, RunOptions } from './engine/options.js';
-export { type ManifestInfo, openProject, type Project, type ProjectOptions } from './engine/project.js';
+export type { EngineOptions, ProjectOptions, RunOptions } from './engine/options.js';
+export { type ManifestInfo, openProject, type Project } from './engine/project.js';
 export * from './errors.js';
 export type { CriticalPath, DependencyGraph, Reach } from './graph/dependency-graph.js';
 export type { StatusCounts } from './memory/table.js';

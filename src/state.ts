@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { ArtifactManager } from './artifacts/artifact-manager.js';
 import type { ArtifactTables } from './artifacts/index.js';
 import { refuseFromNowOn } from './closed.js';
-import { isSystemError, StateUnavailable } from './errors.js';
+import { InvalidArgument, isSystemError, StateUnavailable } from './errors.js';
 import { DependencyGraph } from './graph/dependency-graph.js';
 import { type TableHandle, TaskTable } from './memory/table.js';
 import type { BuildHistory } from './store/history.js';
@@ -10,7 +10,16 @@ import { type Opened, openMemory, openReader, openWriter, type Recovery } from '
 import { type VerifyReport, verifyDatabase } from './store/verify.js';
 import { ReadOnlyTasks } from './tasks/read-only.js';
 import { TaskManager } from './tasks/task-manager.js';
-import { boolean, type Check, callable, checkOptions, filled, wrong } from './tasks/values.js';
+import {
+  boolean,
+  type Check,
+  callable,
+  checkOptions,
+  filled,
+  isObject,
+  shown,
+  wrong,
+} from './tasks/values.js';
 
 /** Where a state lives and how it is opened. */
 export type OpenOptions =
@@ -157,7 +166,8 @@ const DIRECTORY_OPTIONS = {
  * @throws InvalidArgument; StateLocked if another process writes it, StateCorrupt, StateTooNew; StateUnavailable for what
  *   the system refuses
  */
-export async function openState(where: string | OpenOptions): Promise<BuildState> {
+export async function openState(where: string | OpenOptions, ...surplus: never[]): Promise<BuildState> {
+  if (surplus.length > 0) throw surplusOf(where);
   const options = typeof where === 'string' ? { directory: where } : where;
   if (isInMemory(options)) return new BuildState(openMemory());
   const { directory, readOnly = false, onCorrupt = 'throw', ...load } = options;
@@ -170,6 +180,14 @@ export async function openState(where: string | OpenOptions): Promise<BuildState
     const why = refusal(error, readOnly ? 'read' : 'write');
     throw new StateUnavailable(`The state in ${directory} cannot be used: ${why}.`, { cause: error });
   }
+}
+
+/** What was meant to be options would be without effect, and that is found out late. */
+function surplusOf(where: unknown): InvalidArgument {
+  const directory = shown(typeof where === 'string' ? where : '.millrace');
+  return new InvalidArgument(
+    `openState takes one argument: a directory, options such as { directory: ${directory}, readOnly: true }, or { memory: true }.`,
+  );
 }
 
 /** @throws InvalidArgument */
@@ -187,8 +205,12 @@ function refusal({ code, message }: NodeJS.ErrnoException, intent: 'read' | 'wri
   return message;
 }
 
-/** The state of another thread, in this one. O(1). @throws StateUnavailable if it comes from another version */
+/** The state of another thread, in this one. O(1). @throws InvalidArgument; StateUnavailable if it comes from another version */
 export function attachState(handle: StateHandle): AttachedState {
+  const given: unknown = handle;
+  if (!isObject(given) || !isObject(given.table)) {
+    throw new InvalidArgument(`attachState needs what share() of a state returned, not ${shown(given)}.`);
+  }
   const table = TaskTable.from(handle.table);
   return { tasks: new TaskManager(table, 'attached'), graph: new DependencyGraph(table, 'attached') };
 }

@@ -29,6 +29,11 @@ export interface ArtifactVersion {
   readonly task: TaskId;
   /** Paths relative to the root, SHA-256 digests in hexadecimal, sizes in bytes. */
   readonly files: readonly { readonly path: string; readonly digest: string; readonly size: number }[];
+  /** Links, as they say where they lead, and folders that were declared themselves. */
+  readonly links: readonly { readonly path: string; readonly target: string }[];
+  readonly folders: readonly string[];
+  /** Of what the command printed. */
+  readonly logBytes: number;
   /** Of all files and what the command printed. */
   readonly bytes: number;
   /** The number of the run that made it, and where that was. */
@@ -41,6 +46,12 @@ export interface ArtifactVersion {
   readonly duration: number;
   /** True if it is kept until `unpin`. */
   readonly pinned: boolean;
+}
+
+export interface Inventory {
+  readonly versions: ArtifactVersion[];
+  /** Entries that are damaged, or of another version of millrace. */
+  readonly unreadable: number;
 }
 
 /** What tasks have made, in this build and in earlier ones. Needs no lock: any number of processes may use it at once. */
@@ -60,21 +71,33 @@ export class ArtifactManager {
    * @throws StateUnavailable for a state in memory
    */
   async versions(task?: TaskId): Promise<ArtifactVersion[]> {
-    const versions = await this.read(() => true);
+    const { versions } = await this.inventory();
     return task === undefined ? versions : versions.filter((one) => one.task === task);
   }
 
+  /**
+   * All that is kept, the newest first, and how many entries could not be read: `verify` sets them aside. O(kept executions).
+   * @throws StateUnavailable for a state in memory
+   */
+  inventory(): Promise<Inventory> {
+    return this.read(() => true);
+  }
+
   /** Those whose names are wanted; only they are read. */
-  private async read(isWanted: (version: string) => boolean): Promise<ArtifactVersion[]> {
+  private async read(isWanted: (version: string) => boolean): Promise<Inventory> {
     const { decodeEntry, inSlices, listed } = await load();
     const pinned = new Set((await inSlices(listed(this.directory, 'pins'))).map(({ key }) => key));
     const versions: ArtifactVersion[] = [];
+    let unreadable = 0;
     for (const { key, path, usedAt } of await inSlices(listed(this.directory, 'actions'))) {
-      const entry = isWanted(key) ? decodeEntry(readIfThere(path)) : undefined;
-      if (entry === undefined) continue;
-      versions.push({ ...describe(entry), version: key, usedAt, pinned: pinned.has(key) });
+      const bytes = isWanted(key) ? readIfThere(path) : undefined;
+      if (bytes === undefined) continue;
+      const entry = decodeEntry(bytes);
+      if (entry === undefined) unreadable++;
+      else versions.push({ ...describe(entry), version: key, usedAt, pinned: pinned.has(key) });
     }
-    return versions.sort((one, other) => other.time - one.time);
+    versions.sort((one, other) => other.time - one.time);
+    return { versions, unreadable };
   }
 
   /**
@@ -82,7 +105,7 @@ export class ArtifactManager {
    * @throws UnknownVersion if there is none, or more than one
    */
   async lookup(version: string): Promise<ArtifactVersion> {
-    const found = await this.read((name) => name.startsWith(version));
+    const { versions: found } = await this.read((name) => name.startsWith(version));
     if (found.length !== 1) throw new UnknownVersion(version, found.length);
     return found[0]!;
   }
@@ -90,17 +113,17 @@ export class ArtifactManager {
   /**
    * Brings the files of a version to a folder, all or none, each checked against its digest.
    * @param into absolute; made if it is not there. Files in the way are replaced, others left alone.
-   * @throws UnknownVersion if it is not there or not whole; InvalidArgument; what `node:fs` throws
+   * @throws UnknownVersion if it is not there or not whole; InvalidArgument; NotRestored if the folder or what is in it stands in the
+   * way, or the system refuses
    */
   async restore(version: string, into: string): Promise<ArtifactVersion> {
     if (!isAbsolute(into)) throw new InvalidArgument(`The folder ${quote(into)} must be absolute.`);
-    const { BlobStore, decodeEntry, restoreEntry, storedPath } = await load();
+    const { decodeEntry, restoreTo, storedPath } = await load();
     const found = await this.lookup(version);
-    const entry = decodeEntry(readIfThere(storedPath(this.directory, 'actions', found.version)));
-    mkdirSync(into, { recursive: true });
-    const store = BlobStore.open(this.directory);
-    const result = entry === undefined ? 'lacking' : await restoreEntry(into, store, entry, () => false);
-    if (result !== 'restored') throw new UnknownVersion(version, 0);
+    const bytes = readIfThere(storedPath(this.directory, 'actions', found.version));
+    const entry = bytes && decodeEntry(bytes);
+    const isWhole = entry !== undefined && (await restoreTo(into, this.directory, entry));
+    if (!isWhole) throw new UnknownVersion(version, 0);
     return found;
   }
 
@@ -158,19 +181,20 @@ function load() {
   return import('./cache/manage.js');
 }
 
-function describe({ duration, files, log, origin, task }: ActionEntry) {
+function describe({ duration, files, folders, links, log, origin, task }: ActionEntry) {
   const { host, run, time } = origin;
-  const bytes = files.reduce((sum, { size }) => sum + size, log?.size ?? 0);
+  const logBytes = log?.size ?? 0;
+  const bytes = files.reduce((sum, { size }) => sum + size, logBytes);
   const named = files.map(({ path, digest, size }) => ({ path, digest, size }));
-  return { task, files: named, bytes, run, host, time, duration };
+  return { task, files: named, links, folders, logBytes, bytes, run, host, time, duration };
 }
 
-/** Empty if it is gone by now. */
-function readIfThere(path: string): Buffer {
+/** Undefined if it is gone by now. */
+function readIfThere(path: string): Buffer | undefined {
   try {
     return readFileSync(path);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return Buffer.alloc(0);
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
 }

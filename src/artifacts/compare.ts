@@ -92,7 +92,8 @@ export class Comparison {
     const path = this.context.artifacts.files.pathOf(file);
     if (kind === 'output-added' || kind === 'output-missing' || kind === 'output-changed')
       return { kind, path };
-    const maker = this.makerOf(task, file);
+    // A task without a command may be named after a file, but has not changed it.
+    const maker = kind === 'input-missing' ? this.makerOf(task, file) : this.commandThatMakes(file);
     return { kind, path, ...(maker < 0 ? {} : { producer: this.context.table.names.nameOf(maker) }) };
   }
 
@@ -225,6 +226,13 @@ export class Comparison {
 
   private contentOf(file: number): ContentId {
     return this.context.scanner.contentOf(file);
+  }
+
+  /** The row of the task whose command makes a file, or -1. */
+  private commandThatMakes(file: number): number {
+    const { files, taskFiles } = this.context.artifacts;
+    const producer = files.producer(file);
+    return producer >= 0 && taskFiles.has(producer as Row, TaskFlag.Command) ? producer : -1;
   }
 
   /**

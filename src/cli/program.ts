@@ -1,5 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { VERSION } from '../engine/version.js';
+import { didYouMean } from '../hint.js';
 import { withCommandHint } from './command-hint.js';
 import type { Context } from './context.js';
 import { ExitCode, type Failure, failureOf, reportFailure } from './failure.js';
@@ -66,6 +67,7 @@ function createProgram(context: Context, done: (exitCode: number) => void): Comm
     .version(`millrace ${VERSION}`, '--version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .addHelpText('after', EXAMPLES)
+    .addHelpText('beforeAll', ({ command, error }) => (error ? refuseHelp(command) : ''))
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
       writeOut: (text) => context.stdout.write(text),
@@ -152,14 +154,21 @@ function addGraph(program: Command, context: Context, done: (exitCode: number) =
     });
 }
 
-/** Reads a whole number. */
 function addGc(program: Command, context: Context, done: (exitCode: number) => void): void {
   program
     .command('gc')
-    .description('remove what was built before and was of no use for long')
+    .description('remove what was built before and has been unused for long')
     .option('-n, --dry-run', 'only say how much would be removed')
-    .option('--max-age <time>', 'remove what was of no use for so long (default: 14d)', age)
-    .option('--max-size <size>', 'keep at most so much (default: 10 % of the disk, at most 20GB)', size)
+    .option(
+      '--max-age <time>',
+      'remove what has been unused for so long: 90s, 30m, 12h, 14d, 2w (default: 14d)',
+      age,
+    )
+    .option(
+      '--max-size <size>',
+      'keep at most so much: 500MB, 20GiB (default: 10 % of the disk, at most 20GB)',
+      size,
+    )
     .action(async (_own: unknown, command: Command) => {
       const { gc } = await import('./commands/gc.js');
       done(await gc(command.optsWithGlobals<GcCommandOptions>(), context));
@@ -198,6 +207,23 @@ function addArtifacts(program: Command, context: Context, done: (exitCode: numbe
   );
 }
 
+/** `help NAME`, where no command has the name. */
+function refuseHelp(command: Command): never {
+  const [, name = ''] = command.args;
+  const hint = didYouMean(
+    name,
+    command.commands.map((one) => one.name()),
+  );
+  const help = [...ancestors(command), 'help'].join(' ');
+  command.error(`unknown command '${name}' (${hint ?? `"${help}" lists the commands`})`);
+}
+
+/** The names of a command, that of the program first. */
+function ancestors(command: Command): string[] {
+  return [...(command.parent === null ? [] : ancestors(command.parent)), command.name()];
+}
+
+/** Reads a whole number. */
 function count(least: number): (text: string) => number {
   return (text) => {
     const value = Number(text);

@@ -2,9 +2,11 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { openProject, type Project } from '../engine/project.js';
 import { InvalidArgument, quote } from '../errors.js';
+import type { TaskId } from '../task.js';
 import type { Output } from './context.js';
 import type { GlobalOptions } from './options.js';
 import { display } from './render/text.js';
+import { ofTask } from './render/wording.js';
 
 export interface ProjectUse {
   readonly options: GlobalOptions;
@@ -49,8 +51,8 @@ function manifestPath(file: string): string {
 }
 
 /** Warnings of a command that shows no run. */
-export function warnOn(stderr: Output): (message: string) => void {
-  return (message) => {
-    stderr.write(`millrace: warning: ${display(message)}\n`);
+export function warnOn(stderr: Output): (message: string, task?: TaskId) => void {
+  return (message, task) => {
+    stderr.write(`millrace: warning: ${display(ofTask(message, task))}\n`);
   };
 }

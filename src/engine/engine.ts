@@ -6,7 +6,13 @@ import type { Row } from '../task.js';
 import { unpackDetails } from '../tasks/details.js';
 import type { EventBody, RunSummary } from './events.js';
 import { excludedFolders } from './excluded.js';
-import { checkEngineOptions, checkRunOptions, type EngineOptions, type RunOptions } from './options.js';
+import {
+  checkEngineOptions,
+  checkRunOptions,
+  type EngineOptions,
+  type RunOptions,
+  requireFolder,
+} from './options.js';
 import { type Assessment, assess, foresee, settle } from './run/assess.js';
 import { commandText } from './run/command.js';
 import { Emitter } from './run/emitter.js';
@@ -62,6 +68,7 @@ export class BuildEngine {
    */
   async run(options: RunOptions = {}): Promise<RunSummary> {
     checkRunOptions(options);
+    requireFolder(this.#options.root);
     if (options.dryRun !== true) this.#state.requireWritable();
     if (this.#busy) throw new StateUnavailable('This engine is running already; wait for its run to end.');
     this.#busy = true;

@@ -43,7 +43,7 @@ export interface TaskFinished {
   readonly truncated: boolean;
   /** Why it failed, if that is not in the output: one sentence. */
   readonly message?: string;
-  /** For a failure: what was executed, as a person would type it. */
+  /** For a failure: what was executed, as a person would type it; none for a task without a command whose input is missing. */
   readonly command?: string;
 }
 
@@ -54,7 +54,7 @@ export type BuildEvent = Stamp &
         readonly type: 'run-started';
         readonly run: number;
         readonly targets: readonly TaskId[];
-        /** Tasks with a command that the run is about. */
+        /** Tasks with a command that the run is about, and those without one that fail. */
         readonly total: number;
         /** Those of them that were found fresh at once; nothing more is told of them. */
         readonly fresh: number;

@@ -1,10 +1,13 @@
+import { statSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
+import { InvalidArgument, quote } from '../errors.js';
 import type { TaskId } from '../task.js';
 import {
   boolean,
   type Check,
   callable,
   checkOptions,
+  filled,
   listOf,
   recordOf,
   string,
@@ -50,6 +53,17 @@ export interface RunOptions {
   readonly onEvent?: (event: BuildEvent) => void;
 }
 
+export interface ProjectOptions {
+  readonly directory: string;
+  /** The manifest's path, relative to the directory; without it, it is looked for there. */
+  readonly manifest?: string;
+  /** Where the state is kept (default: `.millrace` beside the manifest). */
+  readonly stateDirectory?: string;
+  /** `read` changes nothing on disk, and needs no lock. */
+  readonly mode: 'write' | 'read';
+  readonly onWarning?: (message: string) => void;
+}
+
 const absolutePath: Check = (value) =>
   typeof value === 'string' && isAbsolute(value) ? text(value) : wrong('must be an absolute path', value);
 
@@ -72,6 +86,34 @@ const RUN_OPTIONS = {
   signal: (value) => (value instanceof AbortSignal ? undefined : wrong('must be an AbortSignal', value)),
   onEvent: callable,
 } satisfies Record<keyof RunOptions, Check>;
+
+const PROJECT_OPTIONS = {
+  directory: filled,
+  manifest: filled,
+  stateDirectory: filled,
+  mode: (value) =>
+    value === 'write' || value === 'read' ? undefined : wrong('must be "write" or "read"', value),
+  onWarning: callable,
+} satisfies Record<keyof ProjectOptions, Check>;
+
+/** @throws InvalidArgument */
+export function checkProjectOptions(options: ProjectOptions): void {
+  checkOptions('openProject', options, PROJECT_OPTIONS, ['directory', 'mode']);
+}
+
+/** One error, where every command would fail by itself. @throws InvalidArgument */
+export function requireFolder(root: string): void {
+  if (isFolder(root)) return;
+  throw new InvalidArgument(`The root ${quote(root)} of BuildEngine is not an existing folder.`);
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}
 
 /** @throws InvalidArgument */
 export function checkEngineOptions(options: EngineOptions): void {

@@ -9,7 +9,7 @@ import { replaceTasks } from '../tasks/sync.js';
 import { BuildEngine } from './engine.js';
 import type { BuildEvent, RunSummary } from './events.js';
 import { imageOf, isCurrent, type ManifestImage } from './manifest-image.js';
-import { checkRunOptions, type RunOptions } from './options.js';
+import { checkProjectOptions, checkRunOptions, type ProjectOptions, type RunOptions } from './options.js';
 import { settle } from './run/assess.js';
 import { select } from './run/selection.js';
 import { VERSION } from './version.js';
@@ -23,26 +23,16 @@ const MAX_REGENERATIONS = 100;
 /** With so many files a scan takes as long as its threads take to start: then they start while the state is loaded. */
 const MANY_FILES = 20_000;
 
-export interface ProjectOptions {
-  readonly directory: string;
-  /** The manifest's path, relative to the directory; without it, it is looked for there. */
-  readonly manifest?: string;
-  /** Where the state is kept (default: `.millrace` beside the manifest). */
-  readonly stateDirectory?: string;
-  /** `read` changes nothing on disk, and needs no lock. */
-  readonly mode: 'write' | 'read';
-  readonly onWarning?: (message: string) => void;
-}
-
 /** What is known about the manifest without its tasks. */
 export type ManifestInfo = Omit<ManifestImage, 'version' | 'files'>;
 
 /**
  * Opens the state of a folder with a manifest, and makes its tasks those of the manifest. A manifest that has not changed
  * since the last time is not read again.
- * @throws NoManifest, ManifestError, StateLocked, StateTooNew, StateUnavailable, and what `TaskManager.define` throws
+ * @throws InvalidArgument, NoManifest, ManifestError, StateLocked, StateTooNew, StateUnavailable, and what `TaskManager.define` throws
  */
 export async function openProject(options: ProjectOptions): Promise<Project> {
+  checkProjectOptions(options);
   const path = findManifest(resolve(options.directory), options.manifest);
   const threads = new FileThreads();
   try {
@@ -236,8 +226,8 @@ async function load(state: BuildState, path: string): Promise<ManifestInfo> {
   const next = imageOf(manifest, VERSION, readSince);
   try {
     // In memory only, so that a plan can be made of a manifest that has changed.
-    if (state.readOnly) replaceTasks(parts.table, new Rows(parts.table), manifest.tasks);
-    else state.tasks.replaceAll(manifest.tasks);
+    if (state.readOnly) replaceTasks(parts.table, new Rows(parts.table), manifest.tasks, true);
+    else state.tasks.replaceByManifest(manifest.tasks);
   } catch (error) {
     if (!(error instanceof DependencyCycle)) throw error;
     throw new DependencyCycle(error.cycle, manifest.placeOf(error.cycle[0]!));

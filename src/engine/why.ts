@@ -8,8 +8,8 @@ import {
 } from '../artifacts/index.js';
 import { reach } from '../graph/dependency-graph.js';
 import { type BuildState, partsOf } from '../state.js';
-import type { RunId, RunRecord } from '../store/history.js';
-import { type Outcome, type Row, type TaskId, TaskStatus } from '../task.js';
+import type { Attempt, RunId, RunRecord } from '../store/history.js';
+import { type Outcome, type Row, type TaskId, type TaskState, TaskStatus } from '../task.js';
 import { excludedFolders } from './excluded.js';
 import { PastRuns } from './past-runs.js';
 import type { Project } from './project.js';
@@ -19,12 +19,14 @@ export interface LastRun {
   readonly run: RunId;
   /** Of the attempt, or of the run if there was none. Milliseconds since the epoch. */
   readonly start: number;
-  /** `not-started`: its turn did not come. */
-  readonly outcome: Outcome | 'not-started';
+  /** `running`: by another process; `not-started`: its turn did not come. */
+  readonly outcome: Outcome | 'running' | 'not-started';
   /** Milliseconds; undefined if there was no attempt. */
   readonly duration?: number;
   readonly exitCode?: number;
   readonly signal?: string;
+  /** Why it failed, if the output does not say it. */
+  readonly message?: string;
   /** Why it was not fresh, if there was an attempt. */
   readonly reason?: Reason | string;
 }
@@ -39,12 +41,17 @@ export interface NextRun {
   readonly dependency?: TaskId;
 }
 
+/** Why a task did not come about: another one failed, or it did itself. */
+export type Trouble =
+  | { readonly kind: 'blocked'; readonly task: TaskId }
+  | ({ readonly kind: 'failed' } & Pick<Attempt, 'outcome' | 'exitCode' | 'signal' | 'message'>);
+
 /** A task on the way to the cause, and why it would run, or did. */
 export interface Link {
   readonly task: TaskId;
   /** The run in which it was executed or restored; undefined if it is stale now. */
   readonly run?: RunId;
-  readonly cause?: Difference | Reason | string;
+  readonly cause?: Difference | Reason | Trouble | string;
 }
 
 export interface Explanation {
@@ -64,7 +71,7 @@ export interface Explanation {
 export async function explainTask(
   project: Project,
   task: TaskId,
-  onWarning: (message: string) => void,
+  onWarning: (message: string, task?: TaskId) => void,
 ): Promise<Explanation> {
   const planned = await plan(project, task, onWarning);
   return new Explainer(project, planned).explain(task);
@@ -74,7 +81,7 @@ export async function explainTask(
 async function plan(
   project: Project,
   task: TaskId,
-  onWarning: (message: string) => void,
+  onWarning: (message: string, task?: TaskId) => void,
 ): Promise<Map<TaskId, Reason>> {
   const planned = new Map<TaskId, Reason>();
   await project.run({
@@ -82,7 +89,7 @@ async function plan(
     dryRun: true,
     onEvent(event) {
       if (event.type === 'task-planned') planned.set(event.task, event.reason);
-      else if (event.type === 'warning') onWarning(event.message);
+      else if (event.type === 'warning') onWarning(event.message, event.task);
     },
   });
   return planned;
@@ -124,6 +131,8 @@ class Explainer {
     const row = this.state.tasks.rowOf(task);
     if (!this.hasCommand(row)) return undefined;
     for (const record of this.past.newestFirst()) {
+      const unfinished = this.unfinished(record, row);
+      if (unfinished !== undefined) return { run: record.run, start: record.start, outcome: unfinished };
       const attempt = this.past.attemptIn(record.run, task);
       if (attempt !== undefined) {
         const { task: _, ...last } = attempt;
@@ -133,6 +142,15 @@ class Explainer {
       if (outcome !== undefined) return { run: record.run, start: record.start, outcome };
     }
     return undefined;
+  }
+
+  /** Of an attempt that has not ended, or will never: the history has none of it. */
+  private unfinished(record: RunRecord, row: Row): 'running' | 'interrupted' | undefined {
+    const { status, outcome } = partsOf(this.state).table.read(row)!;
+    if (record.result === 'running' && status === TaskStatus.InProgress) return 'running';
+    const wasInterrupted = status === TaskStatus.Pending && outcome === 'interrupted';
+    if (record.result !== 'interrupted' || !wasInterrupted) return undefined;
+    return this.isAbout(record, row) ? 'interrupted' : undefined;
   }
 
   /** What became of a task in a run without an attempt at it; undefined if the run was not about it. */
@@ -191,6 +209,7 @@ class Explainer {
     // What a depfile names may have been made by any task, so nothing rules out a circle for good.
     for (let link: Link | undefined = start; link !== undefined && !seen.has(link.task); ) {
       seen.add(link.task);
+      if (link.cause !== undefined) return [...chain, link];
       const known: NextRun = link === start ? next : this.nextRun(link.task);
       const [cause, following]: Step =
         link.run === undefined ? this.staleStep(link.task, known) : this.pastStep(link.task, link.run);
@@ -202,6 +221,8 @@ class Explainer {
 
   /** Of what differs, rather what another task that is stale makes, then what one has made since, then the first. */
   private staleStep(task: TaskId, { differences, dependency }: NextRun): Step {
+    const blocker = this.blockerOf(task);
+    if (blocker !== undefined) return [{ kind: 'blocked', task: blocker }, this.failureOf(blocker)];
     for (const difference of differences) {
       const producer = producerOf(difference);
       const stale = producer === undefined ? undefined : this.plannedAt(producer);
@@ -213,6 +234,28 @@ class Explainer {
     if (differences.length > 0) return [differences[0], undefined];
     if (dependency === undefined) return [undefined, undefined];
     return [{ kind: 'dependency', task: dependency }, { task: dependency }];
+  }
+
+  /** For a task that a failure blocks: the failed one, or one that leads to it. */
+  private blockerOf(task: TaskId): TaskId | undefined {
+    const { graph, tasks } = this.state;
+    if (!isBlocked(tasks.get(task))) return undefined;
+    return graph.dependenciesOf(task).find((id) => {
+      const below = tasks.get(id);
+      return below.status === TaskStatus.Failed || isBlocked(below);
+    });
+  }
+
+  private failureOf(task: TaskId): Link {
+    const last = this.past.newestAttempt(task);
+    if (this.state.tasks.get(task).status !== TaskStatus.Failed || last === undefined) return { task };
+    const { run, outcome, exitCode, signal, message } = last;
+    const known = {
+      ...(exitCode === undefined ? {} : { exitCode }),
+      ...(signal === undefined ? {} : { signal }),
+      ...(message === undefined ? {} : { message }),
+    };
+    return { task, run, cause: { kind: 'failed', outcome, ...known } };
   }
 
   private pastStep(task: TaskId, run: RunId): Step {
@@ -234,12 +277,18 @@ class Explainer {
     return { task: producer, run: made.run };
   }
 
+  /** Also true of a task without a command that fails for want of a file. */
   private hasCommand(row: Row): boolean {
-    return partsOf(this.state).artifacts.taskFiles.has(row, TaskFlag.Command);
+    const { artifacts, table } = partsOf(this.state);
+    return artifacts.taskFiles.has(row, TaskFlag.Command) || this.planned.has(table.names.nameOf(row));
   }
 }
 
 type Step = readonly [cause: Link['cause'], following: Link | undefined];
+
+function isBlocked({ status, outcome }: TaskState): boolean {
+  return status === TaskStatus.Pending && outcome === 'blocked';
+}
 
 function producerOf(cause: Difference | Reason): TaskId | undefined {
   return 'producer' in cause ? cause.producer : undefined;

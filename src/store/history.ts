@@ -54,6 +54,8 @@ export interface Attempt {
   readonly outcome: Outcome;
   readonly exitCode?: number;
   readonly signal?: string;
+  /** Why it failed, if the output does not say it: one sentence. */
+  readonly message?: string;
   /** Why the task was started. */
   readonly reason?: Reason | string;
 }

@@ -98,7 +98,7 @@ function codeOf(known: Codes, outcome: Outcome, action: string): number {
 }
 
 function refusal(table: TaskTable, row: Row, to: TaskStatus): IllegalTransition | UnknownTask {
-  if (!table.isLive(row)) return new UnknownTask(`row ${row}`);
+  if (!table.isLive(row)) return new UnknownTask(row);
   const id = table.names.nameOf(row);
   const status = table.status(row);
   return new IllegalTransition(id, STATUS_NAMES[status], STATUS_NAMES[to], whyNot(table, row, status, to));

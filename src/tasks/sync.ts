@@ -28,10 +28,11 @@ export function replaceTasks(
   table: TaskTable,
   rows: Rows,
   definitions: readonly TaskDefinition[],
+  haveOwnOutputs = false,
 ): SyncSummary {
   refuseAnyInProgress(table);
   const wanted = TaskTable.create();
-  const wantedRows = defineTasks(wanted, new Rows(wanted), definitions);
+  const wantedRows = defineTasks(wanted, new Rows(wanted), definitions, haveOwnOutputs);
   const target = new Int32Array(wantedRows.length);
   const unknown: number[] = [];
   definitions.forEach(({ id }, index) => {

@@ -54,7 +54,8 @@ export class TaskManager {
    * Defines one task or many at once, all or none. Within a call, definitions may name each other in any order.
    * O(tasks + edges).
    * @returns the rows, in the order of the definitions
-   * @throws InvalidTaskId, DuplicateTask, SelfDependency, UnknownTask, DependencyCycle, InvalidArgument, CapacityExceeded
+   * @throws InvalidTaskId, DuplicateTask, DuplicateOutput (of tasks in this call), SelfDependency, UnknownTask, DependencyCycle,
+   *   InvalidArgument, CapacityExceeded
    */
   define(definitions: TaskDefinition | Iterable<TaskDefinition>): Row[] {
     const list = isIterable(definitions) ? definitions : [definitions];
@@ -77,9 +78,12 @@ export class TaskManager {
    */
   replaceAll(definitions: readonly TaskDefinition[]): SyncSummary {
     if (!Array.isArray(definitions)) throw new InvalidArgument('replaceAll needs a list of definitions.');
-    const summary = replaceTasks(this.table, this.owned(), definitions);
-    this.ranked = NEVER;
-    return summary;
+    return this.replace(definitions, false);
+  }
+
+  /** @internal `replaceAll` for what a manifest says, whose reader has refused two tasks with one output, and told where they are. */
+  replaceByManifest(definitions: readonly TaskDefinition[]): SyncSummary {
+    return this.replace(definitions, true);
   }
 
   has(id: TaskId): boolean {
@@ -93,7 +97,7 @@ export class TaskManager {
       if (!this.table.isLive(row)) throw new UnknownTask(task);
       return row;
     }
-    if (!this.table.isLive(task)) throw new UnknownTask(`row ${task}`);
+    if (!this.table.isLive(task)) throw new UnknownTask(task);
     return task;
   }
 
@@ -106,7 +110,7 @@ export class TaskManager {
   get(task: TaskId | Row): TaskState {
     const row = this.rowOf(task);
     const word = this.table.read(row);
-    if (word === undefined) throw new UnknownTask(String(task));
+    if (word === undefined) throw new UnknownTask(task);
     const priority = this.table.columns.priority.get(row);
     return {
       ...unpackDetails(this.table.details, row),
@@ -221,6 +225,12 @@ export class TaskManager {
    */
   waitForWork(timeout: number, isOver?: () => boolean): void {
     this.table.park(timeout, isOver);
+  }
+
+  private replace(definitions: readonly TaskDefinition[], haveOwnOutputs: boolean): SyncSummary {
+    const summary = replaceTasks(this.table, this.owned(), definitions, haveOwnOutputs);
+    this.ranked = NEVER;
+    return summary;
   }
 
   private rankIfDue(): void {

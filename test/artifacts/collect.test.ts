@@ -69,6 +69,7 @@ test('what was of no use for long goes, with the blobs that nobody else needs', 
   assert.deepEqual(report, {
     ...{ entries: 2, removedEntries: 1, blobs: 3, removedBlobs: 1 },
     ...{ bytes: 'only oldsharedonly young'.length, removedBytes: 'only old'.length },
+    ...{ youngBlobs: 0, youngBytes: 0, maxBytes: Number.POSITIVE_INFINITY },
   });
   assert.ok(!existsSync(content.pathOf(old.key)) && existsSync(content.pathOf(young.key)));
   assert.deepEqual(
@@ -124,7 +125,8 @@ test('blobs of an entry that is about to be written stay, and what nobody could 
   const quarantine = join(content.directory, 'quarantine');
   for (const name of readdirSync(quarantine)) content.age(join(quarantine, name), 48);
   writeFileSync(join(content.directory, 'tmp', '99999999-a-0'), '');
-  await content.collect();
+  const { youngBlobs, youngBytes } = await content.collect();
+  assert.deepEqual([youngBlobs, youngBytes], [1, 'just stored'.length]);
   assert.ok(content.store.has(blob));
   assert.ok(!content.store.has(orphan));
   assert.ok(!existsSync(content.pathOf(broken.key)));
@@ -155,5 +157,8 @@ test('a collection can be given up, and a folder that is not there is empty', as
     removedBlobs: 0,
     bytes: 0,
     removedBytes: 0,
+    youngBlobs: 0,
+    youngBytes: 0,
+    maxBytes: 0,
   });
 });

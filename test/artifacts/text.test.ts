@@ -23,8 +23,19 @@ describe('parseDepfile', () => {
     ['tabs', 'a.o:\ta.c\tb.h\n', ['a.c', 'b.h']],
   ];
   for (const [name, text, expected] of cases) {
-    test(name, () => assert.deepEqual(parseDepfile(text), expected));
+    test(name, () => assert.deepEqual(parseDepfile(text, 'a.d'), expected));
   }
+
+  test('words without a target are no dependency file', () => {
+    assert.deepEqual(parseDepfile(' \n\\\n', 'a.d'), []);
+    assert.deepEqual(parseDepfile('words\na.o: a.c\n', 'a.d'), ['a.c']);
+    for (const text of ['garbage no colon\n', 'a.o a.c', 'a.o \\\n a.c\n']) {
+      assert.throws(() => parseDepfile(text, 'a.d'), {
+        code: 'INVALID_DEPFILE',
+        message: 'Its depfile "a.d" is malformed: it has no ":" behind a target.',
+      });
+    }
+  });
 });
 
 describe('paths', () => {

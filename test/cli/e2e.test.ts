@@ -165,6 +165,8 @@ describe('millrace run', () => {
     const one = await workspace.millrace('count', '--force', '-v');
     assert.match(one.stdout, /^starting count: forced\n/);
     assert.doesNotMatch(one.stdout, /copy/);
+    const plan = await workspace.millrace('--force', '-n');
+    assert.match(plan.stdout, /^copy: forced\ncount: forced\n/);
     const all = await workspace.millrace('--force');
     assert.match(all.stdout, /millrace: 2 ran in/);
   });

@@ -171,9 +171,14 @@ describe('a run in a pipe', () => {
   });
 
   test('writes warnings to stderr', async () => {
-    const { stdout, stderr } = await renderPlain(new Recording().add({ type: 'warning', message: 'odd' }));
+    const recording = new Recording()
+      .add({ type: 'warning', message: 'odd' })
+      .add({ type: 'warning', message: 'Its input changed.', task: 'lib\u0007' })
+      .add({ type: 'warning', message: '"app" is odd.', task: 'app' });
+    const { stdout, stderr } = await renderPlain(recording);
     assert.equal(stdout, '');
-    assert.equal(stderr, 'millrace: warning: odd\n');
+    const lines = ['odd', 'lib\\u0007: Its input changed.', '"app" is odd.'];
+    assert.equal(stderr, lines.map((line) => `millrace: warning: ${line}\n`).join(''));
   });
 
   test('lists what would run, and why', async () => {

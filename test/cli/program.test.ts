@@ -28,6 +28,13 @@ describe('bad usage', () => {
     [['graph', '--format', 'svg'], /argument 'svg' is invalid\. Allowed choices are order, dot, json\./],
     [['status', '--force'], /unknown option '--force' \("millrace COMMAND --help" lists the options\)/],
     [['-f', tmpdir()], /is a folder; give -f the manifest in it, or -C the folder/],
+    [['help', 'bogus'], /unknown command 'bogus' \("millrace help" lists the commands\)/],
+    [['help', 'statu'], /unknown command 'statu' \(did you mean "status"\?\)/],
+    [['artifacts', 'help', 'bogus'], /unknown command 'bogus' \("millrace artifacts help" lists/],
+    [['gc', '--max-age', '14'], /argument '14' is invalid\. It must be a number and s, m, h, d or w/],
+    [['gc', '--max-size', '1XiB'], /It must be a number and B, KB, MB, GB, TB, KiB, MiB, GiB or TiB/],
+    [['artifacts', 'restore', 'a', '--into', ''], /--into needs the name of a folder\./],
+    [['-f', '/no/such.toml'], /There is no manifest \/no\/such\.toml\.\n$/],
     [['-C', '/no/such/folder'], /Cannot work in "\/no\/such\/folder": there is no such folder\./],
     [['-C', fileURLToPath(import.meta.url)], /Cannot work in ".*": it is not a folder\./],
   ];

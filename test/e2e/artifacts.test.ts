@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { COPY, run, stored } from './cache-support.js';
-import { Project } from './rig.js';
+import { explain, Project } from './rig.js';
 
 test('gc removes what is of no use, and a run does so once a day', async (t) => {
   const project = new Project(t, { in: 'a' });
@@ -20,10 +20,12 @@ test('gc removes what is of no use, and a run does so once a day', async (t) => 
   old('actions');
   old('blobs');
   const before = project.snapshot();
-  const planned = await project.json<object>(['gc', '--dry-run']);
+  const planned = await project.json<{ maxBytes: number }>(['gc', '--dry-run']);
   assert.deepEqual(project.snapshot(), before);
   const report = { entries: 3, removedEntries: 2, blobs: 4, removedBlobs: 2, bytes: 11, removedBytes: 2 };
-  assert.deepEqual(planned, { v: 1, dryRun: true, ...report });
+  const { maxBytes, ...counts } = planned;
+  assert.deepEqual(counts, { v: 1, dryRun: true, ...report, youngBlobs: 0, youngBytes: 0 });
+  assert.ok(maxBytes > 0);
   // It was collected today.
   project.write('in', 'd');
   await run(project);
@@ -34,12 +36,90 @@ test('gc removes what is of no use, and a run does so once a day', async (t) => 
     'millrace: 3 of 4 kept executions and 3 of 5 files removed, 3 B of 12 B\n',
   );
   assert.equal(stored(project, 'actions').length, 1);
-  for (const wrong of [
-    ['--max-age', '14'],
-    ['--max-size', '1XB'],
-  ]) {
-    assert.equal((await project.millrace(['gc', ...wrong])).exitCode, 2);
+});
+
+test('gc says what it must leave, and why', async (t) => {
+  const project = new Project(t, { in: 'a' });
+  project.writeTasks({ copy: { ...COPY, command: 'cp in out' } });
+  for (const content of ['abc', 'd']) {
+    project.write('in', content);
+    await run(project);
   }
+  const gc = (...args: string[]) => project.millrace(['gc', '--max-age', '0s', ...args]);
+  const [removed, young] = (await gc('--max-size', '1KiB')).stdout.toString().split('\n');
+  assert.equal(removed, 'millrace: 1 of 2 kept executions and 0 of 2 files removed, 0 B of 4 B');
+  assert.equal(
+    young,
+    'millrace: 1 file (3 B) is too young to remove: a build may be about to use what is less than an hour old',
+  );
+  const excess = (await gc('--max-size', '0.5B')).stdout.toString().split('\n').at(-2);
+  assert.equal(
+    excess,
+    'millrace: 1 B stay, more than the limit of 0.5 B: what is pinned, or what a task has made last',
+  );
+});
+
+const MAKE = { command: 'mkdir -p out/d && cp in out/a && ln -s a out/l && echo made', inputs: ['in'] };
+
+/** The first version of the task, kept. */
+async function versionOf(project: Project, task: string): Promise<string> {
+  const { versions } = await project.json<{ versions: Version[] }>(['artifacts', task]);
+  return versions[0]!.version;
+}
+
+test('what a version cannot be restored to is told', { timeout: 60_000 }, async (t) => {
+  const project = new Project(t, { in: 'in', file: '', 'folder/out/a/b': '', 'blocked/out': '' });
+  project.writeTasks({ make: { ...MAKE, outputs: ['out/**'] } });
+  await run(project);
+  const version = (await versionOf(project, 'make')).slice(0, 12);
+  const isNo = '"[^"]*/file" is not a folder';
+  for (const [into, why] of [
+    ['file', isNo],
+    ['file/below', isNo],
+    ['/proc/x', 'no such file or directory'],
+    ['/proc', 'no such file or directory'],
+    ['folder', 'the folder "out/a" there is in the way of a file'],
+    ['blocked', 'a file or a link is in the way of its folders'],
+  ] as const) {
+    const result = await project.millrace(['artifacts', 'restore', version, '--into', into]);
+    assert.equal(result.exitCode, 2, explain(result));
+    const sentence = `^millrace: error: The version could not be restored to "[^"]*${into}": ${why}\\.\n$`;
+    assert.match(result.stderr, new RegExp(sentence));
+  }
+  project.delete('.millrace/content/tmp');
+  project.write('.millrace/content/tmp', '');
+  const result = await project.millrace(['artifacts', 'restore', version, '--into', 'new']);
+  assert.equal(result.exitCode, 2);
+  assert.match(result.stderr, /"[^"]*\/content\/tmp" is not a folder\.\n$/);
+});
+
+test('the listing shows all that is kept, takes names as other commands do, and tells of damage', async (t) => {
+  const project = new Project(t, { in: 'in' });
+  const gone = { command: 'touch gone', outputs: ['gone'] };
+  project.writeTasks({ make: { ...MAKE, outputs: ['out/a', 'out/l', 'out/d'] }, gone });
+  await run(project);
+  project.writeTasks({ make: { ...MAKE, outputs: ['out/a', 'out/l', 'out/d'] } });
+  const list = async (...args: string[]) =>
+    (await project.millrace(['artifacts', ...args])).stdout.toString();
+  const text = await list('out/a');
+  assert.match(
+    text,
+    /^[0-9a-f]{12} run 1, .*\n {2}output {7}5 B\n {2}[0-9a-f]{12} out\/a \(2 B\)\n {2}link {9}out\/l → a\n(?: {2}folder {7}out\/d\n)+$/,
+  );
+  assert.match(await list('gone'), / gone \(0 B\)\n$/);
+  const unknown = await project.millrace(['artifacts', 'mak']);
+  assert.equal(unknown.exitCode, 2);
+  assert.match(unknown.stderr, /No task is named "mak", .*\(did you mean "make"\?\)/);
+  for (const path of stored(project, 'actions')) {
+    chmodSync(path, 0o600);
+    writeFileSync(path, 'damaged');
+  }
+  const damaged = await project.millrace(['artifacts', 'make']);
+  assert.equal(damaged.stdout.toString(), 'millrace: nothing is kept of make\n');
+  assert.equal(
+    damaged.stderr,
+    'millrace: warning: 2 kept executions cannot be read; "millrace artifacts verify" sets them aside.\n',
+  );
 });
 
 interface Version {

@@ -83,6 +83,25 @@ describe('a task that fails', { concurrency: 2 }, () => {
     }
   });
 
+  test('exits with 0 but has written no depfile where it should be', async (t) => {
+    const project = new Project(t);
+    const command = 'touch out; echo garbage no colon > out.d';
+    const message = 'Its depfile "out.d" is malformed: it has no ":" behind a target.';
+    project.writeTasks({ out: { command, outputs: ['out'], depfile: 'out.d' } });
+    const rule = `rule r\n  command = ${command}\n  depfile = out.d\nbuild out: r\n`;
+    for (const deps of ['', '  deps = gcc\n']) {
+      project.write('build.ninja', rule.replace('build', `${deps}build`));
+      const manifests = [[], ['-f', 'build.ninja', '--state', '.ninja']];
+      for (const options of manifests) {
+        const result = await project.millrace(['run', '--json', ...options]);
+        assert.equal(result.exitCode, 1, explain(result));
+        assert.equal(finished(result).get('out')!.message, message);
+      }
+      const ninja = await project.spawn(['ninja']).result;
+      if (deps !== '') assert.match(ninja.stdout.toString(), /expected ':' in depfile/);
+    }
+  });
+
   test('exits with 0 but has not written its depfile', async (t) => {
     const project = new Project(t, { in: '' });
     const task = { command: 'touch out', inputs: ['in'], outputs: ['out'] };

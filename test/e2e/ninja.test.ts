@@ -190,6 +190,55 @@ default both
     assert.deepEqual(await project.build(['both']), new Map());
   });
 
+  test('a phony of a file that is missing fails where ninja refuses it', async (t) => {
+    const cases: [statements: string, ...args: string[]][] = [
+      ['build lost: phony none', 'lost'],
+      ['build lost: phony none'],
+      ['build lost: phony none\nbuild a: r\ndefault lost'],
+      ['build lost: phony none\nbuild a: r', '-k0'],
+      ['build lost: phony none\nbuild a: r', 'a'],
+      ['build lost: phony | none', 'lost'],
+      ['build lost: phony || none', 'lost'],
+      ['build lost other: phony none', 'other'],
+      ['build lost: phony\nbuild p: phony lost', 'p'],
+      ['build lost: phony\nbuild a: r lost', 'a'],
+      ['build lost: phony none\nbuild p: phony lost', 'p'],
+      ['build lost: phony none\nbuild a: r lost', 'a'],
+      ['build lost: phony none\nbuild a: r || lost', 'a'],
+      ['build lost: phony || none\nbuild a: r lost', 'a'],
+      ['build a: r\nbuild lost: phony a none', 'lost'],
+    ];
+    for (const [statements, ...args] of cases) {
+      const manifest = `rule r\n  command = touch $out\n${statements}\n`;
+      const [theirs, ours] = [ninja(t, manifest), ninja(t, manifest)];
+      const expected = await theirs.spawn(['ninja', ...args]).result;
+      const result = await ours.millrace(['run', '--json', ...args]);
+      assert.equal(result.exitCode, expected.exitCode, `${statements}\n${explain(result)}`);
+      const lost = finished(result).get('lost');
+      assert.equal(lost?.outcome, result.exitCode === 0 ? undefined : 'failed');
+      if (lost === undefined) continue;
+      assert.match(
+        expected.stdout.toString() + expected.stderr,
+        /'none', needed by '(?:lost|other)', missing/,
+      );
+      assert.equal(lost.message, 'Its input "none" is missing, and no task makes it.');
+      assert.deepEqual([summary(result).failed, summary(result).cancelled], [1, 0], statements);
+      ours.write('none', '');
+      await ours.build(args);
+    }
+  });
+
+  test('why tells of a phony that its file is missing', async (t) => {
+    const project = ninja(t, 'rule r\n  command = touch $out\nbuild lost: phony none\nbuild a: r lost\n');
+    assert.equal((await project.millrace(['-k0'])).exitCode, 1);
+    const why = (await project.millrace(['why', 'lost'])).stdout.toString();
+    assert.match(why, /last run: 1, .* failed/);
+    assert.match(why, /input is missing: "none", and no task makes it/);
+    project.write('none', '');
+    await project.build();
+    assert.match((await project.millrace(['why', 'lost'])).stdout.toString(), /fresh/);
+  });
+
   test('an edge that needs a phony that never comes into being runs each time', async (t) => {
     const project = ninja(
       t,

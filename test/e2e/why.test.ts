@@ -121,6 +121,68 @@ describe('millrace why', { concurrency: 2 }, () => {
     assert.match(await why(project, 'new'), /next run: runs it\n {4}no success on record\n/);
   });
 
+  test('tells of an attempt that is under way, and of one that was interrupted', {
+    timeout: 60_000,
+  }, async (t) => {
+    const project = new Project(t);
+    using _gate = project.gate('gate');
+    const command = 'touch up; read line < gate; touch out';
+    project.writeTasks({ slow: { command, inputs: [], outputs: ['out'] } });
+    const invocation = project.start(['run']);
+    await project.untilExists('up');
+    // It is known as soon as a commit was made.
+    let told = await why(project, 'slow');
+    while (!/^slow\n {2}last run: 1, T ago: running\n/.test(told)) told = await why(project, 'slow');
+    invocation.kill('SIGKILL');
+    await invocation.result;
+    assert.match(await why(project, 'slow'), /^slow\n {2}last run: 1, T ago: interrupted\n/);
+  });
+
+  test('tells why a task failed, as status does', async (t) => {
+    const project = new Project(t);
+    project.writeTasks({
+      lost: { command: 'x', inputs: ['nofile'], outputs: ['lost'] },
+      lazy: { command: 'true', outputs: ['lazy'] },
+    });
+    assert.equal((await project.millrace(['-k0'])).exitCode, 1);
+    const lost = 'Its input "nofile" is missing, and no task makes it.';
+    const lazy = 'It exited with 0, but did not make its output "lazy".';
+    assert.ok((await why(project, 'lost')).includes(`failed, TIME\n    ${lost}\n`));
+    assert.ok((await why(project, 'lazy')).includes(`no success on record\n    ${lazy}\n`));
+    const status = (await project.millrace(['status'])).stdout.toString();
+    assert.ok(status.includes(`\n  lost: ${lost}\n  lazy: ${lazy}\n`), status);
+    const task = (await project.millrace(['status', 'lost'])).stdout.toString();
+    assert.ok(task.includes(`: failed: ${lost}, `), task);
+  });
+
+  test('follows what is blocked to the task that failed', async (t) => {
+    const project = new Project(t);
+    project.writeTasks({
+      good: { command: 'touch good', outputs: ['good'] },
+      bad: { command: 'exit 3', outputs: ['bad'] },
+      group: { deps: ['good', 'bad'] },
+      above: { command: 'touch above', deps: ['group'], outputs: ['above'] },
+    });
+    assert.equal((await project.millrace(['-k0'])).exitCode, 1);
+    project.delete('good');
+    const text = await why(project, 'above', '--chain');
+    assert.ok(
+      text.endsWith(
+        '  cause:\n    above: blocked by "group"\n      group: blocked by "bad"\n        bad (run 1): failed (exit 3)\n',
+      ),
+      text,
+    );
+  });
+
+  test('names nobody who has only the name of a changed file', async (t) => {
+    const project = new Project(t, { source: '1' });
+    const manifest = 'rule cp\n  command = cp $in $out\nbuild source: phony\nbuild out: cp source\n';
+    project.write('build.ninja', manifest);
+    await project.build();
+    project.write('source', '2');
+    assert.match(await why(project, 'out'), /next run: runs it\n {4}input changed: "source"\n$/);
+  });
+
   test('cuts long lists for people only', async (t) => {
     const project = await built(t);
     for (let at = 10; at < 40; at++) project.write(`src/${at}`, '');

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { BuildEngine, openState } from '../../src/index.js';
 import { temporaryFolder } from './lane-support.js';
@@ -15,4 +17,31 @@ test('a listener that throws ends the run with its error, once what runs has end
   assert.equal(state.history.runs()[0]?.result, 'interrupted');
   const { result, executed } = await engine.run({ jobs: 2 });
   assert.deepEqual([result, executed > 0], ['succeeded', true]);
+});
+
+test('a root that is no folder is one error, before anything runs', async (t) => {
+  await using state = await openState({ memory: true });
+  state.tasks.define({ id: 'a', command: 'true' });
+  const folder = await temporaryFolder(t);
+  writeFileSync(join(folder, 'file'), '');
+  for (const name of ['missing', 'file', 'file/below']) {
+    const root = join(folder, name);
+    const message = `The root ${JSON.stringify(root)} of BuildEngine is not an existing folder.`;
+    await assert.rejects(new BuildEngine(state, { root }).run(), { code: 'INVALID_ARGUMENT', message });
+  }
+  assert.deepEqual(state.history.runs(), []);
+});
+
+test('a task without a command fails if its input is missing, unless what runs before may make it', async (t) => {
+  await using state = await openState({ memory: true });
+  state.tasks.define([
+    { id: 'make', command: 'touch made', inputs: [], outputs: ['m*'] },
+    { id: 'group', dependencies: ['make'], inputs: ['made'] },
+    { id: 'lost', inputs: ['nowhere'] },
+  ]);
+  const engine = new BuildEngine(state, { root: await temporaryFolder(t) });
+  const { result, executed } = await engine.run({ targets: ['group'] });
+  assert.deepEqual([result, executed], ['succeeded', 1]);
+  const all = await engine.run();
+  assert.deepEqual([all.result, all.failed, all.fresh, all.cancelled], ['failed', 1, 1, 0]);
 });

@@ -7,8 +7,11 @@ import {
   BuildEngine,
   type EngineOptions,
   type OpenOptions,
+  openProject,
   openState,
+  type ProjectOptions,
   type RunOptions,
+  type StateHandle,
   TaskStatus,
 } from '../../src/index.js';
 import { statePaths } from '../../src/store/paths.js';
@@ -153,7 +156,19 @@ test('unknown and unfit options are refused by name', async () => {
   const engine = (options: object) => () => new BuildEngine(state, options as EngineOptions);
   const open = (options: unknown) => () => openState(options as OpenOptions);
   const run = (options: unknown) => () => new BuildEngine(state, { root: '/' }).run(options as RunOptions);
+  const project = (options?: unknown) => () => openProject(options as ProjectOptions);
+  const openWith = (...parameters: unknown[]) => openState(...(parameters as Parameters<typeof openState>));
   const wrong: [call: () => unknown, message: RegExp][] = [
+    [() => openWith('x', { memory: true }), /openState takes one argument: .* or \{ memory: true \}\.$/],
+    [() => openWith({ directory: 'x' }, {}), /openState takes one argument/],
+    [open({ directory: 'x', memry: true }), /openState has no option "memry"/],
+    [open({ memry: true }), /openState has no option "memry"/],
+    [project(), /The options of openProject must be an object, not undefined/],
+    [project('/x'), /The options of openProject must be an object, not "\/x"/],
+    [project({ directory: 'x' }), /"mode" of openProject must be "write" or "read"; it is undefined/],
+    [project({ directory: 'x', mode: 'read', manifst: 'y' }), /openProject has no option "manifst"/],
+    [() => attachState(undefined as never), /attachState needs what share\(\) .*, not undefined/],
+    [() => attachState({} as StateHandle), /attachState needs what share\(\) .*, not an object/],
     [engine({ rot: '/x' }), /BuildEngine has no option "rot" \(did you mean "root"\?\)/],
     [engine({}), /"root" of BuildEngine must be an absolute path; it is undefined/],
     [engine({ root: 'here' }), /"root" of BuildEngine must be an absolute path; it is "here"/],

@@ -152,6 +152,34 @@ test('ids of exactly 1,024 bytes are fine, and a dependency named twice counts o
   assert.equal(table.pending(row), 1);
 });
 
+test('two tasks with the same output are refused where they are defined, and nothing changes', () => {
+  const { tasks } = openCore();
+  tasks.define({ id: 'kept' });
+  const shared = { code: 'DUPLICATE_OUTPUT', message: /"out" is an output of both "a" and "b"/ };
+  const list = [
+    { id: 'a', outputs: ['out'] },
+    { id: 'b', outputs: ['other', 'out'] },
+  ];
+  assert.throws(() => tasks.define(list), shared);
+  assert.throws(() => tasks.replaceAll(list), shared);
+  assert.deepEqual(
+    [...tasks.list()].map(({ id }) => id),
+    ['kept'],
+  );
+  // What a glob matches is known only by a look at the folders, and a task may say a thing twice.
+  tasks.replaceAll(['a', 'b'].map((id) => ({ id, outputs: ['out/*', id, id] })));
+  const literal = ['a', 'b'].map((id) => ({ id, outputs: ['[x]'], literal: true }));
+  assert.throws(() => tasks.replaceAll(literal), { code: 'DUPLICATE_OUTPUT' });
+});
+
+test('a row without a task is named as such', () => {
+  const { tasks } = openCore();
+  const unknown = { code: 'UNKNOWN_TASK', message: 'No task has row 9999.', id: 'row 9999' };
+  for (const call of [() => tasks.complete(9999 as Row), () => tasks.get(9999 as Row)]) {
+    assert.throws(call, unknown);
+  }
+});
+
 test('every question about an unknown task is refused', () => {
   const { tasks } = openCore({ id: 'a' });
   const code = { code: 'UNKNOWN_TASK' };

@@ -30,6 +30,11 @@ export interface CollectReport {
   /** Bytes of all blobs, and of the removed ones. */
   readonly bytes: number;
   readonly removedBytes: number;
+  /** Blobs that nobody needs but are too young to be removed, and their bytes. */
+  readonly youngBlobs: number;
+  readonly youngBytes: number;
+  /** The most bytes of blobs that there should be; more may be left. */
+  readonly maxBytes: number;
 }
 
 interface StoredEntry extends StoredFile {
@@ -49,7 +54,7 @@ const LOW_WATER = 0.9;
  * @param directory of the content store @throws what `node:fs` throws
  */
 export function* collect(directory: string, options: CollectOptions): Steps<CollectReport> {
-  const { dryRun = false, usedSince } = options;
+  const { dryRun = false, maxBytes, usedSince } = options;
   const remove = (path: string) => {
     if (!dryRun) rmSync(path, { force: true });
   };
@@ -66,7 +71,7 @@ export function* collect(directory: string, options: CollectOptions): Steps<Coll
   const report = yield* removeBlobs(directory, needed, youngest, remove);
   const temporary = join(directory, 'tmp');
   if (!dryRun && ifThere(() => statSync(temporary)) !== undefined) sweepDrafts(temporary);
-  return { entries: entries.length, removedEntries: entries.length - kept.size, ...report };
+  return { entries: entries.length, removedEntries: entries.length - kept.size, ...report, maxBytes };
 }
 
 /** All entries; those that nobody could use are removed at once. */
@@ -137,12 +142,17 @@ function* removeBlobs(
   needed: ReadonlySet<string>,
   youngest: number,
   remove: (path: string) => void,
-): Steps<Omit<CollectReport, 'entries' | 'removedEntries'>> {
-  const report = { blobs: 0, removedBlobs: 0, bytes: 0, removedBytes: 0 };
+): Steps<Omit<CollectReport, 'entries' | 'removedEntries' | 'maxBytes'>> {
+  const report = { blobs: 0, removedBlobs: 0, bytes: 0, removedBytes: 0, youngBlobs: 0, youngBytes: 0 };
   for (const { key, path, size, usedAt } of yield* listed(directory, 'blobs')) {
     report.blobs++;
     report.bytes += size;
-    if (needed.has(key) || usedAt > youngest) continue;
+    if (needed.has(key)) continue;
+    if (usedAt > youngest) {
+      report.youngBlobs++;
+      report.youngBytes += size;
+      continue;
+    }
     remove(path);
     report.removedBlobs++;
     report.removedBytes += size;

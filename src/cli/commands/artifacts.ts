@@ -1,6 +1,9 @@
 import { resolve } from 'node:path';
 import type { ArtifactManager, ArtifactVersion } from '../../artifacts/index.js';
+import type { Project } from '../../engine/project.js';
+import { InvalidArgument, UnknownTarget } from '../../errors.js';
 import type { BuildState } from '../../state.js';
+import type { TaskId } from '../../task.js';
 import { type Context, writeJson } from '../context.js';
 import { ExitCode } from '../failure.js';
 import type { GlobalOptions, RestoreCommandOptions } from '../options.js';
@@ -14,15 +17,34 @@ const SHORT = 12;
 const MAX_SHOWN = 20;
 
 /** `millrace artifacts list`: what is kept of each task, or the versions of one, newest first. */
-export async function list(task: string, options: GlobalOptions, context: Context): Promise<number> {
-  return await withState(options, context, async ({ artifacts }) => {
-    const versions = await artifacts.versions(task === '' ? undefined : task);
-    if (options.json) writeJson(context, { versions });
-    else if (versions.length === 0) context.stdout.write(`millrace: nothing is kept${of(task)}\n`);
-    else if (task === '') context.stdout.write(sizes(versions));
+export async function list(name: string, options: GlobalOptions, context: Context): Promise<number> {
+  const onWarning = warnOn(context.stderr);
+  return await withProject({ options, mode: 'read', onWarning }, async (project) => {
+    const { unreadable, versions: all } = await project.state.artifacts.inventory();
+    const id = name === '' ? undefined : await taskOf(name, project, all);
+    const versions = id === undefined ? all : all.filter(({ task }) => task === id);
+    if (unreadable > 0) onWarning(describeUnreadable(unreadable));
+    if (options.json) writeJson(context, { versions, unreadable });
+    else if (versions.length === 0) context.stdout.write(`millrace: nothing is kept${of(id)}\n`);
+    else if (id === undefined) context.stdout.write(sizes(versions));
     else for (const version of versions) context.stdout.write(details(version, options.verbose === true));
     return ExitCode.Ok;
   });
+}
+
+/** A task of the manifest, or one that is not there any more but of which something is kept. @throws UnknownTarget */
+async function taskOf(name: string, project: Project, kept: readonly ArtifactVersion[]): Promise<TaskId> {
+  try {
+    return (await project.resolveTargets([name]))[0]!;
+  } catch (error) {
+    if (error instanceof UnknownTarget && kept.some(({ task }) => task === name)) return name;
+    throw error;
+  }
+}
+
+function describeUnreadable(count: number): string {
+  const which = count === 1 ? '1 kept execution' : `${number(count)} kept executions`;
+  return `${which} cannot be read; "millrace artifacts verify" sets ${count === 1 ? 'it' : 'them'} aside.`;
 }
 
 /** `millrace artifacts restore`. */
@@ -31,6 +53,7 @@ export async function restore(
   options: RestoreCommandOptions,
   context: Context,
 ): Promise<number> {
+  if (options.into === '') throw new InvalidArgument('--into needs the name of a folder.');
   return await withState(options, context, async ({ artifacts }) => {
     const restored = await artifacts.restore(version, resolve(options.into));
     tell(options, context, restored, `restored to ${display(options.into)}`);
@@ -103,19 +126,29 @@ function sizes(versions: readonly ArtifactVersion[]): string {
 }
 
 function details(version: ArtifactVersion, isVerbose: boolean): string {
-  const { files, pinned, run, time } = version;
+  const { pinned, run, time } = version;
   const made = `run ${number(run)}, ${ago(Date.now() - time)}`;
   const head = `${name(version)} ${made}, ${bytes(version.bytes)}${pinned ? ', pinned' : ''}\n`;
-  const shown = isVerbose ? files : files.slice(0, MAX_SHOWN);
-  const lines = shown.map(
-    ({ digest, path, size }) => `  ${digest.slice(0, SHORT)} ${display(path)} (${bytes(size)})\n`,
-  );
-  const more = files.length - shown.length;
-  return head + lines.join('') + (more > 0 ? `  and ${number(more)} more\n` : '');
+  const all = contentsOf(version);
+  const shown = isVerbose ? all : all.slice(0, MAX_SHOWN);
+  const more = all.length - shown.length;
+  const rest = more > 0 ? [`and ${number(more)} more (-v shows all)`] : [];
+  return head + [...shown, ...rest].map((line) => `  ${line}\n`).join('');
 }
 
-function of(task: string): string {
-  return task === '' ? '' : ` of ${display(task)}`;
+/** A line for each file, link and folder, and what the command printed. */
+function contentsOf({ files, folders, links, logBytes }: ArtifactVersion): string[] {
+  const other = (what: string, text: string) => `${what.padEnd(SHORT)} ${text}`;
+  return [
+    ...(logBytes > 0 ? [other('output', bytes(logBytes))] : []),
+    ...files.map(({ digest, path, size }) => `${digest.slice(0, SHORT)} ${display(path)} (${bytes(size)})`),
+    ...links.map(({ path, target }) => other('link', `${display(path)} → ${display(target)}`)),
+    ...folders.map((path) => other('folder', display(path))),
+  ];
+}
+
+function of(task: TaskId | undefined): string {
+  return task === undefined ? '' : ` of ${display(task)}`;
 }
 
 function name({ version }: ArtifactVersion): string {

@@ -5,7 +5,7 @@ import { STATUS_NAMES, type TaskId, type TaskState } from '../../task.js';
 import { type Context, writeJson } from '../context.js';
 import type { GlobalOptions } from '../options.js';
 import { ago, display, displayLines, duration, number, plural } from '../render/text.js';
-import { ending, inBrackets } from '../render/wording.js';
+import { ending, failureMessage, inBrackets } from '../render/wording.js';
 
 /** Attempts that are shown of a task. */
 const MAX_ATTEMPTS = 5;
@@ -116,7 +116,7 @@ function displayCommand(command: TaskState['command']): string[] {
 
 function describeAttempt(attempt: NumberedAttempt, now: number): string {
   const { run, start, outcome, reason } = attempt;
-  const how = ending(attempt) ?? outcome;
+  const how = [ending(attempt) ?? outcome, ...failureMessage(attempt)].join(': ');
   const which = attempt.attempts > 1 ? `, attempt ${attempt.attempt} of ${attempt.attempts}` : '';
   const text = typeof reason === 'object' ? describeReason(reason) : reason;
   const why = text === undefined ? '' : `; started because: ${display(text)}`;

@@ -8,7 +8,7 @@ import { ExitCode } from '../failure.js';
 import type { GlobalOptions } from '../options.js';
 import { warnOn, withProject } from '../project.js';
 import { ago, display, number, plural } from '../render/text.js';
-import { counted, ending, inBrackets, summarize } from '../render/wording.js';
+import { counted, ending, failureMessage, inBrackets, summarize } from '../render/wording.js';
 import { printTasks } from './status-task.js';
 
 /** How far back the last attempt at a failed task is looked for. */
@@ -150,7 +150,7 @@ function nameOf({ task }: { readonly task: TaskId }): string {
 function describeFailed(attempt: Failed): string {
   const { outcome } = attempt;
   const how = outcome === undefined ? undefined : ending({ ...attempt, outcome });
-  return display(attempt.task) + inBrackets(how);
+  return [display(attempt.task) + inBrackets(how), ...failureMessage(attempt)].join(': ');
 }
 
 function describeBlocked({ task, group, by }: Blocked): string {

@@ -4,7 +4,7 @@ import type { BuildEvent, RunSummary, TaskFinished } from '../../engine/events.j
 import type { Printer } from './printer.js';
 import type { Progress } from './progress.js';
 import { display, displayLines, duration, number } from './text.js';
-import { attemptOf, ending, fullLabel, inBrackets, label, summarize } from './wording.js';
+import { attemptOf, ending, fullLabel, inBrackets, label, ofTask, summarize } from './wording.js';
 
 /** Failures that are named again at the end. */
 const MAX_REPEATED = 20;
@@ -55,7 +55,7 @@ export class Report {
           this.line(`blocked: ${display(event.task)} (group) by ${display(event.by)}`);
         break;
       case 'warning':
-        this.warning(event.message);
+        this.warning(ofTask(event.message, event.task));
         break;
       case 'run-finished':
         this.end(event);

@@ -4,7 +4,7 @@ import type { Explanation, LastRun, Link, NextRun } from '../../engine/why.js';
 import { quote } from '../../errors.js';
 import type { WhyCommandOptions } from '../options.js';
 import { ago, display, duration, number } from './text.js';
-import { ending, inBrackets } from './wording.js';
+import { ending, failureMessage, inBrackets } from './wording.js';
 
 /** Differences of one kind that are shown unless all are asked for. */
 const MAX_SHOWN = 20;
@@ -15,8 +15,6 @@ const OUTCOME_WORDS: Readonly<Partial<Record<LastRun['outcome'], string>>> = {
   'timed-out': 'failed',
   'not-started': 'not started',
 };
-
-type Cause = Difference | Reason;
 
 /** The lines that a person reads. */
 export function describeExplanation(
@@ -35,11 +33,16 @@ export function describeExplanation(
 function describeLast(last: LastRun | undefined, now: number): string[] {
   if (last === undefined) return ['  last run: none'];
   const { run, start, outcome, reason } = last;
-  const how = outcome === 'not-started' ? undefined : ending({ ...last, outcome });
+  const hasNoEnd = outcome === 'not-started' || outcome === 'running';
+  const how = hasNoEnd ? undefined : ending({ ...last, outcome });
   const took = last.duration === undefined ? '' : `, ${duration(last.duration)}`;
   const what = (OUTCOME_WORDS[outcome] ?? outcome) + inBrackets(how);
   const line = `  last run: ${number(run)}, ${ago(now - start)}: ${what}${took}`;
-  return reason === undefined ? [line] : [line, `    ${describeCause(reason)}`];
+  return [
+    line,
+    ...(reason === undefined ? [] : [`    ${describeCause(reason)}`]),
+    ...failureMessage(last).map((message) => `    ${message}`),
+  ];
 }
 
 function describeNext({ verdict, differences, dependency }: NextRun, verbose: boolean): string[] {
@@ -80,14 +83,17 @@ function describeChain(chain: readonly Link[]): string[] {
   ];
 }
 
-function describeCause(cause: Cause | string): string {
+function describeCause(cause: NonNullable<Link['cause']>): string {
   if (typeof cause === 'string') return display(cause);
+  if (cause.kind === 'blocked') return `blocked by ${display(quote(cause.task))}`;
+  if (cause.kind === 'failed')
+    return [`failed${inBrackets(ending(cause))}`, ...failureMessage(cause)].join(': ');
   const counted = { count: 1, ...cause };
   return display(describeReason(counted) + maker(cause));
 }
 
 /** Nothing for several files: it would be that of the first only. */
-function maker(cause: Cause): string {
+function maker(cause: Difference | Reason): string {
   if ('count' in cause && cause.count > 1) return '';
   if ('producer' in cause && cause.producer !== undefined) return `, made by ${quote(cause.producer)}`;
   return cause.kind === 'input-missing' ? ', and no task makes it' : '';

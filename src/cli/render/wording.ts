@@ -1,5 +1,6 @@
 import type { RunSummary, TaskFinished } from '../../engine/events.js';
-import type { Outcome } from '../../task.js';
+import { quote } from '../../errors.js';
+import type { Outcome, TaskId } from '../../task.js';
 import { display, duration, number, plural } from './text.js';
 
 interface Named {
@@ -17,6 +18,11 @@ export function fullLabel({ task, description = task }: Named): string {
   return description === task ? display(task) : `${display(task)} · ${display(description)}`;
 }
 
+/** A message that begins with the name of its task, if it is about one. */
+export function ofTask(message: string, task: TaskId | undefined): string {
+  return task === undefined || message.startsWith(quote(task)) ? message : `${task}: ${message}`;
+}
+
 /** How an attempt ended, if that is more than its outcome says: `exit 2`, `SIGKILL`, `timed out after 5.0 s`. */
 export function ending(attempt: {
   readonly outcome: Outcome;
@@ -29,6 +35,17 @@ export function ending(attempt: {
   }
   if (attempt.signal !== undefined) return attempt.signal;
   return attempt.exitCode ? `exit ${attempt.exitCode}` : undefined;
+}
+
+/** Why an attempt failed, as far as `ending` does not say it; none or one. */
+export function failureMessage({
+  outcome,
+  message,
+}: {
+  readonly outcome?: Outcome | 'running' | 'not-started';
+  readonly message?: string;
+}): string[] {
+  return message === undefined || outcome === 'timed-out' ? [] : [display(message)];
 }
 
 /** `attempt 2 of 3`; undefined for a task that is tried only once. */

@@ -16,6 +16,8 @@ export interface Assessment {
   readonly fresh: number;
   /** Those that will or may have to run, dependencies first. */
   readonly stale: readonly Stale[];
+  /** Those of the stale ones that have no command, and an input that is missing and can't come into being: they fail. */
+  readonly lost: ReadonlyMap<Row, Reason>;
   /** What is to be settled in the table: rows that are stale, or command-less and above a stale one. */
   readonly dirty: Uint8Array;
 }
@@ -37,15 +39,20 @@ export function assess(subject: Subject): Assessment {
   const { table, selection } = subject;
   const dirty = new Uint8Array(table.rowCount);
   const stale: Stale[] = [];
+  const lost = new Map<Row, Reason>();
   let fresh = 0;
   for (const row of selection.order as Iterable<number> as Iterable<Row>) {
-    const reason = upstreamReason(table, row, dirty) ?? ownReason(subject, row);
+    const upstream = upstreamReason(table, row, dirty);
+    const isGroup = !hasCommand(subject, row);
+    const loss = isGroup ? lossOf(subject, row, upstream) : undefined;
+    const reason = loss ?? forcedReason(subject, row) ?? upstream ?? ownReason(subject, row);
     if (reason !== undefined) dirty[row] = 1;
-    if (!hasCommand(subject, row)) continue;
+    if (loss !== undefined) lost.set(row, loss);
+    else if (isGroup) continue;
     if (reason === undefined) fresh++;
     else stale.push({ row, reason });
   }
-  return { fresh, stale, dirty };
+  return { fresh, stale, lost, dirty };
 }
 
 /**
@@ -90,11 +97,23 @@ function upstreamReason(table: TaskTable, row: Row, dirty: Uint8Array): Reason |
   return undefined;
 }
 
-function ownReason(subject: Subject, row: Row): Reason | undefined {
-  const { checker, isForced } = subject;
-  if (!hasCommand(subject, row)) return undefined;
-  if (isForced(row)) return { kind: 'forced' };
+/** Why a task without a command fails. Where globs are allowed, what runs before it may yet make the file by one. */
+function lossOf({ artifacts, checker }: Subject, row: Row, upstream: Reason | undefined): Reason | undefined {
+  const { taskFiles } = artifacts;
+  if (!taskFiles.has(row, TaskFlag.DeclaresInputs)) return undefined;
+  if (upstream !== undefined && !taskFiles.has(row, TaskFlag.Literal)) return undefined;
   const verdict = checker.check(row);
+  return !verdict.fresh && verdict.reason.kind === 'input-missing' ? verdict.reason : undefined;
+}
+
+/** Comes before all others, as when the task is started. */
+function forcedReason(subject: Subject, row: Row): Reason | undefined {
+  return hasCommand(subject, row) && subject.isForced(row) ? { kind: 'forced' } : undefined;
+}
+
+function ownReason(subject: Subject, row: Row): Reason | undefined {
+  if (!hasCommand(subject, row)) return undefined;
+  const verdict = subject.checker.check(row);
   return verdict.fresh ? undefined : verdict.reason;
 }
 

@@ -48,12 +48,12 @@ export function cleanUp({ responseFile, depfile, depfileConsumed }: TaskDetails,
 
 /**
  * The prerequisites that the command's depfile names, as written; undefined if there is no such file.
- * @throws what `node:fs` throws for a file that is there but cannot be read
+ * @throws InvalidDepfile; what `node:fs` throws for a file that is there but cannot be read
  */
 export function readDepfile({ depfile }: TaskDetails, root: string): string[] | undefined {
   if (depfile === undefined) return [];
   try {
-    return parseDepfile(readFileSync(resolve(root, depfile), 'utf8'));
+    return parseDepfile(readFileSync(resolve(root, depfile), 'utf8'), depfile);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;

@@ -20,6 +20,7 @@ import type { RunSummary } from '../events.js';
 import { affordableLanes, LanePool } from '../lane/index.js';
 import type { EngineOptions, RunOptions } from '../options.js';
 import { VERSION } from '../version.js';
+import type { Assessment } from './assess.js';
 import { type AttemptEnd, attempt, isOfTask, type Tools } from './attempt.js';
 import { RunCache } from './cache.js';
 import { Committer } from './committer.js';
@@ -41,6 +42,7 @@ export interface RunContext {
   readonly emitter: Emitter;
   readonly checker: TaskChecker;
   readonly selection: Selection;
+  readonly assessment: Assessment;
   readonly isForced: (row: Row) => boolean;
   /** Its number. */
   readonly run: number;
@@ -206,13 +208,20 @@ export class Run {
   /** A task that was just claimed. */
   #take(row: Row): void {
     const verdict = this.#check(row);
-    if (verdict === 'group') this.#completeFresh(row);
+    if (verdict === 'group') this.#takeGroup(row);
     else if (verdict instanceof MillraceError) this.#finish(row, refused(verdict.message));
     else if (verdict.fresh) {
       this.#counts.fresh++;
       this.#completeFresh(row);
       this.#teller.ended(row, { outcome: 'fresh', duration: 0 });
     } else this.#start(row, verdict);
+  }
+
+  #takeGroup(row: Row): void {
+    const reason = this.#context.assessment.lost.get(row);
+    const obstacle = reason && this.#obstacle(row, reason);
+    if (obstacle === undefined) this.#completeFresh(row);
+    else this.#finish(row, refused(obstacle));
   }
 
   #check(row: Row): Verdict | 'group' | MillraceError {
@@ -319,7 +328,7 @@ export class Run {
     this.#committer.touch();
   }
 
-  #remember(row: Row, { result, outcome, duration }: AttemptEnd, reason?: Reason): void {
+  #remember(row: Row, { result, outcome, duration, message }: AttemptEnd, reason?: Reason): void {
     this.#context.state.history.addAttempt({
       task: this.#table.names.nameOf(row),
       start: result?.start ?? Date.now(),
@@ -327,6 +336,7 @@ export class Run {
       outcome,
       ...(result?.exitCode === undefined ? {} : { exitCode: result.exitCode }),
       ...(result?.signal === undefined ? {} : { signal: result.signal }),
+      ...(message === undefined ? {} : { message }),
       ...(reason === undefined ? {} : { reason }),
     });
     this.#committer.touch();

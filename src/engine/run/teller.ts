@@ -110,7 +110,7 @@ export class Teller {
       output: (result ?? restored)?.output ?? Buffer.alloc(0),
       truncated: (result ?? restored)?.truncated ?? false,
       ...(message === undefined ? {} : { message }),
-      ...(failed ? { command: commandText(details.command) } : {}),
+      ...(failed && details.command !== undefined ? { command: commandText(details.command) } : {}),
     };
     return [finished, ...warnings.map((message): EventBody => ({ type: 'warning', message, task }))];
   }

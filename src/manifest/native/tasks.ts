@@ -15,7 +15,8 @@ const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 
 export class TaskBuilder {
   readonly #manifest: RawManifest;
   readonly #problems: Problems;
-  readonly #ids = new Set<TaskId>();
+  /** With where each is written. */
+  readonly #ids = new Map<TaskId, Path>();
   readonly #pools: ReadonlySet<string>;
   /** By path: the task that makes it. */
   readonly #makers = new Map<string, TaskId>();
@@ -47,13 +48,26 @@ export class TaskBuilder {
   }
 
   /** Whether the id can be used. */
-  #addId({ id, path, idPath }: Draft): boolean {
+  #addId({ id, path, idPath = path }: Draft): boolean {
     const message = this.#invalidId(id);
-    this.#ids.add(id);
+    const other = this.#ids.get(id);
+    this.#ids.set(id, idPath);
     if (message === undefined) return true;
-    if (idPath === undefined) this.#problems.atKey(path, message);
-    else this.#problems.atValue(idPath, message);
+    if (idPath === path) this.#problems.atKey(path, message);
+    else this.#problems.atValue(idPath, message, () => this.#missingPlaceholder(id, idPath, other));
     return false;
+  }
+
+  /** For two tasks of one matrix entry: that its id does not tell them apart. */
+  #missingPlaceholder(id: TaskId, [section, index]: Path, other: Path | undefined): string | undefined {
+    if (section !== 'matrix' || other?.[0] !== 'matrix' || other[1] !== index) return undefined;
+    const entry = this.#manifest.matrix![index as number]!;
+    const name = Object.keys(entry.for).find(
+      (name) => entry.for[name]!.length > 1 && !entry.id.includes(`{${name}}`),
+    );
+    return name === undefined || id === entry.group
+      ? undefined
+      : `"id" needs a placeholder for each list with several values: "{${name}}" is missing`;
   }
 
   #invalidId(id: TaskId): string | undefined {
@@ -82,7 +96,9 @@ export class TaskBuilder {
   }
 
   #unknownTask(id: TaskId, path: Path): void {
-    this.#problems.atValue(path, `no task is named ${shown(id)}`, () => didYouMean(id, [...this.#ids]));
+    this.#problems.atValue(path, `no task is named ${shown(id)}`, () =>
+      didYouMean(id, [...this.#ids.keys()]),
+    );
   }
 
   #buildTask(draft: Draft): TaskDefinition {
@@ -95,7 +111,7 @@ export class TaskBuilder {
     return toDefinition(draft.id, body, this.#timeoutOf(draft, body), this.#manifest);
   }
 
-  #checkCommand(draft: Draft, { command, outputs, depfile }: TaskBody): void {
+  #checkCommand(draft: Draft, { command, inputs, outputs, depfile }: TaskBody): void {
     const program = typeof command === 'string' ? command.trim() : command?.[0];
     if (command !== undefined && !program) {
       const hint = () => 'leave "command" out for a task that only groups others';
@@ -106,12 +122,13 @@ export class TaskBuilder {
       );
     }
     if (command !== undefined) return;
-    for (const [key, made] of [
-      ['outputs', outputs?.length],
-      ['depfile', depfile],
+    for (const [key, value, does] of [
+      ['inputs', inputs?.length, 'reads'],
+      ['outputs', outputs?.length, 'makes'],
+      ['depfile', depfile, 'makes'],
     ] as const) {
-      const message = `task ${shown(draft.id)} has ${shown(key)}, but no command that makes them`;
-      if (made) this.#problems.atValue(whereIs(draft, key), message);
+      const message = `task ${shown(draft.id)} has ${shown(key)}, but no command that ${does} them`;
+      if (value) this.#problems.atValue(whereIs(draft, key), message);
     }
   }
 

@@ -77,11 +77,19 @@ export class Tasks {
     });
   }
 
-  /** Every output is a name that a user may ask for, so each further one becomes a task that depends on the first. */
+  /**
+   * Every output is a name that a user may ask for, so each further one becomes a task that depends on the first. The files
+   * that no edge makes must be there: as in ninja not those that are order-only.
+   */
   #addPhony(edge: Edge, number: number): void {
     const { paths } = this.#statements;
     const id = this.#ids[number]!;
-    this.#define(edge, { id, dependencies: this.#dependenciesOf(edge, number) });
+    const sources = edge.inputs.slice(0, edge.realInputs).filter((node) => paths.producers[node] === NO_EDGE);
+    this.#define(edge, {
+      id,
+      dependencies: this.#dependenciesOf(edge, number),
+      ...(sources.length > 0 && { inputs: sources.map((node) => paths.path(node)), literal: true }),
+    });
     for (const node of edge.outputs.slice(1)) {
       this.#define(edge, { id: checkId(paths.path(node), edge), dependencies: [id] });
     }

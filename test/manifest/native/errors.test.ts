@@ -164,6 +164,7 @@ test('tasks that can not be', () => {
     ['[tasks.a]\ncommand = " "', '2:11', /the command of task "a" is empty/, /leave "command" out/],
     ['[tasks.a]\ncommand = []', '2:11', /the command of task "a" is empty/, /leave "command" out/],
     ['[tasks.a]\ncommand = ["", "x"]', '2:11', /the command of task "a" is empty/, /leave "command" out/],
+    ['[tasks.a]\ninputs = ["x"]', '2:10', /task "a" has "inputs", but no command that reads them/],
     ['[tasks.a]\noutputs = ["x"]', '2:11', /task "a" has "outputs", but no command/],
     ['[tasks.a]\ndepfile = "x"', '2:11', /task "a" has "depfile", but no command/],
     ['[tasks.b]\n[tasks.a]\ndeps = ["b", "a"]', '3:14', /task "a" depends on itself/],

@@ -77,7 +77,7 @@ test('values are not looked at for placeholders', () => {
 test('only braces around a name are placeholders', () => {
   const text = 'a{ts,tsx} {} {1} { a } {a b} {{x}} {{{x}}} }} {{';
   const manifest = readJson({
-    templates: { t: { description: text, inputs: ['{{x},{y}}'] } },
+    templates: { t: { description: text, command: 'c', inputs: ['{{x},{y}}'] } },
     tasks: { a: { template: 't', with: { x: 'X', y: 'Y' } } },
   });
   assert.equal(task(manifest, 'a').description, 'a{ts,tsx} {} {1} { a } {a b} {x} {{x}} }} {{');
@@ -175,7 +175,16 @@ test('errors in a matrix', () => {
   assertRefused(() => entry('id = "t"\ncommand = "c"'), {
     at: '3:6',
     message: /another task with the id "t"/,
+    hint: /"id" needs a placeholder for each list with several values: "\{a\}" is missing/,
   });
+  const pair = (id: string, a: string[]) =>
+    readJson({ matrix: [{ id, for: { a, b: [1, 2] }, command: 'c' }] });
+  assertRefused(() => pair('t{a}', ['x']), {
+    at: '1:18',
+    message: /the id "tx"/,
+    hint: /"\{b\}" is missing/,
+  });
+  assertRefused(() => pair('t{a}{b}', ['x', 'x']), { at: '1:18', message: /the id "tx1"/ });
   assertRefused(() => entry('id = "t{aa}"'), {
     at: '3:6',
     message: /no value for the placeholder \{aa\}: "for" gives "a"/,

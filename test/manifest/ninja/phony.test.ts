@@ -5,9 +5,10 @@ import { readText, taskOf } from './support.js';
 const RULE = 'rule r\n  command = c\n';
 
 describe('a phony edge', () => {
-  test('is a task without a command and files, with all dependencies', () => {
+  test('is a task without a command, with all dependencies, and the files that must be there', () => {
     const manifest = readText(`${RULE}build p: phony a s | b || c\nbuild a: r\nbuild b: r\nbuild c: r\n`);
-    assert.deepEqual(taskOf(manifest, 'p'), { id: 'p', dependencies: ['a', 'b', 'c'] });
+    const files = { inputs: ['s'], literal: true };
+    assert.deepEqual(taskOf(manifest, 'p'), { id: 'p', dependencies: ['a', 'b', 'c'], ...files });
   });
 
   test('each further output is a task that depends on the first', () => {
@@ -24,6 +25,11 @@ describe('a phony edge', () => {
     assert.deepEqual(taskOf(manifest, 'x').inputs, ['a', 'b', 'c']);
     assert.deepEqual(taskOf(readText(`${RULE}build x: r p\nbuild p: phony p\n`), 'x').inputs, ['p']);
   });
+});
+
+test('a phony edge needs no file that is order-only, or that another one makes', () => {
+  const manifest = readText(`${RULE}build p: phony a q || s\nbuild a: r\nbuild q: phony\n`);
+  assert.deepEqual(taskOf(manifest, 'p'), { id: 'p', dependencies: ['a', 'q'] });
 });
 
 describe('an input that a phony edge makes', () => {

@@ -1,0 +1,57 @@
+import { lstatSync, mkdirSync, mkdtempSync, rmdirSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { getSystemErrorMap } from 'node:util';
+import { isSystemError, NotRestored, quote } from '../../errors.js';
+import { BlobStore } from './blobs.js';
+import type { ActionEntry } from './entry.js';
+import { restoreEntry } from './restore.js';
+import { ifThere } from './stored-files.js';
+
+/**
+ * Brings the files of an entry to any folder, which is made if it is not there.
+ * @param directory of the content store
+ * @returns false if a blob is missing or damaged
+ * @throws NotRestored
+ */
+export async function restoreTo(into: string, directory: string, entry: ActionEntry): Promise<boolean> {
+  try {
+    makeFolder(into);
+    tryFolder(into);
+    const result = await restoreEntry(into, BlobStore.open(directory), entry, () => false);
+    if (result === 'obstructed') throw new NotRestored(into, obstacle(into, entry));
+    return result === 'restored';
+  } catch (error) {
+    if (isSystemError(error)) throw new NotRestored(into, inWords(error, into), { cause: error });
+    throw error;
+  }
+}
+
+/** As `mkdirSync` with `recursive`, which never ends where a folder that is there refuses another with ENOENT, as /proc does. */
+function makeFolder(path: string): void {
+  if (ifThere(() => statSync(path))?.isDirectory()) return;
+  if (dirname(path) !== path) makeFolder(dirname(path));
+  mkdirSync(path);
+}
+
+/** Before anything is fetched: whether the folder takes another one, as those below it may have to be made. */
+function tryFolder(path: string): void {
+  try {
+    rmdirSync(mkdtempSync(join(path, '.millrace-')));
+  } catch (error) {
+    throw isSystemError(error) ? Object.assign(error, { path }) : error;
+  }
+}
+
+function obstacle(into: string, { files, links }: ActionEntry): string {
+  const paths = [...files, ...links].map(({ path }) => path);
+  const folder = paths.find((path) => ifThere(() => lstatSync(join(into, path)))?.isDirectory());
+  return folder === undefined
+    ? 'a file or a link is in the way of its folders'
+    : `the folder ${quote(folder)} there is in the way of a file`;
+}
+
+function inWords({ code, errno, message, path }: NodeJS.ErrnoException, into: string): string {
+  if (code === 'EEXIST' || code === 'ENOTDIR') return `${quote(path ?? into)} is not a folder`;
+  const why = getSystemErrorMap().get(errno ?? 0)?.[1] ?? message;
+  return path === undefined || path === into ? why : `${why}: ${quote(path)}`;
+}
