@@ -206,9 +206,10 @@ function childOf(bytes: Buffer, at: number): number {
  * the run that begins at the page in the next word, and 0 says nothing (lmdb-js's own form, see midl.c).
  */
 function collectFree(list: Buffer, free: Run[]): void {
+  if (list.length % 8 !== 0) throw new Damage(FREE_LIST);
   const words = new BigInt64Array(Uint8Array.from(list).buffer);
   const inUse = Number(words[0] ?? -1n);
-  if (list.length % 8 !== 0 || inUse < 0 || inUse >= words.length) throw new Damage(FREE_LIST);
+  if (inUse < 0 || inUse >= words.length) throw new Damage(FREE_LIST);
   for (let at = 1; at <= inUse; at++) {
     const word = Number(words[at]!);
     if (word > 0) free.push({ page: word, count: 1 });

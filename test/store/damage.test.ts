@@ -1,15 +1,28 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { openState } from '../../src/index.js';
 import { SCHEMA_VERSION } from '../../src/store/envelope.js';
 import { examineFile } from '../../src/store/file-check.js';
+import { PageReader, readMeta } from '../../src/store/lmdb-file.js';
 import { statePaths } from '../../src/store/paths.js';
 import { chooseSeed, randomFrom } from '../engine/lane-support.js';
 import { everything, runCode, stateDirectory, withState } from './support.js';
 
+const RANDOM_FLIPS = 5000;
 const LMDB_PAGE = 4096;
 
 /** A state of some commits, so that the file has free pages, several levels and values of many sizes. */
@@ -113,6 +126,36 @@ test('flipped bits anywhere give the same state or an error, and never a signal'
   writeFileSync(data, good);
   assert.equal((await runCode(directory, PROBE)).stdout, right);
 });
+
+test('whatever bit is another, the look at the structure ends with a verdict', async (t) => {
+  const random = randomFrom(chooseSeed(t));
+  const directory = await sampleState(t, 800);
+  const paths = statePaths(directory);
+  const good = readFileSync(paths.data);
+  const file = openSync(paths.data, 'r+');
+  t.after(() => closeSync(file));
+  const reader = new PageReader(file, good.length);
+  const freePages = ([0, 1] as const).map((index) => readMeta(reader, index).freeRoot);
+  // All bits of the lists of free pages, which are rarely met by chance.
+  const bits = freePages
+    .filter((page) => page > 0)
+    .flatMap((page) => range(page * LMDB_PAGE * 8, LMDB_PAGE * 8));
+  assert.ok(bits.length > 0);
+  for (let flip = 0; flip < RANDOM_FLIPS; flip++) bits.push(Math.floor(random() * good.length * 8));
+  let refused = 0;
+  for (const bit of bits) {
+    const at = bit >> 3;
+    writeSync(file, Buffer.of(good[at]! ^ (1 << (bit & 7))), 0, 1, at);
+    assert.doesNotThrow(() => {
+      if (examineFile(paths) !== undefined) refused++;
+    }, `bit ${bit}`);
+    writeSync(file, good, at, 1, at);
+  }
+  assert.ok(refused > 100, `${refused} refused`);
+  assert.equal(examineFile(paths), undefined);
+});
+
+const range = (from: number, count: number) => Array.from({ length: count }, (_, index) => from + index);
 
 test('a damaged structure is seen without LMDB, and a sound one is never called damaged', async (t) => {
   const random = randomFrom(chooseSeed(t));
