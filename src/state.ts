@@ -173,7 +173,7 @@ export async function openState(where: string | OpenOptions, ...surplus: never[]
   const { directory, readOnly = false, onCorrupt = 'throw', ...load } = options;
   try {
     return new BuildState(
-      readOnly ? await openReader(directory) : await openWriter(directory, { onCorrupt, ...load }),
+      readOnly ? await openReader(directory, load) : await openWriter(directory, { onCorrupt, ...load }),
     );
   } catch (error) {
     if (!isSystemError(error)) throw error;

@@ -4,10 +4,9 @@ import type { TaskId } from '../task.js';
 /** Runs that are read at once. */
 const PAGE = 20;
 
-/** Looks attempts up by task; what was read of a run is kept. */
+/** Looks through the runs that were. */
 export class PastRuns {
   private readonly history: BuildHistory;
-  private readonly attempts = new Map<RunId, Map<TaskId, AttemptRecord>>();
 
   constructor(history: BuildHistory) {
     this.history = history;
@@ -23,19 +22,10 @@ export class PastRuns {
 
   /** The last attempt at the task in the run. */
   attemptIn(run: RunId, task: TaskId): AttemptRecord | undefined {
-    let byTask = this.attempts.get(run);
-    if (byTask === undefined) {
-      byTask = new Map([...this.history.attempts({ run })].map((attempt) => [attempt.task, attempt]));
-      this.attempts.set(run, byTask);
-    }
-    return byTask.get(task);
+    return this.history.attempts({ run, task }).next().value ?? undefined;
   }
 
   newestAttempt(task: TaskId): AttemptRecord | undefined {
-    for (const { run } of this.newestFirst()) {
-      const attempt = this.attemptIn(run, task);
-      if (attempt !== undefined) return attempt;
-    }
-    return undefined;
+    return this.history.attempts({ task }).next().value ?? undefined;
   }
 }

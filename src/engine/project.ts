@@ -47,7 +47,7 @@ export async function openProject(options: ProjectOptions): Promise<Project> {
 async function openStateOf(path: string, options: ProjectOptions, threads: FileThreads): Promise<BuildState> {
   const { stateDirectory = join(dirname(path), '.millrace') } = options;
   const directory = resolve(options.directory, stateDirectory);
-  if (options.mode === 'read') return await openState({ directory, readOnly: true });
+  if (options.mode === 'read') return await openState({ directory, readOnly: true, lazy: true });
   return await openState({
     directory,
     onCorrupt: 'reset',

@@ -18,6 +18,8 @@ export interface Database {
   keys(prefix: KeyPrefix): Key[];
   /** Everything that `body` reads comes from one commit. */
   snapshot<T>(body: () => T): T;
+  /** From now on everything comes from the commit that is the last one now, until `close`. Only for who writes nothing. */
+  hold(): void;
   /** Resolves when everything that `body` did is durable; if it rejects, nothing was done. */
   transact(body: (writer: Writer) => void): Promise<void>;
   close(): Promise<void>;

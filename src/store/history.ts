@@ -3,6 +3,7 @@ import { StateUnavailable } from '../errors.js';
 import type { Outcome, TaskId } from '../task.js';
 import type { Key } from './database.js';
 import type { Records } from './records.js';
+import { GrowingSegment, Segment } from './segment.js';
 
 /** The number of a run: the first is 1. */
 export type RunId = number;
@@ -64,6 +65,28 @@ export interface AttemptRecord extends Attempt {
   readonly run: RunId;
 }
 
+/**
+ * What an attempt saw, as a difference: `was` leads from the task's record after the attempt to the one before, `saw` from the record to what
+ * an attempt saw that left it as it was. See artifacts/fingerprint.ts.
+ */
+export interface Trace {
+  readonly was?: Uint8Array;
+  readonly saw?: Uint8Array;
+}
+
+export interface TraceRecord extends Trace {
+  readonly run: RunId;
+  readonly outcome: Outcome;
+}
+
+/** Attempts at one task. */
+interface OfTask {
+  readonly task: TaskId;
+  readonly run?: RunId;
+}
+
+type StoredAttempt = Attempt & Trace;
+
 interface StoredRun extends RunStart {
   readonly start: number;
   readonly end?: RunEnd;
@@ -106,17 +129,17 @@ export class BuildHistory {
     return run;
   }
 
-  /** Adds to the run that was begun last. @throws StateUnavailable if none is under way */
-  addAttempt(attempt: Attempt): void {
+  /**
+   * Adds to the run that was begun last.
+   * @param trace what the attempt saw, for `traces`
+   * @throws StateUnavailable if none is under way
+   */
+  addAttempt(attempt: Attempt, trace: Trace = {}): void {
     const { current } = this;
     if (current === undefined) throw new StateUnavailable('No run is under way.');
-    const segment = this.records.pending(attemptsKey(current.run, current.segment)) as Attempt[] | undefined;
-    if (segment !== undefined) {
-      segment.push(attempt);
-      return;
-    }
-    current.segment++;
-    this.records.put(attemptsKey(current.run, current.segment), [attempt]);
+    const pending = this.records.pending(attemptsKey(current.run, current.segment));
+    const segment = (pending as GrowingSegment<StoredAttempt> | undefined) ?? this.beginSegment(current);
+    segment.items.push({ ...attempt, ...trace });
   }
 
   /** @throws StateUnavailable if the run was not begun here, or has ended */
@@ -146,18 +169,24 @@ export class BuildHistory {
     return all.slice(0, options.limit ?? all.length).map((run) => this.runRecord(run));
   }
 
-  /** The attempts of a run in the order in which they ended, or those at a task, newest first. O(attempts looked at). */
-  *attempts(of: { readonly run: RunId } | { readonly task: TaskId }): Generator<AttemptRecord, void> {
-    if ('run' in of) {
-      for (const key of this.segments(of.run)) yield* this.segment(of.run, key);
+  /**
+   * The attempts of a run in the order in which they ended, or those at a task (of one run, or of all), newest first.
+   * O(attempts looked at), but for a task that is little more than O(commits).
+   */
+  *attempts(of: { readonly run: RunId } | OfTask): Generator<AttemptRecord, void> {
+    if (!('task' in of)) {
+      for (const key of this.segments(of.run)) {
+        for (const stored of this.segment(key).all()) yield attemptOf(stored, of.run);
+      }
       return;
     }
-    for (const run of this.runIds()) {
-      for (const key of this.segments(run).reverse()) {
-        yield* this.segment(run, key)
-          .filter(({ task }) => task === of.task)
-          .reverse();
-      }
+    for (const [run, stored] of this.storedOf(of)) yield attemptOf(stored, run);
+  }
+
+  /** What the attempts at a task saw, newest first. */
+  *traces(task: TaskId): Generator<TraceRecord, void> {
+    for (const [run, { outcome, saw, was }] of this.storedOf({ task })) {
+      yield { run, outcome, ...(saw === undefined ? {} : { saw }), ...(was === undefined ? {} : { was }) };
     }
   }
 
@@ -193,9 +222,30 @@ export class BuildHistory {
     return this.records.keys(['attempts', run]);
   }
 
-  private segment(run: RunId, key: Key): AttemptRecord[] {
-    return (this.records.get(key) as Attempt[]).map((attempt) => ({ run, ...attempt }));
+  private *storedOf({ run, task }: OfTask): Generator<[RunId, StoredAttempt], void> {
+    for (const one of run === undefined ? this.runIds() : [run]) {
+      for (const key of this.segments(one).reverse()) {
+        for (const stored of this.segment(key).ofTask(task).reverse()) yield [one, stored];
+      }
+    }
   }
+
+  private segment(key: Key): GrowingSegment<StoredAttempt> | Segment<StoredAttempt> {
+    const value = this.records.get(key);
+    if (value instanceof GrowingSegment) return value as GrowingSegment<StoredAttempt>;
+    return new Segment(value as ConstructorParameters<typeof Segment>[0]);
+  }
+
+  private beginSegment(current: { readonly run: RunId; segment: number }): GrowingSegment<StoredAttempt> {
+    current.segment++;
+    const segment = new GrowingSegment<StoredAttempt>();
+    this.records.put(attemptsKey(current.run, current.segment), segment, () => segment.stored());
+    return segment;
+  }
+}
+
+function attemptOf({ saw: _saw, was: _was, ...attempt }: StoredAttempt, run: RunId): AttemptRecord {
+  return { run, ...attempt };
 }
 
 /** The number of the newest run that was begun, also when its record is gone. */

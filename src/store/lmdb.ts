@@ -26,7 +26,10 @@ const SETTINGS = {
 
 /** lmdb's type for a key that it doesn't change either. */
 type LmdbKey = (string | number)[];
-type Lmdb = LmdbModule.RootDatabase<Buffer, LmdbKey>;
+type Lmdb = Omit<LmdbModule.RootDatabase<Buffer, LmdbKey>, 'getBinaryFast'> & {
+  /** The options are those of `get`; the type leaves them away. */
+  getBinaryFast(key: LmdbKey, options: { readonly transaction?: LmdbModule.Transaction }): Buffer | undefined;
+};
 
 const SCHEMA_KEY = ['schema'];
 /** Sorts after everything that stands in a key. */
@@ -50,6 +53,8 @@ export class LmdbDatabase implements Database {
   /** False until the schema version is stored, which the first transaction does. */
   private stamped: boolean;
   private readonly scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+  /** The read transaction of `hold`. */
+  private held: LmdbModule.Transaction | undefined;
 
   private constructor(directory: string, lmdb: Lmdb, stamped: boolean) {
     this.directory = directory;
@@ -73,7 +78,7 @@ export class LmdbDatabase implements Database {
   }
 
   get(key: Key): Buffer | undefined {
-    const value = this.lmdb.getBinaryFast(key as unknown as LmdbKey);
+    const value = this.lmdb.getBinaryFast(key as unknown as LmdbKey, this.reading());
     if (value === undefined) return undefined;
     // A view of the true length: the one that LMDB returns is longer underneath, and reused.
     const payload = unseal(key, Buffer.from(value.buffer, value.byteOffset, value.length));
@@ -83,14 +88,13 @@ export class LmdbDatabase implements Database {
 
   keys(prefix: KeyPrefix): Key[] {
     const start = [...prefix];
-    const keys = Array.from(this.lmdb.getKeys({ start, end: [...prefix, LAST] }), asKey);
+    const keys = Array.from(this.lmdb.getKeys({ start, end: [...prefix, LAST], ...this.reading() }), asKey);
     return keys.filter(([kind]) => kind !== SCHEMA_KEY[0]);
   }
 
   snapshot<T>(body: () => T): T {
-    // Reads of one turn of the event loop share a transaction; it is renewed so that it starts here, and then held.
-    this.lmdb.resetReadTxn();
-    const transaction = this.lmdb.useReadTransaction();
+    if (this.held !== undefined) return body();
+    const transaction = this.beginReading();
     try {
       return body();
     } finally {
@@ -110,8 +114,24 @@ export class LmdbDatabase implements Database {
     }
   }
 
+  hold(): void {
+    this.held ??= this.beginReading();
+  }
+
   async close(): Promise<void> {
+    this.held?.done();
+    this.held = undefined;
     await this.lmdb.close();
+  }
+
+  /** Reads of one turn of the event loop share a transaction; it is renewed so that it starts here. */
+  private beginReading(): LmdbModule.Transaction {
+    this.lmdb.resetReadTxn();
+    return this.lmdb.useReadTransaction();
+  }
+
+  private reading(): { readonly transaction?: LmdbModule.Transaction } {
+    return this.held === undefined ? {} : { transaction: this.held };
   }
 
   private writer(): Writer {

@@ -17,6 +17,8 @@ export class MemoryDatabase implements Database {
     return body();
   }
 
+  hold(): void {}
+
   async transact(body: (writer: Writer) => void): Promise<void> {
     body({
       put: (key, value) => this.values.set(nameOf(key), { key, value: Buffer.from(value) }),

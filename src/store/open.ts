@@ -52,7 +52,8 @@ export interface LoadOptions {
   readonly beforeLoad?: ((sizes: Sizes) => void) | undefined;
   /**
    * Load what a run without work does not need only when it is looked into. Should that turn out to be damaged, the call
-   * that looked throws StateCorrupt, and the next one to open the state verifies all of it.
+   * that looked throws StateCorrupt, and the next one to open the state verifies all of it. A reader that does so keeps the pages
+   * that it may still read from being used again, so it should not live long.
    */
   readonly lazy?: boolean | undefined;
 }
@@ -83,13 +84,18 @@ export function openMemory(): Opened {
 }
 
 /** The last committed state, for reading; an empty one if nothing was ever committed. @throws StateCorrupt, StateTooNew */
-export async function openReader(directory: string): Promise<Opened> {
+export async function openReader(directory: string, { lazy }: LoadOptions = {}): Promise<Opened> {
   const paths = statePaths(directory);
   const isWriting = (): boolean => isThere(paths.lock) && !endedUncleanly(paths.lock);
   const wasWriting = isWriting();
   const unclean = isUnclean(paths);
   const database = isThere(paths.data) ? await openDatabase(paths, true, unclean) : new MemoryDatabase();
-  const parts = await closingOnError(database, () => loadParts(database, paths.directory, () => {}, 'disk'));
+  const parts = await closingOnError(database, () => {
+    // What is looked into later must belong to what was loaded before.
+    if (lazy === true) database.hold();
+    const sleeps = (region: string) => lazy === true && SLEEPERS.has(region);
+    return loadParts(database, paths.directory, () => {}, 'disk', { sleeps });
+  });
   // A writer before or after the load may be the one whose tasks were seen InProgress; else nobody works on them.
   const interrupted = wasWriting || isWriting() ? 0 : interruptAll(parts.table);
   const history = new BuildHistory(parts.store.records, { readOnly: true, isWriting });

@@ -1,23 +1,16 @@
-import type * as Msgpackr from 'msgpackr';
 import type { Database, Key, KeyPrefix, Writer } from './database.js';
 import { compareKeys, hasPrefix, nameOf } from './memory.js';
-import { requireWith } from './require.js';
-
-/**
- * By require: lmdb loads the same copy of it. Without its native part, which takes 5 ms to load, a tenth of what a run
- * without work may take in all, and only speeds up the reading of long texts.
- */
-const { pack, unpack } = requireWith('msgpackr', {
-  MSGPACKR_NATIVE_ACCELERATION_DISABLED: 'true',
-}) as typeof Msgpackr;
+import { pack, unpack } from './msgpack.js';
 
 /** Bytes of a packed value, for an estimate. */
 const ROUGH_BYTES = 4096;
 
 interface Change {
   readonly key: Key;
-  /** Packed when it is written: until then it may be added to. */
+  /** Until it is written, it may be added to. */
   readonly value: unknown;
+  /** What is packed and written of it. */
+  readonly toStore: () => unknown;
 }
 
 /**
@@ -46,8 +39,9 @@ export class Records {
     return packed && unpack(packed);
   }
 
-  put(key: Key, value: unknown): void {
-    this.waiting.set(nameOf(key), { key, value });
+  /** @param toStore asked when it is written for what to write of it; what `get` gives from then on */
+  put(key: Key, value: unknown, toStore: () => unknown = () => value): void {
+    this.waiting.set(nameOf(key), { key, value, toStore });
   }
 
   /** The value that waits for the next commit, if one does: it may still be changed in place. */
@@ -66,7 +60,7 @@ export class Records {
   write(writer: Writer): void {
     this.taken = this.waiting;
     this.waiting = new Map();
-    for (const { key, value } of this.taken.values()) writer.put(key, pack(value));
+    for (const { key, toStore } of this.taken.values()) writer.put(key, pack(toStore()));
   }
 
   written(): void {

@@ -5,6 +5,7 @@ import { Worker } from 'node:worker_threads';
 import {
   attachState,
   BuildEngine,
+  type BuildState,
   type EngineOptions,
   type OpenOptions,
   openProject,
@@ -248,6 +249,31 @@ test('readers get a whole commit while a writer goes on committing', async (t) =
   assert.equal(stdout, 'whole\n', stderr);
   await state.close();
 });
+
+test('what a reader loads later belongs to what it loaded at first', async (t) => {
+  const directory = await stateDirectory(t);
+  const tasks = (name: string) =>
+    Array.from({ length: 3000 }, (_, index) => ({ id: `${name}${index}`, data: `of ${name}${index}` }));
+  await withState(directory, async (writer) => {
+    writer.tasks.define(tasks('a'));
+    await writer.commit();
+    const reader = await openState({ directory, readOnly: true, lazy: true });
+    // Pages that nobody reads are used again by the second commit after.
+    for (const name of ['b', 'c', 'd']) {
+      writer.tasks.replaceAll(tasks(name));
+      await writer.commit();
+    }
+    assert.equal(reader.tasks.get('a2999').data, 'of a2999');
+    await reader.close();
+    await withReader(directory, (later) => assert.equal(later.tasks.get('d2999').data, 'of d2999'));
+  });
+});
+
+async function withReader(directory: string, look: (state: BuildState) => void): Promise<void> {
+  const state = await openState({ directory, readOnly: true });
+  look(state);
+  await state.close();
+}
 
 test('a closed state refuses, and closing twice is as once', async (t) => {
   const directory = await stateDirectory(t);
