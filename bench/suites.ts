@@ -7,6 +7,7 @@ import { suite as drain } from './core/drain.js';
 import { suite as graph } from './core/graph.js';
 import { suite as threads } from './core/threads.js';
 import { suite as transition } from './core/transition.js';
+import { suite as fingerprints } from './store/fingerprints.js';
 import { suite as persistence } from './store/persistence.js';
 import type { BenchSuite } from './suite.js';
 
@@ -21,5 +22,6 @@ export const suites: readonly BenchSuite[] = [
   content,
   commandLine,
   persistence,
+  fingerprints,
   threads,
 ];

@@ -157,3 +157,12 @@ export class ContentTable {
     this.digests.set(SLOT_COUNT, count);
   }
 }
+
+const ABSENT = Object.entries(Content);
+
+/** The SHA-256 digest in hexadecimal, or in a word what has none: `unknown`, `missing`, `folder`, `special`. */
+export function nameOfContent(contents: ContentTable, id: ContentId): string {
+  const digest = contents.digestOf(id);
+  if (digest !== undefined) return Buffer.from(digest).toString('hex');
+  return ABSENT.find(([, content]) => content === id)![0].toLowerCase();
+}

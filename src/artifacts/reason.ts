@@ -10,8 +10,8 @@ export type Reason =
   /** It declares neither inputs nor outputs, so nothing could tell that it is fresh. */
   | { readonly kind: 'always' }
   | { readonly kind: 'command-changed' }
-  /** The value of an inherited variable that the task declares. */
-  | { readonly kind: 'environment-changed' }
+  /** The value of an inherited variable that the task declares; `variables`: their names, sorted, if they were looked for and are known. */
+  | { readonly kind: 'environment-changed'; readonly variables?: readonly string[] }
   | {
       readonly kind: 'input-added' | 'input-removed' | 'input-changed' | 'input-missing';
       readonly path: string;
@@ -50,6 +50,8 @@ export function describeReason(reason: Reason): string {
   if (reason.kind === 'dependency') return `${quote(reason.task)} runs`;
   if (reason.kind === 'input-unreadable') return `input ${quote(reason.path)} cannot be read: ${reason.why}`;
   const sentence = SENTENCES[reason.kind];
+  if (reason.kind === 'environment-changed' && reason.variables !== undefined)
+    return `${sentence}: ${reason.variables.join(', ')}`;
   if (!('path' in reason)) return sentence;
   const more = reason.count > 1 ? ` and ${reason.count - 1} more` : '';
   return `${sentence} ${quote(reason.path)}${more}`;

@@ -34,6 +34,8 @@ export interface RestoreCommandOptions extends GlobalOptions {
 
 export interface WhyCommandOptions extends GlobalOptions {
   readonly chain?: boolean;
+  /** Two runs. */
+  readonly diff?: readonly string[];
 }
 
 export const GRAPH_FORMATS = ['order', 'dot', 'json'] as const;

@@ -135,6 +135,7 @@ function addWhy(program: Command, context: Context, done: (exitCode: number) => 
     .description('show what the last run did with a task and what the next one would do, and why')
     .argument('<task>', 'a task, or a file that a task makes')
     .option('--chain', 'follow the cause through the tasks that it came by')
+    .option('--diff <runs...>', 'compare what the task saw in two runs: TASK --diff RUN1 RUN2')
     .action(async (task: string, _own: unknown, command: Command) => {
       const { why } = await import('./commands/why.js');
       done(await why(task, command.optsWithGlobals<WhyCommandOptions>(), context));

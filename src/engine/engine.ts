@@ -18,6 +18,7 @@ import { commandText } from './run/command.js';
 import { Emitter } from './run/emitter.js';
 import type { Run, WorkSummary } from './run/run.js';
 import { type Selection, select } from './run/selection.js';
+import { VERSION } from './version.js';
 
 const NO_WORK: WorkSummary = { result: 'succeeded', executed: 0, cached: 0, fresh: 0, failed: 0, blocked: 0 };
 
@@ -109,7 +110,7 @@ export class BuildEngine {
 
   async #execute(plan: Plan, options: RunOptions): Promise<RunSummary> {
     const { history } = this.#state;
-    const run = history.beginRun({ targets: plan.targets, jobs: plan.jobs });
+    const run = history.beginRun({ targets: plan.targets, jobs: plan.jobs, version: VERSION });
     try {
       return await this.#conduct(plan, options, run);
     } catch (error) {

@@ -10,6 +10,12 @@ import { reach } from '../graph/dependency-graph.js';
 import { type BuildState, partsOf } from '../state.js';
 import type { Attempt, RunId, RunRecord } from '../store/history.js';
 import { type Outcome, type Row, type TaskId, type TaskState, TaskStatus } from '../task.js';
+import {
+  changedVariables,
+  type EnvironmentDigests,
+  environmentDigests,
+  environmentRecord,
+} from './environments.js';
 import { excludedFolders } from './excluded.js';
 import { PastRuns } from './past-runs.js';
 import type { Project } from './project.js';
@@ -182,7 +188,19 @@ class Explainer {
 
   private differencesOf(task: TaskId): Difference[] {
     const row = this.state.tasks.rowOf(task);
-    return this.hasCommand(row) ? explain(this.context, row) : [];
+    if (!this.hasCommand(row)) return [];
+    return explain(this.context, row).map((difference) =>
+      difference.kind === 'environment-changed' ? this.withVariables(row) : difference,
+    );
+  }
+
+  /** The environment is another: names what of it, if the history knows. */
+  private withVariables(row: Row): Difference {
+    const { artifacts, getRecord } = partsOf(this.state);
+    const key = artifacts.records.read(row)!.environmentKey;
+    const before = getRecord(environmentRecord(key)) as EnvironmentDigests | undefined;
+    const variables = before && changedVariables(before, environmentDigests(this.context, row) ?? {});
+    return { kind: 'environment-changed', ...(variables === undefined ? {} : { variables }) };
   }
 
   /** The task below this one for which a plan takes it for stale. */

@@ -13,6 +13,8 @@ export interface RunStart {
   readonly targets: readonly TaskId[];
   /** Tasks that may run at once. */
   readonly jobs: number;
+  /** Of millrace. */
+  readonly version?: string;
   /** The command line, if one began the run. */
   readonly arguments?: readonly string[];
 }
@@ -121,9 +123,12 @@ export class BuildHistory {
     if (this.current !== undefined) throw new StateUnavailable(`Run ${this.current.run} has not ended yet.`);
     const run = this.newest() + 1;
     this.records.put(NEWEST_RUN, run);
-    const { targets, jobs } = start;
-    const args = start.arguments === undefined ? {} : { arguments: start.arguments };
-    const stored: StoredRun = { targets, jobs, ...args, start: Date.now() };
+    const { targets, jobs, version } = start;
+    const stored: StoredRun = {
+      ...{ targets, jobs, start: Date.now() },
+      ...(version === undefined ? {} : { version }),
+      ...(start.arguments === undefined ? {} : { arguments: start.arguments }),
+    };
     this.records.put(runKey(run), stored);
     this.current = { run, segment: 0 };
     return run;
@@ -157,6 +162,25 @@ export class BuildHistory {
   /** An error has ended the run, if it is still under way: for ever, it counts as interrupted. */
   abandonRun(run: RunId): void {
     if (this.current?.run === run) this.current = undefined;
+  }
+
+  /**
+   * Forgets the oldest runs with their attempts. What is left stays whole: an attempt says how what it saw differs from the ones after it.
+   * O(runs + what is forgotten).
+   * @param keepRuns how many at most are left @param since milliseconds since the epoch: what began before goes, too
+   * @returns how many runs were forgotten @throws StateUnavailable if the state is open for reading only
+   */
+  prune(keepRuns: number, since: number): number {
+    if (this.options.readOnly) throw new StateUnavailable('The state is open for reading only.');
+    const old = this.runIds().filter((run, index) => {
+      if (run === this.current?.run) return false;
+      return index >= keepRuns || (this.records.get(runKey(run)) as StoredRun).start < since;
+    });
+    for (const run of old) {
+      for (const key of this.segments(run)) this.records.remove(key);
+      this.records.remove(runKey(run));
+    }
+    return old.length;
   }
 
   /**

@@ -9,8 +9,8 @@ interface Change {
   readonly key: Key;
   /** Until it is written, it may be added to. */
   readonly value: unknown;
-  /** What is packed and written of it. */
-  readonly toStore: () => unknown;
+  /** What is packed and written of it; undefined if the key is to go. */
+  readonly toStore: (() => unknown) | undefined;
 }
 
 /**
@@ -44,6 +44,10 @@ export class Records {
     this.waiting.set(nameOf(key), { key, value, toStore });
   }
 
+  remove(key: Key): void {
+    this.waiting.set(nameOf(key), { key, value: undefined, toStore: undefined });
+  }
+
   /** The value that waits for the next commit, if one does: it may still be changed in place. */
   pending(key: Key): unknown {
     return this.waiting.get(nameOf(key))?.value;
@@ -52,15 +56,20 @@ export class Records {
   /** The keys that begin with `prefix`, in order. */
   keys(prefix: KeyPrefix): Key[] {
     const known = new Map(this.database.keys(prefix).map((key) => [nameOf(key), key]));
-    for (const [name, { key }] of [...this.taken, ...this.waiting])
-      if (hasPrefix(key, prefix)) known.set(name, key);
+    for (const [name, { key, toStore }] of [...this.taken, ...this.waiting]) {
+      if (toStore === undefined) known.delete(name);
+      else if (hasPrefix(key, prefix)) known.set(name, key);
+    }
     return [...known.values()].sort(compareKeys);
   }
 
   write(writer: Writer): void {
     this.taken = this.waiting;
     this.waiting = new Map();
-    for (const { key, toStore } of this.taken.values()) writer.put(key, pack(toStore()));
+    for (const { key, toStore } of this.taken.values()) {
+      if (toStore === undefined) writer.remove(key);
+      else writer.put(key, pack(toStore()));
+    }
   }
 
   written(): void {

@@ -15,6 +15,43 @@ const END: RunEnd = {
   duration: 12.5,
 };
 
+test('old runs are forgotten, for good', async (t) => {
+  const directory = await stateDirectory(t);
+  let state = await openState(directory);
+  for (let round = 1; round <= 6; round++) {
+    const run = state.history.beginRun({ targets: [], jobs: 1 });
+    state.history.addAttempt({ task: 'a', start: round, duration: round, outcome: 'executed' });
+    if (round < 5) await state.commit();
+    state.history.endRun(run, END);
+  }
+  const current = state.history.beginRun({ targets: [], jobs: 1 });
+  const { history } = state;
+  assert.equal(history.prune(100, 0), 0);
+  assert.equal(history.prune(4, 0), 3);
+  const isLeft = (): void => {
+    assert.deepEqual(
+      state.history.runs().map(({ run }) => run),
+      [7, 6, 5, 4],
+    );
+    assert.deepEqual(state.history.durations('a'), [6, 5, 4]);
+    assert.deepEqual([...state.history.attempts({ run: 2 })], []);
+  };
+  isLeft();
+  await state.commit();
+  isLeft();
+  await state.close();
+  state = await openState(directory);
+  isLeft();
+  // The run that is under way stays, however long ago it is said to have begun.
+  assert.equal(state.history.prune(100, Date.now() + 1000), 4);
+  assert.equal(state.history.beginRun({ targets: [], jobs: 1 }), current + 1);
+  assert.equal(state.history.prune(100, Date.now() + 1000), 0);
+  await state.close();
+  const reader = await openState({ directory, readOnly: true });
+  assert.throws(() => reader.history.prune(1, 0), { code: 'STATE_UNAVAILABLE' });
+  await reader.close();
+});
+
 test('runs and attempts are kept, in order, also before they are committed', async (t) => {
   const directory = await stateDirectory(t);
   let state = await openState(directory);

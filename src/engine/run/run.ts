@@ -27,6 +27,7 @@ import { Committer } from './committer.js';
 import { DeclarationCheck } from './declarations.js';
 import type { Emitter } from './emitter.js';
 import { Gate } from './gate.js';
+import { Recorder } from './recorder.js';
 import type { Selection } from './selection.js';
 import { Teller } from './teller.js';
 
@@ -70,6 +71,7 @@ export class Run {
   readonly #gate: Gate;
   readonly #teller: Teller;
   readonly #committer: Committer;
+  readonly #recorder: Recorder;
   readonly #lanes: LanePool;
   readonly #tools: Tools;
   /** Commands at once: more would leave no descriptors to commit with. */
@@ -98,6 +100,7 @@ export class Run {
       (row) => context.selection.has(row),
       (row) => this.#detailsOf(row).pool,
     );
+    this.#recorder = new Recorder(context.state, context.checker.context);
     this.#committer = new Committer(context.state, context.emitter, () => this.#stop());
     const { outputLimit, graceMs, environment } = context.engine;
     this.#jobs = Math.min(context.jobs, affordableLanes());
@@ -248,6 +251,7 @@ export class Run {
     const { engine, options } = this.#context;
     const terminal = options.terminal === true;
     this.#running++;
+    this.#recorder.begin(row, verdict.inputs);
     const work = {
       ...{ row, details, verdict, root: engine.root, terminal, signal: this.#cancel.signal },
       expected: this.#table.duration(row),
@@ -295,10 +299,13 @@ export class Run {
     const { attempt: count } = this.#table.read(row)!;
     const mayRetry = end.outcome === 'failed' || end.outcome === 'timed-out';
     const retrying = mayRetry && !this.#stopped && count <= (this.#detailsOf(row).retries ?? 0);
+    // What has now failed under the circumstances of its last success is not fresh by that.
+    const forgets = mayRetry && !retrying && reason !== undefined && !isChange(reason);
     this.#changeStatus(row, end, retrying);
     if (end.withdrawn !== true) {
       this.#teller.ended(row, end, retrying, reason);
-      this.#remember(row, end, reason);
+      this.#recorder.end(row, end, reason, forgets);
+      this.#committer.touch();
     }
     this.#gate.leave(row);
     this.#details.delete(row);
@@ -307,7 +314,7 @@ export class Run {
     else this.#context.checker.forgetGlobs();
     if (!mayRetry || retrying) return;
     this.#counts.failed++;
-    if (reason !== undefined && !isChange(reason)) this.#forget(row);
+    if (forgets) this.#artifacts.records.clear(row);
     this.#blockDependents(row);
     const { keepGoing = 1 } = this.#context.options;
     if (keepGoing > 0 && this.#counts.failed >= keepGoing) this.#stop();
@@ -326,25 +333,6 @@ export class Run {
     this.#gate.leave(row);
     this.#details.delete(row);
     this.#committer.touch();
-  }
-
-  #remember(row: Row, { result, outcome, duration, message }: AttemptEnd, reason?: Reason): void {
-    this.#context.state.history.addAttempt({
-      task: this.#table.names.nameOf(row),
-      start: result?.start ?? Date.now(),
-      duration,
-      outcome,
-      ...(result?.exitCode === undefined ? {} : { exitCode: result.exitCode }),
-      ...(result?.signal === undefined ? {} : { signal: result.signal }),
-      ...(message === undefined ? {} : { message }),
-      ...(reason === undefined ? {} : { reason }),
-    });
-    this.#committer.touch();
-  }
-
-  /** What has now failed under the circumstances of its last success is not fresh by that. */
-  #forget(row: Row): void {
-    this.#artifacts.records.clear(row);
   }
 
   /** What needs a failed task stays Pending, and says so. O(tasks above it and their edges). */

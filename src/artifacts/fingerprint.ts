@@ -1,0 +1,62 @@
+import type { ContentId } from './contents.js';
+import type { FileRow } from './files.js';
+import { entriesOf, type TaskRecord } from './records.js';
+
+/** What an execution saw: its command, the variables that it declares, and its inputs. */
+export interface Fingerprint {
+  readonly command: ContentId;
+  readonly environment: ContentId;
+  readonly inputs: ReadonlyMap<FileRow, ContentId>;
+}
+
+/**
+ * Words of a difference between two fingerprints: what it is, the keys of the command and of the environment, then pairs
+ * (file row, content id) of inputs; what is no input any more has the content `GONE`.
+ */
+const Head = { Kind: 0, Command: 1, Environment: 2, Pairs: 3 } as const;
+/** `Nothing`: there is no fingerprint. `Whole`: one that needs no other. `Change`: one that is like the other but for this. */
+const Kind = { Nothing: 0, Whole: 1, Change: 2 } as const;
+const GONE = -1 as ContentId;
+const NO_INPUTS: Fingerprint['inputs'] = new Map();
+
+export function fingerprintOf(record: TaskRecord): Fingerprint {
+  return {
+    command: record.commandKey,
+    environment: record.environmentKey,
+    inputs: new Map([...entriesOf(record.declared), ...entriesOf(record.discovered)]),
+  };
+}
+
+/** What leads from one fingerprint to another. Most often 12 bytes, and 8 for each input that is another. */
+export function encodeDifference(from: Fingerprint | undefined, to: Fingerprint | undefined): Uint8Array {
+  if (to === undefined) return bytesOf([Kind.Nothing]);
+  const known = from?.inputs ?? NO_INPUTS;
+  const words: number[] = [from === undefined ? Kind.Whole : Kind.Change, to.command, to.environment];
+  for (const [file, content] of to.inputs) if (known.get(file) !== content) words.push(file, content);
+  for (const file of known.keys()) if (!to.inputs.has(file)) words.push(file, GONE);
+  return bytesOf(words);
+}
+
+/** Undefined if there is no fingerprint, or the one that the difference starts from is not known. */
+export function applyDifference(
+  from: Fingerprint | undefined,
+  difference: Uint8Array,
+): Fingerprint | undefined {
+  const words = new Int32Array(Uint8Array.from(difference).buffer);
+  const kind = words[Head.Kind];
+  if (kind === Kind.Nothing || (kind === Kind.Change && from === undefined)) return undefined;
+  const inputs = new Map(kind === Kind.Change ? from!.inputs : NO_INPUTS);
+  for (const [file, content] of entriesOf(words.subarray(Head.Pairs))) {
+    if (content === GONE) inputs.delete(file);
+    else inputs.set(file, content);
+  }
+  return {
+    command: words[Head.Command]! as ContentId,
+    environment: words[Head.Environment]! as ContentId,
+    inputs,
+  };
+}
+
+function bytesOf(words: readonly number[]): Uint8Array {
+  return new Uint8Array(Int32Array.from(words).buffer);
+}

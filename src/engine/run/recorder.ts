@@ -1,0 +1,97 @@
+import {
+  type CheckContext,
+  currentEnvironmentKey,
+  encodeDifference,
+  entriesOf,
+  type Fingerprint,
+  filesOf,
+  fingerprintOf,
+  type Reason,
+} from '../../artifacts/index.js';
+import { type BuildState, partsOf } from '../../state.js';
+import type { Trace } from '../../store/history.js';
+import type { Row } from '../../task.js';
+import { environmentDigests, environmentRecord } from '../environments.js';
+import type { AttemptEnd } from './attempt.js';
+
+/** What a task's record said when an attempt began, and the inputs of its verdict. */
+interface Beginning {
+  readonly before: Fingerprint | undefined;
+  readonly inputs: Int32Array;
+}
+
+/** Writes what is attempted into the history, with what each attempt saw. */
+export class Recorder {
+  readonly #state: BuildState;
+  readonly #context: CheckContext;
+  readonly #beginnings = new Map<Row, Beginning>();
+  /** Environment keys whose variables are on record. */
+  readonly #environments = new Set<number>();
+
+  constructor(state: BuildState, context: CheckContext) {
+    this.#state = state;
+    this.#context = context;
+  }
+
+  /** To be called before an attempt. @param inputs of the verdict: pairs (file row, content id) */
+  begin(row: Row, inputs: Int32Array): void {
+    this.#beginnings.set(row, { before: this.#recorded(row), inputs });
+  }
+
+  /** @param forgets true if the task's record is cleared after this */
+  end(row: Row, end: AttemptEnd, reason: Reason | undefined, forgets: boolean): void {
+    const { result, outcome, duration, message } = end;
+    const attempt = {
+      task: this.#context.table.names.nameOf(row),
+      start: result?.start ?? Date.now(),
+      duration,
+      outcome,
+      ...(result?.exitCode === undefined ? {} : { exitCode: result.exitCode }),
+      ...(result?.signal === undefined ? {} : { signal: result.signal }),
+      ...(message === undefined ? {} : { message }),
+      ...(reason === undefined ? {} : { reason }),
+    };
+    this.#state.history.addAttempt(attempt, this.#traceOf(row, outcome, forgets));
+    this.#beginnings.delete(row);
+  }
+
+  /** Empty for an attempt that never began. */
+  #traceOf(row: Row, outcome: AttemptEnd['outcome'], forgets: boolean): Trace {
+    const beginning = this.#beginnings.get(row);
+    if (beginning === undefined) return {};
+    const { before } = beginning;
+    if (outcome === 'executed' || outcome === 'cached') {
+      const after = this.#recorded(row)!;
+      this.#rememberEnvironment(row, after.environment);
+      return { was: encodeDifference(after, before) };
+    }
+    const seen = this.#seen(row, beginning);
+    this.#rememberEnvironment(row, seen.environment);
+    const saw = encodeDifference(before, seen);
+    return forgets ? { saw, was: encodeDifference(undefined, before) } : { saw };
+  }
+
+  /** What an attempt saw that left no record; of what only a command finds, as far as the last success found it. */
+  #seen(row: Row, { inputs }: Beginning): Fingerprint {
+    const { artifacts } = this.#context;
+    const discovered = filesOf(artifacts.records.read(row)?.discovered ?? new Int32Array(0));
+    const found = discovered.map((file) => [file, artifacts.files.content(file)] as const);
+    return {
+      command: artifacts.taskFiles.commandKey(row),
+      environment: currentEnvironmentKey(this.#context, row),
+      inputs: new Map([...found, ...entriesOf(inputs)]),
+    };
+  }
+
+  #recorded(row: Row): Fingerprint | undefined {
+    const record = this.#context.artifacts.records.read(row);
+    return record && fingerprintOf(record);
+  }
+
+  #rememberEnvironment(row: Row, key: number): void {
+    if (this.#environments.has(key)) return;
+    this.#environments.add(key);
+    const digests = environmentDigests(this.#context, row);
+    if (digests !== undefined) partsOf(this.#state).putRecord(environmentRecord(key), digests);
+  }
+}

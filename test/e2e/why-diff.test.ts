@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { hash } from 'node:crypto';
+import { describe, test } from 'node:test';
+import type { RunComparison, SeenDifference } from '../../src/engine/run-comparison.js';
+import { chooseSeed, randomFrom } from '../engine/lane-support.js';
+import { explain, Project } from './rig.js';
+
+const sha256 = (text: string) => hash('sha256', text);
+
+/** in → gen → app; app also reads b*, and two variables, and fails while there is a file `fail`. */
+const TASKS = {
+  gen: { command: 'cat in > gen.txt', inputs: ['in'], outputs: ['gen.txt'] },
+  app: {
+    command: 'cat b* gen.txt > out; test ! -e fail',
+    deps: ['gen'],
+    inputs: ['b*'],
+    outputs: ['out'],
+    inheritEnv: ['MODE', 'OTHER'],
+  },
+};
+
+describe('millrace why --diff', { concurrency: 2 }, () => {
+  test('tells what a task saw differently in any two runs, whatever happened between them', async (t) => {
+    const random = randomFrom(chooseSeed(t));
+    const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!;
+    const project = new Project(t, { in: '0', b0: '0' });
+    project.writeTasks(TASKS);
+    /** What app saw in each run: the mode, and its inputs. */
+    const seen: { mode: string; inputs: Map<string, string> }[] = [];
+    const sources = new Map([['b0', '0']]);
+    let [mode, fails] = ['x', false];
+    for (let run = 0; run < 10; run++) {
+      const input = String(Math.floor(random() * 3));
+      project.write('in', input);
+      const name = pick(['b1', 'b2', 'b3']);
+      if (sources.delete(name)) project.delete(name);
+      else
+        sources.set(name, input).forEach((text, path) => {
+          project.write(path, text);
+        });
+      if (random() < 0.4) mode = pick(['x', 'y']);
+      fails = random() < 0.3;
+      if (fails) project.write('fail', '');
+      else if (project.exists('fail')) project.delete('fail');
+      await project.millrace(['run', ...(random() < 0.2 ? ['--force'] : [])], { env: { MODE: mode } });
+      seen.push({ mode, inputs: new Map([...sources, ['gen.txt', input]]) });
+    }
+    for (let pair = 0; pair < 12; pair++) {
+      const [one, other] = [pick([...seen.keys()]), pick([...seen.keys()])];
+      const args = ['why', 'app', '--diff', String(one + 1), String(other + 1)];
+      const { differences } = await project.json<RunComparison>(args);
+      assert.deepEqual(differences, differencesOf(seen[one]!, seen[other]!), args.join(' '));
+    }
+  });
+
+  test('is shown to a person, as of the last attempt before each run', async (t) => {
+    const project = new Project(t, { in: '1', b1: '1' });
+    project.writeTasks(TASKS);
+    for (const content of ['1', '2', '2']) {
+      project.write('in', content);
+      if (content === '2') project.write('b2', '2');
+      await project.build();
+    }
+    const { stdout } = await project.millrace(['why', 'app', '--diff', '1', '3']);
+    const [one, two] = [sha256('1').slice(0, 12), sha256('2').slice(0, 12)];
+    assert.equal(
+      stdout.toString(),
+      `app\n  run 1: executed\n  run 3: executed (as of run 2)\n  what it saw differs:\n    + "b2" ${two}\n      "gen.txt" ${one} → ${two}\n`,
+    );
+    const same = await project.millrace(['why', 'gen', '--diff', '2', '3']);
+    assert.match(same.stdout.toString(), /\n {2}what it saw is the same\n$/);
+  });
+
+  test('says what it cannot know', async (t) => {
+    const project = new Project(t, { in: '1', b1: '1' });
+    project.writeTasks({ gen: TASKS.gen });
+    await project.build();
+    project.writeTasks(TASKS);
+    await project.build();
+    for (const [args, message] of [
+      [['app', '--diff', '1', '2'], /What "app" saw in run 1 or before is not known/],
+      [['gen', '--diff', '1', '3'], /There is no run 3/],
+      [['gen', '--diff', '1'], /--diff takes the numbers of two runs/],
+      [['gen', '--diff', 'a', 'b'], /--diff takes the numbers of two runs/],
+    ] as const) {
+      const result = await project.millrace(['why', ...args]);
+      assert.equal(result.exitCode, 2, explain(result));
+      assert.match(result.stderr, message);
+    }
+  });
+});
+
+test('millrace why names the variables that changed', async (t) => {
+  const project = new Project(t, { in: '1', b1: '1' });
+  project.writeTasks(TASKS);
+  await project.millrace(['run'], { env: { MODE: 'x', OTHER: 'same' } });
+  const { stdout } = await project.millrace(['why', 'app'], { env: { MODE: 'y', OTHER: 'same' } });
+  assert.match(stdout.toString(), /\n {4}the environment changed: MODE\n/);
+});
+
+type Seen = { readonly mode: string; readonly inputs: ReadonlyMap<string, string> };
+
+function differencesOf(one: Seen, other: Seen): SeenDifference[] {
+  const environment = { kind: 'environment-changed', variables: ['MODE'] } as const;
+  const paths = [...new Set([...one.inputs.keys(), ...other.inputs.keys()])].sort();
+  return [
+    ...(one.mode === other.mode ? [] : [environment]),
+    ...paths.flatMap((path): SeenDifference[] => {
+      const [before, after] = [one, other].map(({ inputs }) => {
+        const text = inputs.get(path);
+        return text === undefined ? undefined : sha256(text);
+      });
+      if (before === after) return [];
+      if (before === undefined) return [{ kind: 'input-added', path, after: after! }];
+      if (after === undefined) return [{ kind: 'input-removed', path, before }];
+      return [{ kind: 'input-changed', path, before, after }];
+    }),
+  ];
+}
