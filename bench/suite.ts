@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Bench } from 'tinybench';
 
 /** One line of the table. */
@@ -47,4 +48,24 @@ export async function timed(run: () => void | Promise<void>): Promise<number> {
   const start = performance.now();
   await run();
   return performance.now() - start;
+}
+
+/** Of a timer that should go off every millisecond. */
+const RESOLUTION_MS = 1;
+
+/** How long the event loop is late while something is measured. */
+export function loopDelay() {
+  const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  return {
+    async during<T>(run: () => Promise<T>): Promise<T> {
+      histogram.enable();
+      try {
+        return await run();
+      } finally {
+        histogram.disable();
+      }
+    },
+    /** Milliseconds by which it was late, of all that was measured; 99 of 100 times not more. */
+    p99: (): number => histogram.percentile(99) / 1e6 - RESOLUTION_MS,
+  };
 }

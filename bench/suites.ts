@@ -1,3 +1,4 @@
+import { suite as collect } from './artifacts/collect.js';
 import { suite as content } from './artifacts/content.js';
 import { suite as hashing } from './artifacts/hash.js';
 import { suite as freshness } from './artifacts/scan.js';
@@ -20,6 +21,7 @@ export const suites: readonly BenchSuite[] = [
   freshness,
   hashing,
   content,
+  collect,
   commandLine,
   persistence,
   fingerprints,

@@ -5,9 +5,11 @@ export type {
   ArtifactVersion,
   CollectOptions,
   Inventory,
+  RecordOptions,
 } from './artifacts/artifact-manager.js';
 export type { CollectReport, VerifyReport as ArtifactsReport } from './artifacts/cache/index.js';
 export { describeReason, type Reason } from './artifacts/reason.js';
+export type { TaskUsage } from './artifacts/usage.js';
 export { BuildEngine } from './engine/engine.js';
 export type { BuildEvent, RunSummary, TaskFinished } from './engine/events.js';
 export type { EngineOptions, ProjectOptions, RunOptions } from './engine/options.js';

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { ArtifactManager } from './artifacts/artifact-manager.js';
 import type { ArtifactTables } from './artifacts/index.js';
 import { refuseFromNowOn } from './closed.js';
+import { VERSION } from './engine/version.js';
 import { InvalidArgument, isSystemError, StateUnavailable } from './errors.js';
 import { DependencyGraph } from './graph/dependency-graph.js';
 import { type TableHandle, TaskTable } from './memory/table.js';
@@ -84,6 +85,7 @@ export class BuildState implements AsyncDisposable {
     this.artifacts = new ArtifactManager(
       opened.table,
       opened.directory && contentDirectory(opened.directory),
+      VERSION,
     );
     this.history = opened.history;
     this.recovery = opened.recovery;

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import {
   ActionCache,
   createArtifacts,
@@ -14,7 +14,7 @@ import {
 import { TaskTable } from '../../src/memory/table.js';
 import type { Row } from '../../src/task.js';
 import { TaskManager } from '../../src/tasks/task-manager.js';
-import { type BenchRow, type BenchSuite, median, timed } from '../suite.js';
+import { type BenchRow, type BenchSuite, loopDelay, median, timed } from '../suite.js';
 
 const OUTPUTS = 10_000;
 const OUTPUT_BYTES = 16 << 10;
@@ -49,8 +49,9 @@ async function measure(folder: string): Promise<BenchRow[]> {
     const copy = await timed(
       () => void execFileSync('cp', ['-r', join(root, 'a', 'out'), join(root, 'copy')]),
     );
-    const kept = await keepAll(join(root, 'a'), join(root, 'content'));
-    const restore = await restoreAll(join(root, 'b'), join(root, 'content'));
+    const content = join(root, 'content');
+    const kept = await keepAll(join(root, 'a'), content);
+    const restore = await restoreAll(join(root, 'b'), content);
     execFileSync('diff', ['-r', join(root, 'a'), join(root, 'b')]);
     // The first round warms up.
     if (round === 0) continue;
@@ -81,17 +82,25 @@ async function measure(folder: string): Promise<BenchRow[]> {
       peer: copy,
       ratio: restore / copy.value,
     },
+    {
+      what: 'the event loop meanwhile: delay, 99th percentile',
+      value: delay.p99(),
+      unit: 'ms',
+      target: { atMost: 20 },
+    },
   ];
 }
+
+const delay = loopDelay();
 
 async function keepAll(root: string, directory: string): Promise<{ hash: number; keep: number }> {
   process.chdir(root);
   // So that no file is too young to be told from a later one.
-  await delay(50);
+  await pause(50);
   const { cache, checker, row, threads } = open(root, directory);
   const inputs = checker.inputsOf(row);
   let made: Made = { missing: [], links: [], emptyFolders: [] };
-  const hash = await timed(async () => {
+  const hash = await measured(async () => {
     made = await checker.recordSuccess(row, {
       inputs,
       discovered: new Int32Array(0),
@@ -99,7 +108,7 @@ async function keepAll(root: string, directory: string): Promise<{ hash: number;
     });
     if (made.missing.length > 0) throw new Error(`${made.missing[0]} is missing.`);
   });
-  const keep = await timed(async () => {
+  const keep = await measured(async () => {
     const why = await cache.keep(row, {
       inputs,
       made,
@@ -117,13 +126,17 @@ async function restoreAll(root: string, directory: string): Promise<number> {
   mkdirSync(root);
   process.chdir(root);
   const { cache, checker, row, threads } = open(root, directory);
-  const time = await timed(async () => {
+  const time = await measured(async () => {
     const candidate = cache.find(row, checker.inputsOf(row));
     const restored = candidate === undefined ? undefined : await cache.restore(row, candidate);
     if (restored?.files.length !== OUTPUTS) throw new Error('They were not restored.');
   });
   await threads.close();
   return time;
+}
+
+function measured(run: () => Promise<void>): Promise<number> {
+  return timed(() => delay.during(run));
 }
 
 function open(root: string, directory: string) {

@@ -1,9 +1,11 @@
 import { mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { InvalidArgument, quote, StateUnavailable, UnknownVersion } from '../errors.js';
 import type { TaskTable } from '../memory/table.js';
 import type { TaskId } from '../task.js';
 import type { ActionEntry, CollectReport, VerifyReport } from './cache/index.js';
+import { type TaskUsage, usageOf } from './usage.js';
 
 const DAY_MS = 86_400_000;
 const DEFAULT_MAX_AGE_MS = 14 * DAY_MS;
@@ -39,6 +41,8 @@ export interface ArtifactVersion {
   /** The number of the run that made it, and where that was. */
   readonly run: number;
   readonly host: string;
+  /** What git had checked out then, if the root was in a repository: a hexadecimal name. */
+  readonly commit?: string;
   /** When it was made, and when it was of use last (made or restored): milliseconds since the epoch. */
   readonly time: number;
   readonly usedAt: number;
@@ -54,15 +58,31 @@ export interface Inventory {
   readonly unreadable: number;
 }
 
+/** What an engine of somebody else's has made. */
+export interface RecordOptions {
+  /** The absolute folder to which the paths relate. */
+  readonly root: string;
+  /** Files, links, and folders (without what is in them), relative to the root. */
+  readonly paths: readonly string[];
+  /** What the task printed (default: nothing). */
+  readonly log?: Uint8Array;
+  /** Milliseconds that it took (default 0). */
+  readonly duration?: number;
+  /** The number of the run in the history (default 0). */
+  readonly run?: number;
+}
+
 /** What tasks have made, in this build and in earlier ones. Needs no lock: any number of processes may use it at once. */
 export class ArtifactManager {
   private readonly table: TaskTable;
   private readonly where: string | undefined;
+  private readonly millrace: string;
 
-  /** @internal @param directory of the content store; undefined for a state in memory, which keeps none */
-  constructor(table: TaskTable, directory: string | undefined) {
+  /** @internal @param directory of the content store; undefined for a state in memory, which keeps none @param version of millrace */
+  constructor(table: TaskTable, directory: string | undefined, version: string) {
     this.table = table;
     this.where = directory;
+    this.millrace = version;
   }
 
   /**
@@ -101,6 +121,32 @@ export class ArtifactManager {
   }
 
   /**
+   * Keeps files as a version of a task, for whoever executes tasks without `BuildEngine`, which does so by itself. The same files are the
+   * same version. O(bytes).
+   * @throws InvalidArgument for a path outside of the root, or of what is no file, link or folder; StateUnavailable for a state in memory;
+   *   what `node:fs` throws
+   */
+  async record(
+    task: TaskId,
+    { root, paths, log, duration = 0, run = 0 }: RecordOptions,
+  ): Promise<ArtifactVersion> {
+    requireAbsolute(root);
+    const { gitCommit, inSlices, record } = await load();
+    const commit = gitCommit(root);
+    const origin = {
+      ...{ run, host: hostname(), version: this.millrace, time: Date.now() },
+      ...(commit === undefined ? {} : { commit }),
+    };
+    const recording = { task, root, paths, log: log ?? new Uint8Array(0), duration, origin };
+    return await this.lookup(await inSlices(record(this.directory, recording)));
+  }
+
+  /** How much is kept of each task, most first. O(kept executions). @throws StateUnavailable for a state in memory */
+  async usage(): Promise<TaskUsage[]> {
+    return usageOf(await this.versions());
+  }
+
+  /**
    * The version that a name or the beginning of one means.
    * @throws UnknownVersion if there is none, or more than one
    */
@@ -112,18 +158,20 @@ export class ArtifactManager {
 
   /**
    * Brings the files of a version to a folder, all or none, each checked against its digest.
+   * @param of a version, or a task: then the one that it has made last
    * @param into absolute; made if it is not there. Files in the way are replaced, others left alone.
    * @throws UnknownVersion if it is not there or not whole; InvalidArgument; NotRestored if the folder or what is in it stands in the
    * way, or the system refuses
    */
-  async restore(version: string, into: string): Promise<ArtifactVersion> {
-    if (!isAbsolute(into)) throw new InvalidArgument(`The folder ${quote(into)} must be absolute.`);
+  async restore(of: string | { readonly task: TaskId }, into: string): Promise<ArtifactVersion> {
+    requireAbsolute(into);
     const { decodeEntry, restoreTo, storedPath } = await load();
-    const found = await this.lookup(version);
+    const found = typeof of === 'string' ? await this.lookup(of) : (await this.versions(of.task))[0];
+    if (found === undefined) throw new UnknownVersion((of as { task: TaskId }).task, 0);
     const bytes = readIfThere(storedPath(this.directory, 'actions', found.version));
     const entry = bytes && decodeEntry(bytes);
     const isWhole = entry !== undefined && (await restoreTo(into, this.directory, entry));
-    if (!isWhole) throw new UnknownVersion(version, 0);
+    if (!isWhole) throw new UnknownVersion(found.version, 0);
     return found;
   }
 
@@ -176,17 +224,33 @@ export class ArtifactManager {
   }
 }
 
+function requireAbsolute(folder: string): void {
+  if (!isAbsolute(folder)) throw new InvalidArgument(`The folder ${quote(folder)} must be absolute.`);
+}
+
 /** Most processes never need it. */
 function load() {
   return import('./cache/manage.js');
 }
 
 function describe({ duration, files, folders, links, log, origin, task }: ActionEntry) {
-  const { host, run, time } = origin;
+  const { commit, host, run, time } = origin;
   const logBytes = log?.size ?? 0;
   const bytes = files.reduce((sum, { size }) => sum + size, logBytes);
   const named = files.map(({ path, digest, size }) => ({ path, digest, size }));
-  return { task, files: named, links, folders, logBytes, bytes, run, host, time, duration };
+  return {
+    task,
+    files: named,
+    links,
+    folders,
+    logBytes,
+    bytes,
+    run,
+    host,
+    time,
+    duration,
+    ...(commit === undefined ? {} : { commit }),
+  };
 }
 
 /** Undefined if it is gone by now. */

@@ -103,6 +103,14 @@ export class ContentTable {
     return id;
   }
 
+  /** The id of a digest of 32 bytes; `Content.Unknown` if it was never seen. O(1) expected. */
+  find(digest: Uint8Array): ContentId {
+    this.digests.awaken();
+    this.slots.awaken();
+    wantedBytes.set(digest);
+    return this.slots.get(this.probe()) as ContentId;
+  }
+
   /** A copy of the 32 bytes; undefined for ids that stand for no bytes. */
   digestOf(id: ContentId): Uint8Array | undefined {
     if (!isBytes(id)) return undefined;

@@ -3,6 +3,7 @@ export {
   type ArtifactVersion,
   type CollectOptions,
   type Inventory,
+  type RecordOptions,
 } from './artifact-manager.js';
 export {
   ActionCache,
@@ -29,3 +30,4 @@ export { FileScanner, type ScanOptions } from './scan.js';
 export type { Made, Success } from './success.js';
 export { type ArtifactTables, afterLoad, artifactRegions, createArtifacts } from './tables.js';
 export { TaskFlag } from './task-files.js';
+export { type TaskUsage, usageOf } from './usage.js';

@@ -17,8 +17,10 @@ import { actionKey, discoveredKey, hexDigest } from './action-key.js';
 import { BlobStore, type Digest } from './blobs.js';
 import { decodeSets, encodeSets, withSet } from './discovered-sets.js';
 import { type ActionEntry, type ActionFile, encodeEntry, pathsOf } from './entry.js';
+import { gitCommit } from './git-commit.js';
 import { NotKept, storeProducts } from './keep.js';
 import { restoreEntry } from './restore.js';
+import { inSlices } from './steps.js';
 
 /** So long an entry has some thousand files: threads that shall help to restore them start while it is read. */
 const LARGE_ENTRY_BYTES = 2 ** 19;
@@ -87,6 +89,7 @@ export class ActionCache {
   private readonly context: CheckContext;
   private readonly blobs: BlobStore;
   private readonly actions: ActionFiles;
+  private checkedOut: { readonly commit: string | undefined } | undefined;
 
   /** @throws what `node:fs` throws if the folder cannot be made */
   constructor(options: ActionCacheOptions) {
@@ -116,8 +119,8 @@ export class ActionCache {
   async restore(task: Row, { key, bytes, discovered }: Candidate): Promise<Restored | undefined> {
     if (bytes.length > LARGE_ENTRY_BYTES) this.options.threads?.start();
     // Loaded only if there is something to restore.
-    const { decodeEntry } = await import('./decode-entry.js');
-    const entry = decodeEntry(bytes);
+    const { decodeInSteps } = await import('./decode-entry.js');
+    const entry = await inSlices(decodeInSteps(bytes));
     const output = entry === undefined ? undefined : this.logOf(entry);
     if (entry === undefined || output === undefined || !this.fits(task, entry)) {
       this.actions.remove('actions', key);
@@ -155,10 +158,20 @@ export class ActionCache {
     const log = output.length === 0 ? null : { ...this.blobs.putBytes(output), truncated };
     const key = this.findsInputs(task) ? this.keepDiscovered(action, record.discovered) : action;
     if (key === undefined) return undefined;
-    const origin = { run, host: hostname(), version, time: Date.now() };
+    const commit = this.commit();
+    const origin = {
+      ...{ run, host: hostname(), version, time: Date.now() },
+      ...(commit === undefined ? {} : { commit }),
+    };
     const name = context.table.names.nameOf(task);
     this.actions.write('actions', key, encodeEntry({ task: name, ...products, log, duration, origin }));
     return undefined;
+  }
+
+  /** Looked up once: what is checked out during the run is not told apart. */
+  private commit(): string | undefined {
+    this.checkedOut ??= { commit: gitCommit(this.context.root) };
+    return this.checkedOut.commit;
   }
 
   /** True for a task whose last success left an output away: it always runs. */

@@ -1,11 +1,11 @@
-import { readFileSync, rmSync, statSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { DIGEST_BYTES } from '../contents.js';
+import { Catalog, type CatalogEntry, isDigest } from './catalog.js';
 import { sweepDrafts } from './durable.js';
-import type { ActionEntry } from './entry.js';
 import { GRACE_MS } from './grace.js';
-import { unseal } from './seal.js';
 import type { Steps } from './steps.js';
-import { ifThere, listed, type StoredFile } from './stored-files.js';
+import { foldersOf, ifThere, listed, storedFile, storedPath } from './stored-files.js';
 
 export interface CollectOptions {
   /** Entries that were of use for the last time before this are removed. Milliseconds since the epoch. */
@@ -37,12 +37,6 @@ export interface CollectReport {
   readonly maxBytes: number;
 }
 
-interface StoredEntry extends StoredFile {
-  readonly task: string;
-  /** Digest and size, in turn. */
-  readonly blobs: readonly (readonly [string, number])[];
-}
-
 /** How much is left of the most that may be. */
 const LOW_WATER = 0.9;
 
@@ -50,7 +44,7 @@ const LOW_WATER = 0.9;
  * Removes what was of no use for long, or is too much, from the content store. Other processes may use it meanwhile: an entry
  * whose blobs are gone is a miss, and what is new is left alone.
  *
- * O(entries + blobs) time, O(entries' blobs) memory.
+ * O(entries + blobs) time and memory.
  * @param directory of the content store @throws what `node:fs` throws
  */
 export function* collect(directory: string, options: CollectOptions): Steps<CollectReport> {
@@ -58,61 +52,43 @@ export function* collect(directory: string, options: CollectOptions): Steps<Coll
   const remove = (path: string) => {
     if (!dryRun) rmSync(path, { force: true });
   };
-  const entries = yield* readEntries(directory, remove);
+  const catalog = yield* Catalog.read(directory, remove);
   const pinned = new Set((yield* listed(directory, 'pins')).map(({ key }) => key));
-  const kept = keptEntries(entries, pinned, options);
-  for (const entry of entries) if (!kept.has(entry)) remove(entry.path);
+  const kept = keptEntries(catalog, pinned, options);
+  for (const entry of catalog.entries) {
+    if (!kept.has(entry)) remove(storedPath(directory, 'actions', entry.key));
+  }
   yield;
   for (const kind of ['inputs', 'quarantine']) {
     for (const file of yield* listed(directory, kind)) if (file.usedAt < usedSince) remove(file.path);
   }
-  const needed = new Set([...kept].flatMap(({ blobs }) => blobs.map(([digest]) => digest)));
+  const needed = new Room(catalog);
+  for (const entry of kept) needed.add(entry);
   const youngest = Date.now() - (options.graceMs ?? GRACE_MS);
   const report = yield* removeBlobs(directory, needed, youngest, remove);
   const temporary = join(directory, 'tmp');
   if (!dryRun && ifThere(() => statSync(temporary)) !== undefined) sweepDrafts(temporary);
-  return { entries: entries.length, removedEntries: entries.length - kept.size, ...report, maxBytes };
-}
-
-/** All entries; those that nobody could use are removed at once. */
-function* readEntries(directory: string, remove: (path: string) => void): Steps<StoredEntry[]> {
-  const entries: StoredEntry[] = [];
-  for (const file of yield* listed(directory, 'actions')) {
-    const entry = parse(file);
-    if (entry === undefined) remove(file.path);
-    else entries.push(entry);
-    yield;
-  }
-  return entries;
-}
-
-function parse(file: StoredFile): StoredEntry | undefined {
-  const bytes = ifThere(() => readFileSync(file.path));
-  // Sealed, so this version of millrace or another one has written it; that it stays inside the root is for who restores it.
-  const entry = bytes === undefined ? undefined : (unseal(bytes) as Partial<ActionEntry> | undefined);
-  if (entry?.files === undefined || entry.task === undefined) return undefined;
-  const blobs = [...entry.files, ...(entry.log ? [entry.log] : [])].map(
-    ({ digest, size }) => [digest, size] as const,
-  );
-  return { ...file, task: entry.task, blobs };
+  const { length } = catalog.entries;
+  return { entries: length, removedEntries: length - kept.size, ...report, maxBytes };
 }
 
 function keptEntries(
-  entries: readonly StoredEntry[],
+  catalog: Catalog,
   pinned: ReadonlySet<string>,
   options: CollectOptions,
-): Set<StoredEntry> {
+): Set<CatalogEntry> {
+  const { entries } = catalog;
   const { isDefined, maxBytes, usedSince } = options;
   const newestFirst = [...entries].sort((one, other) => other.usedAt - one.usedAt);
-  const newest = new Map<string, StoredEntry>();
+  const newest = new Map<string, CatalogEntry>();
   for (const entry of newestFirst) {
     if (!newest.has(entry.task) && isDefined(entry.task)) newest.set(entry.task, entry);
   }
   const kept = new Set([...newest.values(), ...entries.filter(({ key }) => pinned.has(key))]);
-  const room = new Room();
+  const room = new Room(catalog);
   for (const entry of kept) room.add(entry);
   const candidates = newestFirst.filter((entry) => !kept.has(entry) && entry.usedAt >= usedSince);
-  const all = new Room();
+  const all = new Room(catalog);
   for (const entry of [...kept, ...candidates]) all.add(entry);
   const limit = all.bytes > maxBytes ? maxBytes * LOW_WATER : Number.POSITIVE_INFINITY;
   for (const entry of candidates) {
@@ -123,40 +99,63 @@ function keptEntries(
   return kept;
 }
 
-/** Bytes of different blobs. */
+/** Different blobs, and their bytes. */
 class Room {
   bytes = 0;
-  private readonly digests = new Set<string>();
+  private readonly catalog: Catalog;
+  private readonly marks: Uint8Array;
 
-  add({ blobs }: StoredEntry): void {
-    for (const [digest, size] of blobs) {
-      if (this.digests.has(digest)) continue;
-      this.digests.add(digest);
-      this.bytes += size;
+  constructor(catalog: Catalog) {
+    this.catalog = catalog;
+    this.marks = new Uint8Array(catalog.limit);
+  }
+
+  add(entry: CatalogEntry): void {
+    for (const blob of this.catalog.blobsOf(entry)) {
+      if (this.marks[blob] === 1) continue;
+      this.marks[blob] = 1;
+      this.bytes += this.catalog.sizeOf(blob);
     }
+  }
+
+  /** Bytes of a blob that is in here; undefined for any other. @param digest 32 bytes */
+  sizeOf(digest: Uint8Array): number | undefined {
+    const blob = this.catalog.find(digest);
+    return this.marks[blob] === 1 ? this.catalog.sizeOf(blob) : undefined;
   }
 }
 
+/** A blob that is needed is not even looked at. */
 function* removeBlobs(
   directory: string,
-  needed: ReadonlySet<string>,
+  needed: Room,
   youngest: number,
   remove: (path: string) => void,
 ): Steps<Omit<CollectReport, 'entries' | 'removedEntries' | 'maxBytes'>> {
   const report = { blobs: 0, removedBlobs: 0, bytes: 0, removedBytes: 0, youngBlobs: 0, youngBytes: 0 };
-  for (const { key, path, size, usedAt } of yield* listed(directory, 'blobs')) {
-    report.blobs++;
-    report.bytes += size;
-    if (needed.has(key)) continue;
-    if (usedAt > youngest) {
-      report.youngBlobs++;
-      report.youngBytes += size;
-      continue;
+  const digest = Buffer.alloc(DIGEST_BYTES);
+  for (const folder of foldersOf(directory, 'blobs')) {
+    for (const name of folder.names) {
+      yield;
+      const size = isDigest(folder.prefix + name, digest) ? needed.sizeOf(digest) : undefined;
+      if (size !== undefined) {
+        report.blobs++;
+        report.bytes += size;
+        continue;
+      }
+      const file = storedFile(folder, name);
+      if (file === undefined) continue;
+      report.blobs++;
+      report.bytes += file.size;
+      if (file.usedAt > youngest) {
+        report.youngBlobs++;
+        report.youngBytes += file.size;
+        continue;
+      }
+      remove(file.path);
+      report.removedBlobs++;
+      report.removedBytes += file.size;
     }
-    remove(path);
-    report.removedBlobs++;
-    report.removedBytes += size;
-    yield;
   }
   return report;
 }

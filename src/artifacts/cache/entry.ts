@@ -36,6 +36,8 @@ export interface ActionEntry {
     readonly version: string;
     /** Milliseconds since the epoch. */
     readonly time: number;
+    /** What git had checked out, if the root lies in a repository: a hexadecimal name. */
+    readonly commit?: string | undefined;
   };
 }
 

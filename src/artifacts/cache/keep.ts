@@ -49,19 +49,26 @@ export async function storeProducts(
   const { files } = context.artifacts;
   const job = StoreJob.create(files, `${context.root}/`, blobs, listed.files);
   await finishJob(job, threads, listed.bytes);
-  const products: Products = { files: [], links: listed.links, folders: listed.folders };
-  for (const [index, { row }] of listed.files.entries()) {
-    const path = files.pathOf(row);
+  return await inSlices(takeResults(context, job, listed));
+}
+
+function* takeResults(
+  { artifacts, root }: CheckContext,
+  job: StoreJob,
+  { files, folders, links }: ProductList,
+): Steps<Products | NotKept> {
+  const products: Products = { files: [], links, folders };
+  for (const [index, { row }] of files.entries()) {
+    const path = artifacts.files.pathOf(row);
     const result = job.resultAt(index);
-    const stored = result === 'failed' ? await inSlices(job.put(index)) : result;
+    const stored = result === 'failed' ? yield* job.put(index) : result;
     if (stored === 'moved') return moved('output', path);
-    if (stored !== 'link') {
-      products.files.push({ path, ...stored });
-      continue;
-    }
-    const link = readLink(context.root, path);
-    if (link === undefined) return new NotKept();
-    products.links.push(link);
+    if (stored === 'link') {
+      const link = readLink(root, path);
+      if (link === undefined) return new NotKept();
+      products.links.push(link);
+    } else products.files.push({ path, ...stored });
+    yield;
   }
   return products;
 }

@@ -4,7 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 export type Steps<T> = Generator<void, T>;
 
 /** The calling thread does nothing else for at most about this long. Milliseconds. */
-const SLICE_MS = 10;
+const SLICE_MS = 5;
 
 /** Takes all the steps, and lets the event loop turn now and then. */
 export function inSlices<T>(steps: Steps<T>): Promise<T>;

@@ -24,19 +24,41 @@ export function storedPath(directory: string, kind: string, key: string): string
 /** All files of a kind, whatever folder they are in. */
 export function* listed(directory: string, kind: string): Steps<StoredFile[]> {
   const files: StoredFile[] = [];
-  const top = join(directory, kind);
-  for (const entry of namesIn(top)) {
-    const below = entry.isDirectory() ? namesIn(join(top, entry.name)) : [];
-    const paths = entry.isDirectory()
-      ? below.map(({ name }) => [join(top, entry.name, name), entry.name + name] as const)
-      : [[join(top, entry.name), entry.name] as const];
-    for (const [path, key] of paths) {
-      const stat = ifThere((): Stats => statSync(path));
-      if (stat !== undefined) files.push({ path, key, usedAt: stat.mtimeMs, size: stat.size });
+  for (const folder of foldersOf(directory, kind)) {
+    for (const name of folder.names) {
+      const file = storedFile(folder, name);
+      if (file !== undefined) files.push(file);
     }
     yield;
   }
   return files;
+}
+
+/** Files of a kind that lie in one folder. */
+export interface StoredFolder {
+  /** What their keys begin with. */
+  readonly prefix: string;
+  readonly path: string;
+  readonly names: readonly string[];
+}
+
+/** Folder by folder, so that a million names are never there at once. */
+export function* foldersOf(directory: string, kind: string): Generator<StoredFolder, void> {
+  const top = join(directory, kind);
+  const entries = namesIn(top);
+  const names = entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name);
+  if (names.length > 0) yield { prefix: '', path: top, names };
+  for (const entry of entries.filter((entry) => entry.isDirectory())) {
+    const path = join(top, entry.name);
+    yield { prefix: entry.name, path, names: ifThere(() => readdirSync(path)) ?? [] };
+  }
+}
+
+/** Undefined if it is gone by now. */
+export function storedFile({ path: folder, prefix }: StoredFolder, name: string): StoredFile | undefined {
+  const path = `${folder}/${name}`;
+  const stat = ifThere((): Stats | undefined => statSync(path, { throwIfNoEntry: false }));
+  return stat && { path, key: prefix + name, usedAt: stat.mtimeMs, size: stat.size };
 }
 
 function namesIn(folder: string): Dirent[] {

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { ArtifactManager, ArtifactVersion } from '../../artifacts/index.js';
+import { type ArtifactManager, type ArtifactVersion, usageOf } from '../../artifacts/index.js';
 import type { Project } from '../../engine/project.js';
 import { InvalidArgument, UnknownTarget } from '../../errors.js';
 import type { BuildState } from '../../state.js';
@@ -114,14 +114,11 @@ function tell(options: GlobalOptions, context: Context, version: ArtifactVersion
 }
 
 function sizes(versions: readonly ArtifactVersion[]): string {
-  const tasks = new Map<string, { count: number; bytes: number }>();
-  for (const { task, bytes } of versions) {
-    const sum = tasks.get(task) ?? { count: 0, bytes: 0 };
-    tasks.set(task, { count: sum.count + 1, bytes: sum.bytes + bytes });
-  }
-  const largestFirst = [...tasks].sort(([, one], [, other]) => other.bytes - one.bytes);
-  return largestFirst
-    .map(([task, sum]) => `${display(task)}: ${plural(sum.count, 'version')}, ${bytes(sum.bytes)}\n`)
+  return usageOf(versions)
+    .map(
+      ({ task, versions: count, bytes: size }) =>
+        `${display(task)}: ${plural(count, 'version')}, ${bytes(size)}\n`,
+    )
     .join('');
 }
 

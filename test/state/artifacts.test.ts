@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { BuildEngine, openState } from '../../src/index.js';
+import { temporaryFolder } from '../artifacts/support.js';
+import { stateDirectory, withState } from '../store/support.js';
+
+describe('an embedder', () => {
+  test('records what its own tasks have made, and gets it back', async (t) => {
+    const root = temporaryFolder(t);
+    mkdirSync(join(root, 'out/empty'), { recursive: true });
+    writeFileSync(join(root, 'out/tool'), 'a tool');
+    chmodSync(join(root, 'out/tool'), 0o755);
+    writeFileSync(join(root, 'out/large'), Buffer.alloc(3 << 20, 'large'));
+    symlinkSync('tool', join(root, 'out/link'));
+    await withState(await stateDirectory(t), async ({ artifacts }) => {
+      const paths = ['out/tool', './out/large', 'out/link', 'out/empty', 'out/tool'];
+      const made = { root, paths, log: Buffer.from('made\n'), duration: 5, run: 3 };
+      const version = await artifacts.record('t', made);
+      assert.deepEqual(
+        [version.task, version.run, version.duration, version.logBytes, version.bytes],
+        ['t', 3, 5, 5, 6 + (3 << 20) + 5],
+      );
+      assert.deepEqual(version.links, [{ path: 'out/link', target: 'tool' }]);
+      assert.equal((await artifacts.record('t', made)).version, version.version);
+      writeFileSync(join(root, 'out/tool'), 'another tool');
+      const later = await artifacts.record('t', { root, paths: ['out/tool', 'out/large'] });
+      assert.notEqual(later.version, version.version);
+      await artifacts.record('small', { root, paths: [] });
+      // The large file is kept once.
+      assert.deepEqual(await artifacts.usage(), [
+        { task: 't', versions: 2, bytes: version.bytes + 12 },
+        { task: 'small', versions: 1, bytes: 0 },
+      ]);
+
+      const into = join(root, 'copy');
+      await artifacts.restore(version.version, into);
+      assert.equal(readFileSync(join(into, 'out/tool'), 'utf8'), 'a tool');
+      assert.equal(statSync(join(into, 'out/tool')).mode & 0o777, 0o755);
+      assert.equal(statSync(join(into, 'out/large')).size, 3 << 20);
+      assert.equal(readlinkSync(join(into, 'out/link')), 'tool');
+      assert.deepEqual(readdirSync(join(into, 'out/empty')), []);
+      assert.equal((await artifacts.restore({ task: 't' }, into)).version, later.version);
+      assert.equal(readFileSync(join(into, 'out/tool'), 'utf8'), 'another tool');
+      await assert.rejects(artifacts.restore({ task: 'unknown' }, into), { code: 'UNKNOWN_VERSION' });
+    });
+  });
+
+  test('cannot record what lies outside, leads out, or is no file', async (t) => {
+    const root = temporaryFolder(t);
+    symlinkSync('/etc', join(root, 'etc'));
+    symlinkSync('../..', join(root, 'up'));
+    execFileSync('mkfifo', [join(root, 'pipe')]);
+    await withState(await stateDirectory(t), async ({ artifacts }) => {
+      for (const path of ['../x', '/etc/passwd', 'etc/passwd', 'etc', 'up', 'pipe', 'missing', '', '.']) {
+        await assert.rejects(
+          artifacts.record('t', { root, paths: [path] }),
+          { code: 'INVALID_ARGUMENT', message: /cannot be kept: it / },
+          path,
+        );
+      }
+      await assert.rejects(artifacts.record('t', { root: 'relative', paths: [] }), {
+        code: 'INVALID_ARGUMENT',
+      });
+      assert.deepEqual(await artifacts.versions(), []);
+    });
+    const memory = await openState({ memory: true });
+    await assert.rejects(memory.artifacts.record('t', { root, paths: [] }), { code: 'STATE_UNAVAILABLE' });
+    await memory.close();
+  });
+});
+
+test('a version names the commit that was checked out', async (t) => {
+  const root = temporaryFolder(t);
+  const git = (...args: string[]) =>
+    execFileSync('git', ['-C', root, ...IDENTITY, ...args], { encoding: 'utf8' });
+  git('init', '-q', '-b', 'main');
+  git('commit', '-q', '--allow-empty', '-m', 'one');
+  const one = git('rev-parse', 'HEAD').trim();
+  const commitOf = async (folder: string) => {
+    writeFileSync(join(folder, 'in'), `${Math.random()}`);
+    return await withState(await stateDirectory(t), async (state) => {
+      state.tasks.define({ id: 'a', command: 'cp in out', inputs: ['in'], outputs: ['out'] });
+      await new BuildEngine(state, { root: folder }).run({});
+      const [version] = await state.artifacts.versions('a');
+      return version!.commit;
+    });
+  };
+  assert.equal(await commitOf(root), one);
+  mkdirSync(join(root, 'deep/er'), { recursive: true });
+  git('pack-refs', '--all');
+  assert.ok(!existsSync(join(root, '.git/refs/heads/main')));
+  assert.equal(await commitOf(join(root, 'deep/er')), one);
+  git('worktree', 'add', '-q', '-b', 'other', join(root, 'tree'));
+  execFileSync('git', ['-C', join(root, 'tree'), ...IDENTITY, 'commit', '-q', '--allow-empty', '-m', 'two']);
+  const two = git('rev-parse', 'other').trim();
+  assert.equal(await commitOf(join(root, 'tree')), two);
+  git('checkout', '-q', '--detach', two);
+  assert.equal(await commitOf(root), two);
+  writeFileSync(join(root, '.git/HEAD'), 'nonsense');
+  assert.equal(await commitOf(root), undefined);
+  assert.equal(await commitOf(temporaryFolder(t)), undefined);
+});
+
+const IDENTITY = ['-c', 'user.name=n', '-c', 'user.email=e'];
