@@ -4,9 +4,10 @@ import type { TaskId } from '../task.js';
 /** Runs that are read at once. */
 const PAGE = 20;
 
-/** Looks through the runs that were. */
+/** Looks through the runs that were; what was found is kept. */
 export class PastRuns {
   private readonly history: BuildHistory;
+  private readonly found = new Map<RunId, Map<TaskId, AttemptRecord | undefined>>();
 
   constructor(history: BuildHistory) {
     this.history = history;
@@ -22,10 +23,20 @@ export class PastRuns {
 
   /** The last attempt at the task in the run. */
   attemptIn(run: RunId, task: TaskId): AttemptRecord | undefined {
-    return this.history.attempts({ run, task }).next().value ?? undefined;
+    let byTask = this.found.get(run);
+    if (byTask === undefined) {
+      byTask = new Map();
+      this.found.set(run, byTask);
+    }
+    if (!byTask.has(task)) byTask.set(task, this.history.attempts({ run, task }).next().value ?? undefined);
+    return byTask.get(task);
   }
 
   newestAttempt(task: TaskId): AttemptRecord | undefined {
-    return this.history.attempts({ task }).next().value ?? undefined;
+    for (const { run } of this.newestFirst()) {
+      const attempt = this.attemptIn(run, task);
+      if (attempt !== undefined) return attempt;
+    }
+    return undefined;
   }
 }

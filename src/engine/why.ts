@@ -65,22 +65,28 @@ export interface Explanation {
   /** Undefined for a task without a command, and if no run was about it. */
   readonly last: LastRun | undefined;
   readonly next: NextRun;
-  /** From the task to what caused all. */
-  readonly chain: readonly Link[];
+  /** From the task to what caused all; if it was asked for. */
+  readonly chain?: readonly Link[];
+}
+
+export interface ExplainOptions {
+  /** Also follow the cause through the tasks that it came by (default false). */
+  readonly chain?: boolean | undefined;
+  /** Called with what a dry run warns of. */
+  readonly onWarning: (message: string, task?: TaskId) => void;
 }
 
 /**
  * Explains what the last run did with a task, and what the next one would. Changes nothing on disk. O(what the task needs),
  * and O(attempts of the last run).
- * @param onWarning what a dry run warns of
  */
 export async function explainTask(
   project: Project,
   task: TaskId,
-  onWarning: (message: string, task?: TaskId) => void,
+  { chain = false, onWarning }: ExplainOptions,
 ): Promise<Explanation> {
   const planned = await plan(project, task, onWarning);
-  return new Explainer(project, planned).explain(task);
+  return new Explainer(project, planned).explain(task, chain);
 }
 
 /** The tasks that would run, with the reasons. */
@@ -125,9 +131,10 @@ class Explainer {
     };
   }
 
-  explain(task: TaskId): Explanation {
+  explain(task: TaskId, withChain: boolean): Explanation {
     const last = this.lastRun(task);
     const next = this.nextRun(task);
+    if (!withChain) return { task, last, next };
     const isFresh = next.verdict === 'fresh';
     const start: Link | undefined = isFresh ? this.renewedIn(last?.run, task) : { task };
     return { task, last, next, chain: start === undefined ? [] : this.chainFrom(start, next) };

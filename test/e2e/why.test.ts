@@ -241,7 +241,7 @@ describe('millrace why', { concurrency: 2 }, () => {
     for (let round = 0; round < 3; round++) await project.millrace(['-j1']);
     const { chain } = await project.json<Explanation>(['why', 'p', '--chain']);
     assert.deepEqual(
-      chain.map((link) => [link.task, 'producer' in Object(link.cause) && Object(link.cause).producer]),
+      chain!.map((link) => [link.task, 'producer' in Object(link.cause) && Object(link.cause).producer]),
       [
         ['p', 'q'],
         ['q', 'p'],

@@ -22,10 +22,10 @@ export async function why(name: string, options: WhyCommandOptions, context: Con
       else context.stdout.write(`${describeComparison(comparison).join('\n')}\n`);
       return ExitCode.Ok;
     }
-    const explanation = await explainTask(project, task!, onWarning);
+    const explanation = await explainTask(project, task!, { chain: options.chain, onWarning });
     if (options.json) {
       const { last = null, next, chain } = explanation;
-      writeJson(context, { task, last, next, ...(options.chain ? { chain } : {}) });
+      writeJson(context, { task, last, next, ...(chain === undefined ? {} : { chain }) });
     } else {
       context.stdout.write(`${describeExplanation(explanation, options, context.now()).join('\n')}\n`);
     }

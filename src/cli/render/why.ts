@@ -18,7 +18,7 @@ const OUTCOME_WORDS: Readonly<Partial<Record<LastRun['outcome'], string>>> = {
 
 /** The lines that a person reads. */
 export function describeExplanation(
-  { task, last, next, chain }: Explanation,
+  { task, last, next, chain = [] }: Explanation,
   options: WhyCommandOptions,
   now: number,
 ): string[] {
@@ -26,7 +26,7 @@ export function describeExplanation(
     display(task),
     ...describeLast(last, now),
     ...describeNext(next, options.verbose === true),
-    ...(options.chain && chain.length > 0 ? describeChain(chain) : []),
+    ...(chain.length > 0 ? describeChain(chain) : []),
   ];
 }
 
