@@ -20,7 +20,7 @@ import { type ActionEntry, type ActionFile, encodeEntry, pathsOf } from './entry
 import { gitCommit } from './git-commit.js';
 import { NotKept, storeProducts } from './keep.js';
 import { restoreEntry } from './restore.js';
-import { inSlices } from './steps.js';
+import { inSlices, type Steps } from './steps.js';
 
 /** So long an entry has some thousand files: threads that shall help to restore them start while it is read. */
 const LARGE_ENTRY_BYTES = 2 ** 19;
@@ -122,7 +122,8 @@ export class ActionCache {
     const { decodeInSteps } = await import('./decode-entry.js');
     const entry = await inSlices(decodeInSteps(bytes));
     const output = entry === undefined ? undefined : this.logOf(entry);
-    if (entry === undefined || output === undefined || !this.fits(task, entry)) {
+    const paths = new Set(entry === undefined ? [] : pathsOf(entry));
+    if (entry === undefined || output === undefined || !(await inSlices(this.fits(task, paths)))) {
       this.actions.remove('actions', key);
       return undefined;
     }
@@ -131,10 +132,9 @@ export class ActionCache {
     const result = await restoreEntry(root, this.blobs, entry, hasContent, this.options.threads);
     if (result === 'lacking') this.actions.remove('actions', key);
     if (result !== 'restored') return undefined;
-    this.removeOthers(task, entry);
+    await inSlices(this.removeOthers(task, paths));
     this.actions.touch('actions', key);
     const { duration, files, log } = entry;
-    const paths = new Set(pathsOf(entry));
     return { output, truncated: log?.truncated ?? false, duration, discovered, files, paths };
   }
 
@@ -233,16 +233,22 @@ export class ActionCache {
     });
   }
 
-  /** Whether an entry has all outputs that the task declares, and none that it does not. */
-  private fits(task: Row, entry: ActionEntry): boolean {
+  /** Whether these are all outputs that the task declares, and none that it does not. */
+  private *fits(task: Row, paths: ReadonlySet<string>): Steps<boolean> {
     const { artifacts } = this.context;
-    const paths = pathsOf(entry);
-    const present = new Set(paths);
-    const declared = Array.from(artifacts.taskFiles.outputs.view(task), (file) =>
-      artifacts.files.pathOf(file),
-    );
-    if (!declared.every((path) => present.has(path))) return false;
-    return paths.every(this.declaredMatcher(task, declared)) && !paths.some(this.inputMatcher(task));
+    const declared = new Set<string>();
+    for (const file of artifacts.taskFiles.outputs.view(task)) {
+      const path = artifacts.files.pathOf(file);
+      if (!paths.has(path)) return false;
+      declared.add(path);
+      yield;
+    }
+    const [isDeclared, isInput] = [this.declaredMatcher(task, declared), this.inputMatcher(task)];
+    for (const path of paths) {
+      if (!isDeclared(path) || isInput(path)) return false;
+      yield;
+    }
+    return true;
   }
 
   /**
@@ -262,14 +268,13 @@ export class ActionCache {
     return pathMatcher((unpackDetails(table.details, task).inputs ?? []).map(cleanPattern));
   }
 
-  private declaredMatcher(task: Row, declared: readonly string[]): (path: string) => boolean {
+  private declaredMatcher(task: Row, declared: ReadonlySet<string>): (path: string) => boolean {
     const { artifacts, table } = this.context;
     if (!artifacts.taskFiles.has(task, TaskFlag.Literal)) {
       const { outputs = [] } = unpackDetails(table.details, task);
       return pathMatcher(outputs.map(cleanPattern));
     }
-    const names = new Set(declared);
-    return (path) => names.has(path);
+    return (path) => declared.has(path);
   }
 
   /** True if the file that is there has the bytes of the entry's. */
@@ -281,11 +286,11 @@ export class ActionCache {
   }
 
   /** Removes what the task has made before, as it has left it, and what this execution did not make. */
-  private removeOthers(task: Row, entry: ActionEntry): void {
+  private *removeOthers(task: Row, present: ReadonlySet<string>): Steps<void> {
     const { artifacts, root, scanner } = this.context;
-    const present = new Set(pathsOf(entry));
     const record = artifacts.records.read(task);
     for (const [file, content] of record === undefined ? [] : entriesOf(ownOutputs(record))) {
+      yield;
       const path = artifacts.files.pathOf(file);
       if (present.has(path) || !isBytes(content) || scanner.isUnreadable(file)) continue;
       if (scanner.contentOf(file) === content) rmSync(join(root, path), { force: true });
