@@ -1,8 +1,11 @@
 import { FileUnreadable } from '../errors.js';
 import type { Row } from '../task.js';
 import { Comparison, type DifferenceSink, type FileKind, type TaskKind, unreadableInput } from './compare.js';
+import { Content } from './contents.js';
 import type { CheckContext } from './context.js';
+import type { FileRow } from './files.js';
 import type { Reason } from './reason.js';
+import { filesOf, foreignOutputs } from './records.js';
 import { FileResolver } from './resolve.js';
 import { type Made, type Success, writeSuccess } from './success.js';
 import type { Tally } from './tally.js';
@@ -111,6 +114,16 @@ export class TaskChecker {
   async recordSuccess(task: Row, success: Success): Promise<Made> {
     this.resolver.forget();
     return writeSuccess(this.context, this.resolver, task, success);
+  }
+
+  /** Outputs that are on record as not made by the task, and are there now. Scans what was not scanned, synchronously. */
+  foreignOutputs(task: Row): FileRow[] {
+    const { artifacts, scanner } = this.context;
+    const record = artifacts.records.read(task);
+    const foreign = record === undefined ? [] : filesOf(foreignOutputs(record));
+    return foreign.filter(
+      (file) => scanner.isUnreadable(file) || scanner.contentOf(file) !== Content.Missing,
+    );
   }
 
   /** To be called after a command failed, too: files may have come and gone. */

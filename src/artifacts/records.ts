@@ -150,6 +150,11 @@ export function ownOutputs({ foreign, outputs }: TaskRecord): Int32Array {
   return outputs.subarray(0, outputs.length - foreign * 2);
 }
 
+/** The pairs of those outputs that match, but were not made by the task. */
+export function foreignOutputs({ foreign, outputs }: TaskRecord): Int32Array {
+  return outputs.subarray(outputs.length - foreign * 2);
+}
+
 /** The file rows of pairs (file row, content id). */
 export function filesOf(pairs: Int32Array): FileRow[] {
   return Array.from({ length: pairs.length >> 1 }, (_, index) => pairs[index * 2]! as FileRow);

@@ -1,3 +1,5 @@
+import { lstatSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Row } from '../task.js';
 import { Content } from './contents.js';
 import { type CheckContext, currentEnvironmentKey } from './context.js';
@@ -15,6 +17,8 @@ export interface Success {
   readonly discovered: Int32Array;
   /** `Date.now()` before it was started. */
   readonly startedAt: number;
+  /** File rows of outputs that were there before it was started and are not the task's own, as far as that is on record. */
+  readonly foreign?: readonly FileRow[];
   /** The paths that were restored: what else matches was not made by the task. */
   readonly restored?: ReadonlySet<string>;
 }
@@ -23,8 +27,10 @@ export interface Success {
 export interface Made {
   /** Declared outputs that are missing; if there are any, nothing is recorded. */
   readonly missing: readonly string[];
-  /** Outputs that are no files. */
+  /** Links to folders or to nothing that match the outputs, and those of them that were not made since the start. */
   readonly links: readonly string[];
+  readonly foreignLinks: readonly string[];
+  /** Empty folders that were made, or emptied, since the start. */
   readonly emptyFolders: readonly string[];
 }
 
@@ -53,7 +59,8 @@ export async function writeSuccess(
   const isOptional = taskFiles.has(task, TaskFlag.OptionalOutputs);
   const missing = outputs.filter((file) => scanner.contentOf(file) === Content.Missing);
   if (missing.length > 0 && !isOptional) {
-    return { missing: Array.from(missing, (file) => files.pathOf(file)), links: [], emptyFolders: [] };
+    const paths = Array.from(missing, (file) => files.pathOf(file));
+    return { missing: paths, links: [], foreignLinks: [], emptyFolders: [] };
   }
   const inputs = await readInputs(context, task, outputs, success);
   const isOwn = ownership(context, task, success);
@@ -72,20 +79,37 @@ export async function writeSuccess(
     ),
     foreign: foreign.length,
   });
-  return { missing: [], links, emptyFolders };
+  const isNew = (path: string) => isChangedSince(join(context.root, path), success.startedAt);
+  return {
+    missing: [],
+    links,
+    foreignLinks: links.filter((path) => !isNew(path)),
+    emptyFolders: emptyFolders.filter(isNew),
+  };
+}
+
+/** Of a link itself, or a folder. */
+function isChangedSince(path: string, time: number): boolean {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  return stat !== undefined && isRacy(stat, time);
 }
 
 /** Tells of files that match the outputs of a task whether they are its own. */
 function ownership(
   { artifacts }: CheckContext,
   task: Row,
-  { restored, startedAt }: Success,
+  { foreign, restored, startedAt }: Success,
 ): (file: FileRow) => boolean {
   const { files, records } = artifacts;
   if (restored !== undefined) return (file) => restored.has(files.pathOf(file));
   const record = records.read(task);
   const before = new Map(record === undefined ? [] : entriesOf(ownOutputs(record)));
-  return (file) => isRacy(files.stat(file), startedAt) || before.get(file) === files.content(file);
+  // Who has written it since, the command or the user, nobody can tell.
+  const stillForeign = new Set(foreign);
+  return (file) => {
+    if (stillForeign.has(file)) return false;
+    return isRacy(files.stat(file), startedAt) || before.get(file) === files.content(file);
+  };
 }
 
 async function readInputs(

@@ -1,6 +1,6 @@
-import { rmSync } from 'node:fs';
+import { rmdirSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Row } from '../../task.js';
 import { unpackDetails } from '../../tasks/details.js';
 import type { TaskChecker } from '../check.js';
@@ -16,7 +16,8 @@ import { ActionFiles } from './action-files.js';
 import { actionKey, discoveredKey, hexDigest } from './action-key.js';
 import { BlobStore, type Digest } from './blobs.js';
 import { decodeSets, encodeSets, withSet } from './discovered-sets.js';
-import { type ActionEntry, type ActionFile, encodeEntry, pathsOf } from './entry.js';
+import { type ActionEntry, type ActionFile, encodeEntry, isInner, pathsOf } from './entry.js';
+import { FoldersInRoot } from './folders.js';
 import { gitCommit } from './git-commit.js';
 import { NotKept, storeProducts } from './keep.js';
 import { restoreEntry } from './restore.js';
@@ -288,12 +289,27 @@ export class ActionCache {
   /** Removes what the task has made before, as it has left it, and what this execution did not make. */
   private *removeOthers(task: Row, present: ReadonlySet<string>): Steps<void> {
     const { artifacts, root, scanner } = this.context;
+    const inRoot = new FoldersInRoot(root);
     const record = artifacts.records.read(task);
     for (const [file, content] of record === undefined ? [] : entriesOf(ownOutputs(record))) {
       yield;
       const path = artifacts.files.pathOf(file);
       if (present.has(path) || !isBytes(content) || scanner.isUnreadable(file)) continue;
-      if (scanner.contentOf(file) === content) rmSync(join(root, path), { force: true });
+      if (!isInner(path) || !inRoot.holds(path) || scanner.contentOf(file) !== content) continue;
+      rmSync(join(root, path), { force: true });
+      removeEmptyFolders(root, path, present);
+    }
+  }
+}
+
+/** The folders that a removed file was in, as far as nothing is left in them. */
+function removeEmptyFolders(root: string, path: string, present: ReadonlySet<string>): void {
+  for (let folder = dirname(path); folder !== '.' && !present.has(folder); folder = dirname(folder)) {
+    try {
+      rmdirSync(join(root, folder));
+    } catch {
+      // Something is left in it, or somebody was faster.
+      return;
     }
   }
 }

@@ -1,11 +1,11 @@
 import { realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** Where a folder is; `absent`: nowhere, but it could be made inside; `unreachable`: outside, or below what is no folder. */
+/** Where a folder is; `absent`: nowhere, but it could be made; `unreachable`: behind a link, or below what is no folder. */
 type Place = 'inside' | 'absent' | 'unreachable';
 
 /**
- * Tells of folders whether they really lie in the root, links resolved. Keeps what it found: one for a short while in which
+ * Tells of folders whether they really lie where their paths say: what is behind a link, inside of the root or not, may be somebody else's. Keeps what it found: one for a short while in which
  * nobody moves folders.
  */
 export class FoldersInRoot {
@@ -41,7 +41,7 @@ export class FoldersInRoot {
   private find(folder: string): Place {
     try {
       const real = realpathSync.native(join(this.root, folder));
-      return `${real}/`.startsWith(`${this.realRoot}/`) ? 'inside' : 'unreachable';
+      return real === `${this.realRoot}/${folder}` ? 'inside' : 'unreachable';
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code === 'ENOTDIR') return 'unreachable';

@@ -4,7 +4,7 @@ import { quote } from '../../errors.js';
 import { Content, type ContentId, isBytes } from '../contents.js';
 import type { CheckContext } from '../context.js';
 import type { FileThreads } from '../file-threads.js';
-import { filesOf, type TaskRecord } from '../records.js';
+import { filesOf, foreignOutputs, type TaskRecord } from '../records.js';
 import type { Made } from '../success.js';
 import type { BlobStore } from './blobs.js';
 import { type ActionFile, type ActionLink, isInner, leadsInside } from './entry.js';
@@ -43,7 +43,7 @@ export async function storeProducts(
   { made, record }: { readonly made: Made; readonly record: TaskRecord },
   threads?: FileThreads,
 ): Promise<Products | NotKept> {
-  const obstacle = inputObstacle(context, record) ?? foreignOutput(context, record);
+  const obstacle = inputObstacle(context, record) ?? foreignOutput(context, record, made);
   const listed = obstacle ?? (await inSlices(listProducts(context, record, made)));
   if (listed instanceof NotKept) return listed;
   const { files } = context.artifacts;
@@ -125,9 +125,15 @@ function isLink(path: string): boolean {
 }
 
 /** To restore a file of the user's would undo what was done to it since; to leave it out might leave out what the command needs not write again. */
-function foreignOutput({ artifacts }: CheckContext, { foreign, outputs }: TaskRecord): NotKept | undefined {
-  if (foreign === 0) return undefined;
-  const path = quote(artifacts.files.pathOf(outputs.at(-2)!));
+function foreignOutput(
+  { artifacts }: CheckContext,
+  record: TaskRecord,
+  { foreignLinks }: Made,
+): NotKept | undefined {
+  const [file] = filesOf(foreignOutputs(record));
+  const first = file === undefined ? foreignLinks[0] : artifacts.files.pathOf(file);
+  if (first === undefined) return undefined;
+  const path = quote(first);
   return new NotKept(
     `Its outputs are not kept for later: ${path} matches them, but the command has not written it. Leave it out by a pattern that begins with "!", or remove it.`,
   );

@@ -70,7 +70,8 @@ function* filesToFetch(
   }
   for (const { path } of links) {
     const stat = present(path);
-    if (stat === 'unreachable' || stat?.isDirectory()) return undefined;
+    // A file in its place may be the user's.
+    if (stat === 'unreachable' || stat?.isSymbolicLink() === false) return undefined;
   }
   for (const path of folders) {
     const stat = present(path);

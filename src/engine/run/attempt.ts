@@ -3,6 +3,7 @@ import {
   pathFrom,
   type Restored,
   type StaleVerdict,
+  type Success,
   type TaskChecker,
 } from '../../artifacts/index.js';
 import {
@@ -102,12 +103,13 @@ async function execute(work: Work, tools: Tools): Promise<AttemptEnd> {
   } catch (error) {
     return failure(`It could not be started: ${(error as Error).message}.`);
   }
+  const foreign = tools.checker.foreignOutputs(work.row);
   const startedAt = Date.now();
   const command = { ...laneCommand(details, root, terminal), ...(expected > 0 ? { expected } : {}), onBegin };
   const result = await tools.lanes.run(command, work.signal);
   if (result.outcome !== 'exited' || result.exitCode !== 0) return unsuccessful(result, details);
   try {
-    return await record(work, tools, result, startedAt);
+    return await record(work, tools, result, { startedAt, foreign });
   } catch (error) {
     if (isOfTask(error) || isSystemError(error)) return failure(error.message, result);
     throw error;
@@ -118,7 +120,7 @@ async function record(
   { row, details, verdict, root }: Work,
   { cache, checker, declarations }: Tools,
   result: LaneResult,
-  startedAt: number,
+  before: Pick<Success, 'foreign' | 'startedAt'>,
 ): Promise<AttemptEnd> {
   const named = readDepfile(details, root);
   // Compilers write none for a source that includes nothing, and ninja takes that for an empty one.
@@ -127,7 +129,7 @@ async function record(
   }
   const paths = (named ?? []).map((path) => pathFrom(details.cwd ?? '.', path, root));
   const discovered = checker.filesNamed(paths);
-  const made = await checker.recordSuccess(row, { inputs: verdict.inputs, discovered, startedAt });
+  const made = await checker.recordSuccess(row, { inputs: verdict.inputs, discovered, ...before });
   const { missing } = made;
   if (missing.length > 0) {
     const more = missing.length > 1 ? ` and ${missing.length - 1} more` : '';
