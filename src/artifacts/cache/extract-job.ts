@@ -2,6 +2,7 @@ import { DIGEST_BYTES } from '../contents.js';
 import { finish } from '../examine.js';
 import { WorkQueue, type WorkQueueHandle } from '../work-queue.js';
 import { BlobStore, type BlobStoreHandle, type Digest, type StoredFile } from './blobs.js';
+import { Drafts } from './drafts.js';
 import { type SharedJob, share } from './shared-job.js';
 import type { Steps } from './steps.js';
 
@@ -30,7 +31,7 @@ export class ExtractJob implements SharedJob {
   readonly work = 'extract';
   readonly queue: WorkQueue;
   private readonly store: BlobStore;
-  private readonly drafts: string;
+  private readonly drafts: Drafts;
   private readonly mask: number;
   private readonly columns: SharedArrayBuffer;
   private readonly digests: Buffer;
@@ -39,7 +40,7 @@ export class ExtractJob implements SharedJob {
 
   private constructor(
     store: BlobStore,
-    drafts: string,
+    drafts: Drafts,
     mask: number,
     queue: WorkQueue,
     columns: SharedArrayBuffer,
@@ -55,8 +56,7 @@ export class ExtractJob implements SharedJob {
     this.codes = new Uint8Array(columns, CODES_AT * length, length);
   }
 
-  /** @param drafts what the paths of the new files begin with */
-  static create(store: BlobStore, drafts: string, files: readonly StoredFile[]): ExtractJob {
+  static create(store: BlobStore, drafts: Drafts, files: readonly StoredFile[]): ExtractJob {
     const columns = new SharedArrayBuffer(BYTES * files.length);
     const job = new ExtractJob(store, drafts, process.umask(), WorkQueue.create(files.length), columns);
     files.forEach(({ digest, executable }, index) => {
@@ -68,12 +68,13 @@ export class ExtractJob implements SharedJob {
 
   /** What another thread does for the job. */
   static work({ store, drafts, mask, queue, columns }: ExtractJobHandle): void {
-    finish(share(new ExtractJob(BlobStore.from(store), drafts, mask, WorkQueue.from(queue), columns)));
+    const made = new Drafts(drafts, queue.length);
+    finish(share(new ExtractJob(BlobStore.from(store), made, mask, WorkQueue.from(queue), columns)));
   }
 
   handle(): ExtractJobHandle {
     const { columns, drafts, mask } = this;
-    return { store: this.store.handle(), drafts, mask, queue: this.queue.handle(), columns };
+    return { store: this.store.handle(), drafts: drafts.path, mask, queue: this.queue.handle(), columns };
   }
 
   *one(index: number): Steps<void> {
@@ -88,10 +89,6 @@ export class ExtractJob implements SharedJob {
     if (result !== 'extracted') this.queue.stop();
   }
 
-  draftAt(index: number): string {
-    return `${this.drafts}-${index}`;
-  }
-
   resultAt(index: number): ExtractResult {
     return CODES[this.codes[index]!]!;
   }
@@ -100,6 +97,6 @@ export class ExtractJob implements SharedJob {
   *extract(index: number): Steps<boolean> {
     const mode = this.executable[index] === 1 ? EXECUTABLE_MODE : FILE_MODE;
     const digest = this.digests.toString('hex', index * DIGEST_BYTES, (index + 1) * DIGEST_BYTES) as Digest;
-    return yield* this.store.extract(digest, this.draftAt(index), mode & ~this.mask);
+    return yield* this.store.extract(digest, this.drafts.at(index), mode & ~this.mask);
   }
 }

@@ -2,6 +2,7 @@ import { copyFileSync, lstatSync, readlinkSync, renameSync, rmSync, symlinkSync 
 import { dirname, join } from 'node:path';
 import { finish } from '../examine.js';
 import { WorkQueue, type WorkQueueHandle } from '../work-queue.js';
+import { Drafts } from './drafts.js';
 import { moveTo, uniqueName } from './durable.js';
 import { type SharedJob, share } from './shared-job.js';
 import type { Steps } from './steps.js';
@@ -23,13 +24,13 @@ const PATHS_AT = CODES_AT + 1;
 export class MoveJob implements SharedJob {
   readonly work = 'move';
   readonly queue: WorkQueue;
-  private readonly drafts: string;
+  private readonly drafts: Drafts;
   private readonly columns: SharedArrayBuffer;
   private readonly ends: Int32Array;
   private readonly codes: Uint8Array;
   private readonly paths: Buffer;
 
-  private constructor(drafts: string, queue: WorkQueue, columns: SharedArrayBuffer) {
+  private constructor(drafts: Drafts, queue: WorkQueue, columns: SharedArrayBuffer) {
     const { length } = queue;
     this.drafts = drafts;
     this.queue = queue;
@@ -39,8 +40,8 @@ export class MoveJob implements SharedJob {
     this.paths = Buffer.from(columns, PATHS_AT * length);
   }
 
-  /** @param drafts what the paths of the drafts begin with @param targets absolute */
-  static create(drafts: string, targets: readonly string[]): MoveJob {
+  /** @param targets absolute */
+  static create(drafts: Drafts, targets: readonly string[]): MoveJob {
     const { length } = targets;
     const paths = Buffer.from(targets.join(''));
     const columns = new SharedArrayBuffer(PATHS_AT * length + paths.length);
@@ -56,11 +57,12 @@ export class MoveJob implements SharedJob {
 
   /** What another thread does for the job. */
   static work({ columns, drafts, queue }: MoveJobHandle): void {
-    finish(share(new MoveJob(drafts, WorkQueue.from(queue), columns)));
+    const made = new Drafts(drafts, queue.length);
+    finish(share(new MoveJob(made, WorkQueue.from(queue), columns)));
   }
 
   handle(): MoveJobHandle {
-    return { drafts: this.drafts, queue: this.queue.handle(), columns: this.columns };
+    return { drafts: this.drafts.path, queue: this.queue.handle(), columns: this.columns };
   }
 
   // biome-ignore lint/correctness/useYield: one step
@@ -81,7 +83,7 @@ export class MoveJob implements SharedJob {
   /** @throws what `node:fs` throws */
   move(index: number): void {
     const start = index === 0 ? 0 : this.ends[index - 1]!;
-    moveInto(`${this.drafts}-${index}`, this.paths.toString('utf8', start, this.ends[index]));
+    moveInto(this.drafts.at(index), this.paths.toString('utf8', start, this.ends[index]));
   }
 }
 

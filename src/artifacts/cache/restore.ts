@@ -2,7 +2,7 @@ import { lstatSync, mkdirSync, rmSync, type Stats, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FileThreads } from '../file-threads.js';
 import type { BlobStore } from './blobs.js';
-import { uniqueName } from './durable.js';
+import { Drafts } from './drafts.js';
 import type { ActionEntry, ActionFile } from './entry.js';
 import { ExtractJob } from './extract-job.js';
 import { FoldersInRoot } from './folders.js';
@@ -32,20 +32,20 @@ export async function restoreEntry(
 ): Promise<RestoreResult> {
   const files = await inSlices(filesToFetch(root, entry, hasContent));
   if (files === undefined) return 'obstructed';
-  const drafts = join(blobs.temporary, uniqueName());
+  const drafts = Drafts.make(blobs.temporary, files.length);
   const job = ExtractJob.create(blobs, drafts, files);
-  let done = false;
+  let left = files.length;
   try {
     if (!(await fetchAll(job, threads, files))) return 'lacking';
     for (const folder of entry.folders) mkdirSync(join(root, folder), { recursive: true });
     // The paths are clean: to join them by rules would take a tenth of all the time.
     const targets = files.map(({ path }) => `${root}/${path}`);
     await moveAll(MoveJob.create(drafts, targets), threads);
-    for (const { path, target } of entry.links) makeLink(`${drafts}-link`, target, join(root, path));
-    done = true;
+    left = 0;
+    for (const { path, target } of entry.links) makeLink(`${drafts.path}-link`, target, join(root, path));
     return 'restored';
   } finally {
-    if (!done) for (const index of files.keys()) rmSync(job.draftAt(index), { force: true });
+    drafts.remove(left);
   }
 }
 
