@@ -5,7 +5,7 @@ import { Content } from './contents.js';
 import type { CheckContext } from './context.js';
 import type { FileRow } from './files.js';
 import type { Reason } from './reason.js';
-import { filesOf, foreignOutputs } from './records.js';
+import { Field, filesOf, foreignOutputs } from './records.js';
 import { FileResolver } from './resolve.js';
 import { type Made, type Success, writeSuccess } from './success.js';
 import type { Tally } from './tally.js';
@@ -119,9 +119,10 @@ export class TaskChecker {
   /** Outputs that are on record as not made by the task, and are there now. Scans what was not scanned, synchronously. */
   foreignOutputs(task: Row): FileRow[] {
     const { artifacts, scanner } = this.context;
-    const record = artifacts.records.read(task);
-    const foreign = record === undefined ? [] : filesOf(foreignOutputs(record));
-    return foreign.filter(
+    const { records } = artifacts;
+    // Of most tasks none, and that is told without a copy of the record.
+    if (!records.has(task) || records.field(task, Field.Foreign) === 0) return [];
+    return filesOf(foreignOutputs(records.read(task)!)).filter(
       (file) => scanner.isUnreadable(file) || scanner.contentOf(file) !== Content.Missing,
     );
   }
