@@ -9,7 +9,6 @@ import type { TaskTable } from '../memory/table.js';
 import { type Row, type TaskDefinition, type TaskId, TaskStatus } from '../task.js';
 import { checkDefinition } from './check.js';
 import { packDetails } from './details.js';
-import { refuseSharedOutputs } from './outputs.js';
 import type { Rows } from './rows.js';
 
 /** The batch's edges by node (index in the batch): all of them as rows, and those inside the batch as nodes. */
@@ -21,7 +20,7 @@ interface Edges {
 /**
  * Defines tasks, all or none. Dependencies may be defined before or in the same batch, in any order.
  * O(tasks + edges + bytes).
- * @param haveOwnOutputs true if it is known that no two of them declare the same output
+ * @param refuseOutputs throws DuplicateOutput if two tasks would declare the same one; called with definitions that are well-formed
  * @returns the rows, in the order of the definitions
  * @throws InvalidTaskId, DuplicateTask, DuplicateOutput, SelfDependency, UnknownTask, DependencyCycle, InvalidArgument,
  *   CapacityExceeded
@@ -30,14 +29,14 @@ export function defineTasks(
   table: TaskTable,
   rows: Rows,
   definitions: readonly TaskDefinition[],
-  haveOwnOutputs = false,
+  refuseOutputs: (definitions: readonly TaskDefinition[]) => void,
 ): Row[] {
   const taken = rows.take(definitions.length);
   keepPositionsDense(table, definitions.length);
   let named = 0;
   try {
     for (; named < taken.length; named++) nameTask(table, definitions[named]!, taken[named]!);
-    if (!haveOwnOutputs) refuseSharedOutputs(definitions);
+    refuseOutputs(definitions);
     const base = load(table.control, Control.NextPosition);
     // Provisional positions: they tell the batch's rows from all others, and which node a row is.
     taken.forEach((row, node) => {

@@ -1,21 +1,93 @@
 import { DuplicateOutput } from '../errors.js';
-import type { TaskDefinition, TaskId } from '../task.js';
+import type { TaskTable } from '../memory/table.js';
+import type { Row, TaskDefinition, TaskId } from '../task.js';
+import { unpackDetails } from './details.js';
 
 /** Anything that could make an output a glob. */
 const GLOB = /[*?[\]{}()!+@|\\]/;
+const NONE: readonly string[] = [];
 
 /**
  * Refuses two definitions with the same plain output, as far as these show it by themselves: a run finds out what is
- * spelled in two ways, or stands in two calls. O(outputs).
+ * spelled in two ways. O(outputs).
  * @throws DuplicateOutput
  */
 export function refuseSharedOutputs(definitions: readonly TaskDefinition[]): void {
   const makers = new Map<string, TaskId>();
-  for (const { id, outputs, literal } of definitions) {
-    for (const output of outputs ?? []) {
+  for (const definition of definitions) {
+    for (const output of plainOutputs(definition)) {
       const maker = makers.get(output);
-      if (maker === undefined) makers.set(output, id);
-      else if (maker !== id && (literal || !GLOB.test(output))) throw new DuplicateOutput(output, maker, id);
+      if (maker === undefined) makers.set(output, definition.id);
+      else if (maker !== definition.id) throw new DuplicateOutput(output, maker, definition.id);
     }
   }
+}
+
+/**
+ * Which task of a table makes which plain output. The owner's.
+ *
+ * What is noted is a hint: a task may have been removed since, and its row may hold another. So each hit is proven by
+ * the definition that is there now. Nothing is noted before a definition with outputs meets tasks that are there
+ * already, so who defines all tasks at once pays nothing.
+ */
+export class OutputMakers {
+  private readonly table: TaskTable;
+  private makers: Map<string, Row> | undefined;
+
+  constructor(table: TaskTable) {
+    this.table = table;
+  }
+
+  /**
+   * Refuses definitions that share a plain output with each other or with a task that is there. O(outputs), and
+   * O(tasks) once. @throws DuplicateOutput
+   */
+  refuseShared(definitions: readonly TaskDefinition[]): void {
+    refuseSharedOutputs(definitions);
+    if (this.table.counts().total === 0) return;
+    for (const definition of definitions) {
+      for (const output of plainOutputs(definition)) {
+        const maker = this.makerOf(output);
+        if (maker !== undefined) throw new DuplicateOutput(output, maker, definition.id);
+      }
+    }
+  }
+
+  /** Notes what has just been defined. */
+  add(definitions: readonly TaskDefinition[], rows: readonly Row[]): void {
+    const { makers } = this;
+    if (makers === undefined) return;
+    definitions.forEach((definition, index) => {
+      for (const output of plainOutputs(definition)) makers.set(output, rows[index]!);
+    });
+  }
+
+  /** All definitions may have changed. */
+  forget(): void {
+    this.makers = undefined;
+  }
+
+  private makerOf(output: string): TaskId | undefined {
+    this.makers ??= this.collect();
+    const row = this.makers.get(output);
+    if (row === undefined || !this.table.isLive(row)) return undefined;
+    const isMaker = plainOutputs(unpackDetails(this.table.details, row)).includes(output);
+    return isMaker ? this.table.names.nameOf(row) : undefined;
+  }
+
+  private collect(): Map<string, Row> {
+    const { table } = this;
+    const makers = new Map<string, Row>();
+    for (let row = 0; row < table.rowCount; row++) {
+      if (!table.isLive(row)) continue;
+      for (const output of plainOutputs(unpackDetails(table.details, row))) makers.set(output, row);
+    }
+    return makers;
+  }
+}
+
+function plainOutputs(definition: Pick<TaskDefinition, 'literal' | 'outputs'>): readonly string[] {
+  const { literal, outputs } = definition;
+  if (outputs === undefined) return NONE;
+  return literal ? outputs : outputs.filter((output) => !GLOB.test(output));
 }

@@ -7,6 +7,7 @@ import type { Row, TaskDefinition } from '../task.js';
 import { defineTasks } from './define.js';
 import { derive } from './derive.js';
 import { reset } from './lifecycle.js';
+import { refuseSharedOutputs } from './outputs.js';
 import { refuseInProgress, vacate } from './remove.js';
 import { Rows } from './rows.js';
 
@@ -23,6 +24,7 @@ export interface SyncSummary {
  * The definitions are first defined in an empty table of their own: that checks them by the same code as ever, and
  * the real table is touched only after nothing can be refused any more. Then the two tables are compared task by
  * task, the real one's columns are rewritten, and what follows from them is derived as after loading.
+ * @param haveOwnOutputs true if it is known that no two of them declare the same output
  */
 export function replaceTasks(
   table: TaskTable,
@@ -32,7 +34,12 @@ export function replaceTasks(
 ): SyncSummary {
   refuseAnyInProgress(table);
   const wanted = TaskTable.create();
-  const wantedRows = defineTasks(wanted, new Rows(wanted), definitions, haveOwnOutputs);
+  const wantedRows = defineTasks(
+    wanted,
+    new Rows(wanted),
+    definitions,
+    haveOwnOutputs ? () => {} : refuseSharedOutputs,
+  );
   const target = new Int32Array(wantedRows.length);
   const unknown: number[] = [];
   definitions.forEach(({ id }, index) => {

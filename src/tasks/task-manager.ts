@@ -9,6 +9,7 @@ import { type TaskDetails, unpackDetails } from './details.js';
 import { idMatcher } from './glob.js';
 import type { AttemptResult } from './lifecycle.js';
 import * as lifecycle from './lifecycle.js';
+import { OutputMakers } from './outputs.js';
 import { removeTasks } from './remove.js';
 import { Rows } from './rows.js';
 import { replaceTasks, type SyncSummary } from './sync.js';
@@ -41,6 +42,7 @@ const NEVER = { structure: -1, tasks: 0 };
 export class TaskManager {
   private readonly table: TaskTable;
   private readonly rows: Rows | undefined;
+  private readonly makers: OutputMakers;
   /** `Structure` when the ready set was last ordered, and tasks then. */
   private ranked = NEVER;
 
@@ -48,18 +50,22 @@ export class TaskManager {
   constructor(table: TaskTable, role: 'owner' | 'attached') {
     this.table = table;
     this.rows = role === 'owner' ? new Rows(table) : undefined;
+    this.makers = new OutputMakers(table);
   }
 
   /**
    * Defines one task or many at once, all or none. Within a call, definitions may name each other in any order.
    * O(tasks + edges).
    * @returns the rows, in the order of the definitions
-   * @throws InvalidTaskId, DuplicateTask, DuplicateOutput (of tasks in this call), SelfDependency, UnknownTask, DependencyCycle,
+   * @throws InvalidTaskId, DuplicateTask, DuplicateOutput, SelfDependency, UnknownTask, DependencyCycle,
    *   InvalidArgument, CapacityExceeded
    */
   define(definitions: TaskDefinition | Iterable<TaskDefinition>): Row[] {
-    const list = isIterable(definitions) ? definitions : [definitions];
-    return defineTasks(this.table, this.owned(), Array.isArray(list) ? list : [...list]);
+    const given = isIterable(definitions) ? definitions : [definitions];
+    const list: readonly TaskDefinition[] = Array.isArray(given) ? given : [...given];
+    const rows = defineTasks(this.table, this.owned(), list, (all) => this.makers.refuseShared(all));
+    this.makers.add(list, rows);
+    return rows;
   }
 
   /**
@@ -230,6 +236,7 @@ export class TaskManager {
   private replace(definitions: readonly TaskDefinition[], haveOwnOutputs: boolean): SyncSummary {
     const summary = replaceTasks(this.table, this.owned(), definitions, haveOwnOutputs);
     this.ranked = NEVER;
+    this.makers.forget();
     return summary;
   }
 

@@ -172,6 +172,28 @@ test('two tasks with the same output are refused where they are defined, and not
   assert.throws(() => tasks.replaceAll(literal), { code: 'DUPLICATE_OUTPUT' });
 });
 
+test('an output of a task that is there already is refused, as long as that task declares it', () => {
+  const { tasks } = openCore({ id: 'a', outputs: ['out', 'glob/*'] });
+  const refused = { code: 'DUPLICATE_OUTPUT', message: /"out" is an output of both "a" and "b"/ };
+  assert.throws(() => tasks.define({ id: 'b', outputs: ['out'] }), refused);
+  assert.equal(tasks.has('b'), false);
+  tasks.define({ id: 'c', outputs: ['other', 'glob/*'] });
+  assert.throws(() => tasks.define({ id: 'd', outputs: ['other'] }), { code: 'DUPLICATE_OUTPUT' });
+  tasks.define({ id: 'd', outputs: ['glob/*'], literal: true });
+  const twice = { code: 'DUPLICATE_OUTPUT', message: /"d" and "e"/ };
+  assert.throws(() => tasks.define({ id: 'e', outputs: ['glob/*'], literal: true }), twice);
+  // The row of what was removed holds another task soon.
+  tasks.remove('a');
+  tasks.define({ id: 'f', outputs: ['new'] });
+  tasks.define({ id: 'b', outputs: ['out'] });
+  tasks.replaceAll([{ id: 'g', outputs: ['other'] }]);
+  assert.throws(() => tasks.define({ id: 'h', outputs: ['other'] }), {
+    code: 'DUPLICATE_OUTPUT',
+    message: /"g" and "h"/,
+  });
+  tasks.define({ id: 'h', outputs: ['out', 'new'] });
+});
+
 test('a row without a task is named as such', () => {
   const { tasks } = openCore();
   const unknown = { code: 'UNKNOWN_TASK', message: 'No task has row 9999.', id: 'row 9999' };
