@@ -15,7 +15,7 @@ export const suite: BenchSuite = {
   async run() {
     const root = mkdtempSync(join(tmpdir(), 'millrace-bench-'));
     try {
-      return [throughput(root), noOp(root), smallFresh(root)];
+      return [throughput(root), ...largeFresh(root), smallFresh(root)];
     } finally {
       rmSync(root, { recursive: true });
     }
@@ -44,8 +44,8 @@ function throughput(root: string): BenchRow {
   };
 }
 
-/** All is built, nothing changed. */
-function noOp(root: string): BenchRow {
+/** All is built, nothing changed: what it takes to see that, and to explain one task. */
+function largeFresh(root: string): BenchRow[] {
   const manifest = `rule make\n  command = echo made > $out\n${largeGraph()}`;
   const ninja = project(root, 'no-op-ninja', manifest);
   const millrace = project(root, 'no-op-millrace', manifest);
@@ -61,12 +61,38 @@ function noOp(root: string): BenchRow {
     ],
     7,
   );
+  return [
+    {
+      what: `no-op, build.ninja of ${COUNT.format(EDGES)} edges, ${COUNT.format(2 * EDGES)} files`,
+      value: ours!,
+      unit: 'ms',
+      peer: { name: 'ninja', value: theirs! },
+      ...against(ours!, theirs!, 1),
+    },
+    why(millrace),
+  ];
+}
+
+function why(folder: string): BenchRow {
+  const index = EDGES / 2;
+  const task = `d${Math.floor(index / EDGES_PER_FOLDER)}/o${index}`;
+  const [ours, bare] = inTurn(
+    [
+      {
+        command: [...MILLRACE, 'why', task],
+        cwd: folder,
+        expect: /last run: \d+, .*fresh\n.*next run: fresh/,
+      },
+      { command: [process.execPath, '-e', '0'], cwd: folder, expect: /^/ },
+    ],
+    9,
+  );
   return {
-    what: `no-op, build.ninja of ${COUNT.format(EDGES)} edges, ${COUNT.format(2 * EDGES)} files`,
+    what: 'why a task of that graph did not run, whole process',
     value: ours!,
     unit: 'ms',
-    peer: { name: 'ninja', value: theirs! },
-    ...against(ours!, theirs!, 1),
+    target: { atMost: 150 },
+    peer: { name: 'node -e 0', value: bare! },
   };
 }
 
