@@ -26,9 +26,8 @@ export function refuseSharedOutputs(definitions: readonly TaskDefinition[]): voi
 /**
  * Which task of a table makes which plain output. The owner's.
  *
- * What is noted is a hint: a task may have been removed since, and its row may hold another. So each hit is proven by
- * the definition that is there now. Nothing is noted before a definition with outputs meets tasks that are there
- * already, so who defines all tasks at once pays nothing.
+ * Made only when a definition with outputs meets tasks that are there already, and kept exact from then on: some 100
+ * bytes an output, of which who defines all tasks at once pays nothing.
  */
 export class OutputMakers {
   private readonly table: TaskTable;
@@ -47,8 +46,11 @@ export class OutputMakers {
     if (this.table.counts().total === 0) return;
     for (const definition of definitions) {
       for (const output of plainOutputs(definition)) {
-        const maker = this.makerOf(output);
-        if (maker !== undefined) throw new DuplicateOutput(output, maker, definition.id);
+        this.makers ??= this.collect();
+        const maker = this.makers.get(output);
+        if (maker !== undefined) {
+          throw new DuplicateOutput(output, this.table.names.nameOf(maker), definition.id);
+        }
       }
     }
   }
@@ -62,30 +64,36 @@ export class OutputMakers {
     });
   }
 
+  /** What is noted of tasks that are about to be removed; to `release` once they are. */
+  notedOf(rows: Iterable<Row>): string[] {
+    if (this.makers === undefined) return [];
+    return Array.from(rows, (row) => this.outputsOf(row)).flat();
+  }
+
+  release(outputs: readonly string[]): void {
+    for (const output of outputs) this.makers?.delete(output);
+  }
+
   /** All definitions may have changed. */
   forget(): void {
     this.makers = undefined;
   }
 
-  private makerOf(output: string): TaskId | undefined {
-    this.makers ??= this.collect();
-    const row = this.makers.get(output);
-    if (row === undefined || !this.table.isLive(row)) return undefined;
-    const isMaker = plainOutputs(unpackDetails(this.table.details, row)).includes(output);
-    return isMaker ? this.table.names.nameOf(row) : undefined;
-  }
-
   private collect(): Map<string, Row> {
-    const { table } = this;
     const makers = new Map<string, Row>();
-    for (let row = 0; row < table.rowCount; row++) {
-      if (!table.isLive(row)) continue;
-      for (const output of plainOutputs(unpackDetails(table.details, row))) makers.set(output, row);
+    for (let row = 0; row < this.table.rowCount; row++) {
+      if (!this.table.isLive(row)) continue;
+      for (const output of this.outputsOf(row)) makers.set(output, row);
     }
     return makers;
   }
+
+  private outputsOf(row: Row): readonly string[] {
+    return plainOutputs(unpackDetails(this.table.details, row));
+  }
 }
 
+/** Those that are no globs for certain. */
 function plainOutputs(definition: Pick<TaskDefinition, 'literal' | 'outputs'>): readonly string[] {
   const { literal, outputs } = definition;
   if (outputs === undefined) return NONE;

@@ -55,7 +55,7 @@ export class TaskManager {
 
   /**
    * Defines one task or many at once, all or none. Within a call, definitions may name each other in any order.
-   * O(tasks + edges).
+   * O(tasks + edges); the first call with outputs after others also looks at all that is there.
    * @returns the rows, in the order of the definitions
    * @throws InvalidTaskId, DuplicateTask, DuplicateOutput, SelfDependency, UnknownTask, DependencyCycle,
    *   InvalidArgument, CapacityExceeded
@@ -74,7 +74,10 @@ export class TaskManager {
    */
   remove(tasks: TaskId | Row | Iterable<TaskId | Row>): void {
     const list = typeof tasks !== 'string' && isIterable(tasks) ? tasks : [tasks];
-    removeTasks(this.table, this.owned(), new Set(Array.from(list, (task) => this.rowOf(task))));
+    const rows = new Set(Array.from(list, (task) => this.rowOf(task)));
+    const outputs = this.makers.notedOf(rows);
+    removeTasks(this.table, this.owned(), rows);
+    this.makers.release(outputs);
   }
 
   /**

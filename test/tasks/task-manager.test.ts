@@ -182,7 +182,10 @@ test('an output of a task that is there already is refused, as long as that task
   tasks.define({ id: 'd', outputs: ['glob/*'], literal: true });
   const twice = { code: 'DUPLICATE_OUTPUT', message: /"d" and "e"/ };
   assert.throws(() => tasks.define({ id: 'e', outputs: ['glob/*'], literal: true }), twice);
-  // The row of what was removed holds another task soon.
+  // What was removed lets its outputs go, and its row holds another task soon; what could not be removed keeps them.
+  tasks.define({ id: 'needs c', dependencies: ['c'] });
+  assert.throws(() => tasks.remove(['a', 'c']), { code: 'TASK_NEEDED' });
+  assert.throws(() => tasks.define({ id: 'b', outputs: ['out'] }), refused);
   tasks.remove('a');
   tasks.define({ id: 'f', outputs: ['new'] });
   tasks.define({ id: 'b', outputs: ['out'] });
