@@ -29,5 +29,5 @@ export { entriesOf, Field, filesOf } from './records.js';
 export { FileScanner, type ScanOptions } from './scan.js';
 export type { Made, Success } from './success.js';
 export { type ArtifactTables, afterLoad, artifactRegions, createArtifacts } from './tables.js';
-export { TaskFlag } from './task-files.js';
+export { plainOutputs, TaskFlag } from './task-files.js';
 export { type TaskUsage, usageOf } from './usage.js';

@@ -198,7 +198,8 @@ function factsAt(row: number): number {
   return (row + 1) * Fact.Width;
 }
 
-function plainOutputs({ literal, outputs = [] }: TaskDetails): readonly string[] {
+/** The outputs that are paths, not globs. */
+export function plainOutputs({ literal, outputs = [] }: TaskDetails): readonly string[] {
   return literal ? outputs : outputs.filter((pattern) => !isGlob(pattern));
 }
 

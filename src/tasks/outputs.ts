@@ -15,7 +15,7 @@ const NONE: readonly string[] = [];
 export function refuseSharedOutputs(definitions: readonly TaskDefinition[]): void {
   const makers = new Map<string, TaskId>();
   for (const definition of definitions) {
-    for (const output of plainOutputs(definition)) {
+    for (const output of certainOutputs(definition)) {
       const maker = makers.get(output);
       if (maker === undefined) makers.set(output, definition.id);
       else if (maker !== definition.id) throw new DuplicateOutput(output, maker, definition.id);
@@ -45,7 +45,7 @@ export class OutputMakers {
     refuseSharedOutputs(definitions);
     if (this.table.counts().total === 0) return;
     for (const definition of definitions) {
-      for (const output of plainOutputs(definition)) {
+      for (const output of certainOutputs(definition)) {
         this.makers ??= this.collect();
         const maker = this.makers.get(output);
         if (maker !== undefined) {
@@ -60,7 +60,7 @@ export class OutputMakers {
     const { makers } = this;
     if (makers === undefined) return;
     definitions.forEach((definition, index) => {
-      for (const output of plainOutputs(definition)) makers.set(output, rows[index]!);
+      for (const output of certainOutputs(definition)) makers.set(output, rows[index]!);
     });
   }
 
@@ -89,12 +89,12 @@ export class OutputMakers {
   }
 
   private outputsOf(row: Row): readonly string[] {
-    return plainOutputs(unpackDetails(this.table.details, row));
+    return certainOutputs(unpackDetails(this.table.details, row));
   }
 }
 
 /** Those that are no globs for certain. */
-function plainOutputs(definition: Pick<TaskDefinition, 'literal' | 'outputs'>): readonly string[] {
+function certainOutputs(definition: Pick<TaskDefinition, 'literal' | 'outputs'>): readonly string[] {
   const { literal, outputs } = definition;
   if (outputs === undefined) return NONE;
   return literal ? outputs : outputs.filter((output) => !GLOB.test(output));

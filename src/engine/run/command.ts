@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { isGlob, parseDepfile } from '../../artifacts/index.js';
+import { parseDepfile, plainOutputs } from '../../artifacts/index.js';
 import type { TaskDetails } from '../../tasks/details.js';
 import type { LaneCommand } from '../lane/index.js';
 import { CONSOLE } from './gate.js';
@@ -27,8 +27,8 @@ export function commandText(command: string | readonly string[] | undefined): st
 
 /** Makes the folders of the outputs, as ninja does, and the response file. @throws what `node:fs` throws */
 export function prepare(details: TaskDetails, root: string, known: KnownFolders): void {
-  const { outputs = [], literal, responseFile, depfile } = details;
-  const files = literal === true ? [...outputs] : outputs.filter((path) => !isGlob(path));
+  const { responseFile, depfile } = details;
+  const files = [...plainOutputs(details)];
   if (depfile !== undefined) files.push(depfile);
   if (responseFile !== undefined) files.push(responseFile.path);
   for (const path of files) {
