@@ -1,6 +1,7 @@
 import type { Reason } from '../artifacts/reason.js';
 import { StateUnavailable } from '../errors.js';
 import type { Outcome, TaskId } from '../task.js';
+import { AttemptIndex, segmentsOf } from './attempt-index.js';
 import type { Key } from './database.js';
 import type { Records } from './records.js';
 import { GrowingSegment, Segment } from './segment.js';
@@ -100,17 +101,25 @@ export interface HistoryOptions {
   readonly isWriting: () => boolean;
 }
 
+/** The run that was begun here and has not ended. */
+interface CurrentRun {
+  readonly run: RunId;
+  /** The number of its newest segment. */
+  segment: number;
+  readonly index: AttemptIndex;
+}
+
 /**
  * The runs and their attempts. Owner only.
  *
  * A run is one record. Attempts are written in segments: all those of a run that came since the last commit are one
- * value, so that an attempt costs its bytes and no key of its own.
+ * value, so that an attempt costs its bytes and no key of its own. When a run ends, an index is added, by which those at one task
+ * are found; of a run that was interrupted all segments are looked at.
  */
 export class BuildHistory {
   private readonly records: Records;
   private readonly options: HistoryOptions;
-  /** The run that was begun here and has not ended, and the number of its newest segment. */
-  private current: { readonly run: RunId; segment: number } | undefined;
+  private current: CurrentRun | undefined;
 
   constructor(records: Records, options: HistoryOptions) {
     this.records = records;
@@ -130,7 +139,7 @@ export class BuildHistory {
       ...(start.arguments === undefined ? {} : { arguments: start.arguments }),
     };
     this.records.put(runKey(run), stored);
-    this.current = { run, segment: 0 };
+    this.current = { run, segment: 0, index: new AttemptIndex() };
     return run;
   }
 
@@ -145,6 +154,7 @@ export class BuildHistory {
     const pending = this.records.pending(attemptsKey(current.run, current.segment));
     const segment = (pending as GrowingSegment<StoredAttempt> | undefined) ?? this.beginSegment(current);
     segment.items.push({ ...attempt, ...trace });
+    current.index.add(attempt.task, current.segment);
   }
 
   /** @throws StateUnavailable if the run was not begun here, or has ended */
@@ -156,6 +166,8 @@ export class BuildHistory {
       ...{ result, total, executed, cached, fresh, failed, blocked, cancelled, duration },
     };
     this.records.put(runKey(run), { ...stored, end: kept });
+    const index = this.current.index.stored();
+    if (index !== undefined) this.records.put(indexKey(run), index);
     this.current = undefined;
   }
 
@@ -177,7 +189,7 @@ export class BuildHistory {
       return index >= keepRuns || (this.records.get(runKey(run)) as StoredRun).start < since;
     });
     for (const run of old) {
-      for (const key of this.segments(run)) this.records.remove(key);
+      for (const key of [...this.segments(run), indexKey(run)]) this.records.remove(key);
       this.records.remove(runKey(run));
     }
     return old.length;
@@ -195,7 +207,7 @@ export class BuildHistory {
 
   /**
    * The attempts of a run in the order in which they ended, or those at a task (of one run, or of all), newest first.
-   * O(attempts looked at), but for a task that is little more than O(commits).
+   * O(attempts looked at); for a task it is O(runs log attempts), and O(commits) of a run that was interrupted.
    */
   *attempts(of: { readonly run: RunId } | OfTask): Generator<AttemptRecord, void> {
     if (!('task' in of)) {
@@ -246,9 +258,16 @@ export class BuildHistory {
     return this.records.keys(['attempts', run]);
   }
 
+  /** The segments of a run that may hold attempts at the task. */
+  private segmentsAbout(run: RunId, task: TaskId): Key[] {
+    const index = this.records.get(indexKey(run)) as Uint8Array | undefined;
+    if (index === undefined) return this.segments(run);
+    return segmentsOf(index, task).map((segment) => attemptsKey(run, segment));
+  }
+
   private *storedOf({ run, task }: OfTask): Generator<[RunId, StoredAttempt], void> {
     for (const one of run === undefined ? this.runIds() : [run]) {
-      for (const key of this.segments(one).reverse()) {
+      for (const key of this.segmentsAbout(one, task).reverse()) {
         for (const stored of this.segment(key).ofTask(task).reverse()) yield [one, stored];
       }
     }
@@ -260,7 +279,7 @@ export class BuildHistory {
     return new Segment(value as ConstructorParameters<typeof Segment>[0]);
   }
 
-  private beginSegment(current: { readonly run: RunId; segment: number }): GrowingSegment<StoredAttempt> {
+  private beginSegment(current: CurrentRun): GrowingSegment<StoredAttempt> {
     current.segment++;
     const segment = new GrowingSegment<StoredAttempt>();
     this.records.put(attemptsKey(current.run, current.segment), segment, () => segment.stored());
@@ -275,4 +294,5 @@ function attemptOf({ saw: _saw, was: _was, ...attempt }: StoredAttempt, run: Run
 /** The number of the newest run that was begun, also when its record is gone. */
 const NEWEST_RUN: Key = ['newest-run'];
 const runKey = (run: RunId): Key => ['run', run];
+const indexKey = (run: RunId): Key => ['attempt-index', run];
 const attemptsKey = (run: RunId, segment: number): Key => ['attempts', run, segment];

@@ -153,3 +153,45 @@ test('a run whose process ended is interrupted', async (t) => {
     });
   });
 });
+
+test('the attempts at a task are found among many, of ended runs and of interrupted ones', async (t) => {
+  const directory = await stateDirectory(t);
+  const tasks = Array.from({ length: 300 }, (_, index) => `task-${index}`);
+  const durations = new Map<string, number[]>(tasks.map((task) => [task, []]));
+  for (let run = 1; run <= 3; run++) {
+    const state = await openState(directory);
+    const begun = state.history.beginRun({ targets: [], jobs: 1 });
+    for (const [index, task] of tasks.entries()) {
+      // Some not at all, some twice, and all in segments of a few.
+      for (let count = 0; count < (index + run) % 3; count++) {
+        const duration = run * 1000 + index + count / 2;
+        state.history.addAttempt({ task, start: index, duration, outcome: 'executed' });
+        durations.get(task)!.unshift(duration);
+      }
+      if (index % 7 === 0) await state.commit();
+    }
+    if (run !== 2) state.history.endRun(begun, END);
+    await state.close();
+  }
+  await using state = await openState({ directory, readOnly: true });
+  for (const task of tasks) assert.deepEqual(state.history.durations(task), durations.get(task), task);
+  assert.deepEqual(state.history.durations('task-300'), []);
+});
+
+test('tasks whose names have the same hash are told apart', async (t) => {
+  // Under FNV-1a of 32 bits.
+  const [one, other] = ['costarring', 'liquid'];
+  const directory = await stateDirectory(t);
+  await withState(directory, async (state) => {
+    const run = state.history.beginRun({ targets: [], jobs: 1 });
+    for (const [duration, task] of [one, other, one].entries()) {
+      state.history.addAttempt({ task, start: 0, duration, outcome: 'executed' });
+      await state.commit();
+    }
+    state.history.endRun(run, END);
+  });
+  await withState(directory, ({ history }) => {
+    assert.deepEqual(history.durations(one), [2, 0]);
+    assert.deepEqual(history.durations(other), [1]);
+  });
+});
