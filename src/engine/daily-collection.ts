@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { isSystemError } from '../errors.js';
 import { type BuildState, partsOf } from '../state.js';
 
@@ -7,27 +9,43 @@ const DAY_MS = 86_400_000;
 /** Older runs are forgotten. */
 const MAX_RUNS = 1000;
 const MAX_RUN_AGE_MS = 90 * DAY_MS;
-/** Nobody waits longer for it at the end of a run. Milliseconds. */
-const WITHIN_MS = 200;
+/** Nobody waits longer than 0.2 s for it at the end of a run, of which a process that goes on takes some 30 ms to start. */
+const WITHIN_MS = 150;
+
+/** What became of the day's collection: `put-off` if it takes too long to wait for. */
+export type Collection = 'done' | 'not-due' | 'put-off' | { readonly warning: string };
 
 /**
  * Collects the content store, and old runs, if the last time was a day ago. To be called at the end of a run that used it, before the commit.
- * @returns what a person should know: a sentence
+ * What is put off is for `collectInBackground`, after the commit.
+ * @param within milliseconds that it may take
  */
-export async function collectDaily(state: BuildState): Promise<string | undefined> {
+export async function collectDaily(state: BuildState, within = WITHIN_MS): Promise<Collection> {
   const { getRecord, putRecord } = partsOf(state);
   const last = getRecord(COLLECTED) as number | undefined;
   const now = Date.now();
   // A clock that went back must not stop it for ever.
-  if (last !== undefined && now >= last && now - last < DAY_MS) return undefined;
+  if (last !== undefined && now >= last && now - last < DAY_MS) return 'not-due';
   putRecord(COLLECTED, now);
   state.history.prune(MAX_RUNS, now - MAX_RUN_AGE_MS);
   try {
-    const report = await state.artifacts.collect({ within: WITHIN_MS });
-    if (report !== undefined) return undefined;
-    return 'What was built before is too much to be looked through at the end of a run: use "millrace gc" from time to time.';
+    const report = await state.artifacts.collect({ within });
+    return report === undefined ? 'put-off' : 'done';
   } catch (error) {
     if (!isSystemError(error)) throw error;
-    return `What was built before could not be looked through: ${error.message}.`;
+    return { warning: `What was built before could not be looked through: ${error.message}.` };
   }
+}
+
+/**
+ * Collects in a process of its own that goes on when this one ends, as `git gc --auto` does. It may be killed at any moment, and
+ * whatever it can't do is done another day.
+ * @param directory of the state
+ */
+export function collectInBackground(directory: string): void {
+  const script = fileURLToPath(new URL('../../src/engine/collect-process.js', import.meta.url));
+  // The root as its folder, so that it keeps no other one from being unmounted.
+  const child = spawn(process.execPath, [script, directory], { cwd: '/', detached: true, stdio: 'ignore' });
+  child.on('error', () => {});
+  child.unref();
 }

@@ -131,11 +131,11 @@ export class BuildEngine {
     const cancelled = total - done - work.failed - work.blocked;
     const summary = { ...counts, cancelled, duration: performance.now() - startedAt };
     this.#state.history.endRun(run, summary);
-    if (work !== NO_WORK && options.cache !== false && this.#state.directory !== undefined) {
-      await this.#collect(emitter);
-    }
+    const usedCache = work !== NO_WORK && options.cache !== false;
+    const goOnCollecting = usedCache ? await this.#collect(emitter) : undefined;
     // Beside the commit: each takes some milliseconds, most of them of waiting.
     await Promise.all([this.#state.commit(), this.#threads.close()]);
+    goOnCollecting?.();
     emitter.emit({ type: 'run-finished', ...summary });
     return summary;
   }
@@ -155,10 +155,14 @@ export class BuildEngine {
     }
   }
 
-  async #collect(emitter: Emitter): Promise<void> {
-    const { collectDaily } = await import('./daily-collection.js');
-    const message = await collectDaily(this.#state);
-    if (message !== undefined) emitter.emit({ type: 'warning', message });
+  /** @returns what is to be called after the commit, if that was too much */
+  async #collect(emitter: Emitter): Promise<(() => void) | undefined> {
+    const { directory } = this.#state;
+    if (directory === undefined) return undefined;
+    const { collectDaily, collectInBackground } = await import('./daily-collection.js');
+    const collection = await collectDaily(this.#state);
+    if (typeof collection === 'object') emitter.emit({ type: 'warning', message: collection.warning });
+    return collection === 'put-off' ? () => collectInBackground(directory) : undefined;
   }
 
   #tellPlan(plan: Plan): RunSummary {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { chmodSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { COPY, run, stored } from './cache-support.js';
-import { explain, Project } from './rig.js';
+import { eventsOf, explain, Project } from './rig.js';
 
 test('gc removes what is of no use, and a run does so once a day', async (t) => {
   const project = new Project(t, { in: 'a' });
@@ -36,6 +38,20 @@ test('gc removes what is of no use, and a run does so once a day', async (t) => 
     'millrace: 3 of 4 kept executions and 3 of 5 files removed, 3 B of 12 B\n',
   );
   assert.equal(stored(project, 'actions').length, 1);
+});
+
+test('what takes too long at the end of a run goes on when it has ended', { timeout: 60_000 }, async (t) => {
+  const project = new Project(t, { in: 'a' });
+  project.writeTasks({ copy: COPY });
+  const useless = project.path('.millrace/content/actions/00');
+  mkdirSync(useless, { recursive: true });
+  // To look at each and remove it takes some 40 us.
+  for (let count = 0; count < 20_000; count++) writeFileSync(join(useless, `${count}`), '');
+  const result = await run(project);
+  assert.deepEqual(eventsOf(result, 'warning'), []);
+  while (readdirSync(useless).length > 0) await nextTurn();
+  assert.equal(stored(project, 'actions').length, 1);
+  assert.equal((await run(project)).exitCode, 0);
 });
 
 test('gc says what it must leave, and why', async (t) => {
