@@ -52,6 +52,8 @@ export interface AttachedState {
 /** The parts of a state that are for the engine, not for users. */
 export interface StateParts {
   readonly table: TaskTable;
+  /** The same, fit for changes also if the state was opened to be looked at. */
+  tableToChange(): TaskTable;
   readonly artifacts: ArtifactTables;
   /** A small value by name; undefined if there is none. */
   getRecord(name: string): unknown;
@@ -108,6 +110,7 @@ export class BuildState implements AsyncDisposable {
   /** What `attachState` needs in another thread. */
   share(): StateHandle {
     this.requireOpen();
+    this.opened.complete();
     return { table: this.opened.table.handle() };
   }
 
@@ -227,6 +230,10 @@ export function partsOf(state: BuildState): StateParts {
   const { table, artifacts, store } = state.opened;
   return {
     table,
+    tableToChange() {
+      state.opened.complete();
+      return table;
+    },
     artifacts,
     getRecord: (name) => store.records.get(['record', name]),
     putRecord: (name, value) => {

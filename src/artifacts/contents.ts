@@ -1,4 +1,3 @@
-import { load } from '../memory/atomic.js';
 import { Region, type RegionHandle } from '../memory/region.js';
 
 /** What a file holds, as a dense int32: the same number means the same bytes. Ids are never reused. */
@@ -77,26 +76,25 @@ export class ContentTable {
 
   /** The regions and how many of their bytes are in use. */
   regions(): [Region, number][] {
-    const { head } = this.digests;
     return [
-      [this.digests, load(head, NEXT_ID) * DIGEST_BYTES],
-      [this.slots, load(head, SLOT_COUNT) * 4],
+      [this.digests, this.digests.get(NEXT_ID) * DIGEST_BYTES],
+      [this.slots, this.digests.get(SLOT_COUNT) * 4],
     ];
   }
 
   /** Different contents seen so far. */
   get size(): number {
-    return load(this.digests.head, NEXT_ID) - FIRST_ID;
+    return this.digests.get(NEXT_ID) - FIRST_ID;
   }
 
   /** The id of a digest of 32 bytes; a new one if it was never seen. O(1) expected. @throws CapacityExceeded */
   intern(digest: Uint8Array): ContentId {
-    this.digests.awaken();
-    this.slots.awaken();
     wantedBytes.set(digest);
     const slot = this.probe();
     const present = this.slots.get(slot);
     if (present !== EMPTY) return present as ContentId;
+    this.digests.awaken();
+    this.slots.awaken();
     const id = this.append();
     this.slots.set(slot, id);
     if ((this.size + 1) * 2 > this.digests.get(SLOT_COUNT)) this.rebuild();
@@ -105,8 +103,6 @@ export class ContentTable {
 
   /** The id of a digest of 32 bytes; `Content.Unknown` if it was never seen. O(1) expected. */
   find(digest: Uint8Array): ContentId {
-    this.digests.awaken();
-    this.slots.awaken();
     wantedBytes.set(digest);
     return this.slots.get(this.probe()) as ContentId;
   }
@@ -114,8 +110,8 @@ export class ContentTable {
   /** A copy of the 32 bytes; undefined for ids that stand for no bytes. */
   digestOf(id: ContentId): Uint8Array | undefined {
     if (!isBytes(id)) return undefined;
-    this.digests.awaken();
     if ((id + 1) * DIGEST_BYTES > this.digests.bytes.length) this.digests.renew();
+    this.digests.bring(id * DIGEST_BYTES, (id + 1) * DIGEST_BYTES);
     return Uint8Array.from(this.digests.bytes.subarray(id * DIGEST_BYTES, (id + 1) * DIGEST_BYTES));
   }
 
@@ -124,6 +120,7 @@ export class ContentTable {
     const mask = this.digests.get(SLOT_COUNT) - 1;
     let slot = wanted[0]! & mask;
     for (;;) {
+      this.slots.bring(slot * 4, (slot + 1) * 4);
       const id = this.slots.ints[slot]!;
       if (id === EMPTY || this.isWanted(id)) return slot;
       slot = (slot + 1) & mask;
@@ -133,6 +130,7 @@ export class ContentTable {
   private isWanted(id: number): boolean {
     const ints = this.digests.ints;
     const at = id * DIGEST_WORDS;
+    this.digests.bring(at * 4, (at + DIGEST_WORDS) * 4);
     for (let word = 0; word < DIGEST_WORDS; word++) {
       if (ints[at + word] !== wanted[word]) return false;
     }

@@ -28,6 +28,7 @@ export interface FilesHandle {
   readonly names: NamesHandle;
   readonly state: RegionHandle;
   readonly stats: RegionHandle;
+  readonly producers: RegionHandle;
 }
 
 /**
@@ -36,11 +37,13 @@ export interface FilesHandle {
  * Only the owner adds rows and writes; any thread may read the path and the stat of a row that it was given. Files are
  * named by paths relative to the root (`/`-separated), or absolute ones; files are never removed.
  *
- * | column   | holds                                                                    | on disk |
- * |----------|--------------------------------------------------------------------------|---------|
- * | state    | int32: the content id, shifted by one, and the racy bit                  | yes     |
- * | stats    | 4 float64: size, mtime, ctime, inode; zeros unless it is a regular file  | yes     |
- * | producer | the task that declares it as an output                                   | derived |
+ * | column    | holds                                                                    |
+ * |-----------|--------------------------------------------------------------------------|
+ * | state     | int32: the content id, shifted by one, and the racy bit                  |
+ * | stats     | 4 float64: size, mtime, ctime, inode; zeros unless it is a regular file  |
+ * | producers | int32: the row of the task that declares it as an output, + 1; 0 = none  |
+ *
+ * Names, stats and producers may be asleep (see `Region.sleep`): what looks at a row brings them.
  *
  * A racy file was changed so shortly before it was hashed that a later change might leave the stat as it is: its content is
  * true of the moment it was recorded, but an equal stat does not prove that it still is.
@@ -49,14 +52,14 @@ export class FileTable {
   private readonly names: NameTable;
   private readonly state: Region;
   private readonly stats: Region;
+  private readonly producers: Region;
   private floats: Float64Array<SharedArrayBuffer>;
-  /** Row → task row + 1; 0 = none. */
-  private producers = new Int32Array(1024);
 
-  private constructor(names: NameTable, state: Region, stats: Region) {
+  private constructor(names: NameTable, state: Region, stats: Region, producers: Region) {
     this.names = names;
     this.state = state;
     this.stats = stats;
+    this.producers = producers;
     this.floats = floatsOf(stats);
   }
 
@@ -64,11 +67,13 @@ export class FileTable {
     const names = NameTable.create('files.names', MAX_FILES);
     const state = Region.create(STATE_REGION, MAX_FILES * 4);
     state.set(ROW_COUNT, 1);
-    return new FileTable(names, state, Region.create('files.stats', MAX_FILES * STAT_BYTES));
+    const stats = Region.create('files.stats', MAX_FILES * STAT_BYTES);
+    return new FileTable(names, state, stats, Region.create('files.producers', MAX_FILES * 4));
   }
 
   static from(handle: FilesHandle): FileTable {
-    return new FileTable(NameTable.from(handle.names), Region.from(handle.state), Region.from(handle.stats));
+    const [state, stats] = [Region.from(handle.state), Region.from(handle.stats)];
+    return new FileTable(NameTable.from(handle.names), state, stats, Region.from(handle.producers));
   }
 
   /** Rows of a table whose regions have these sizes, in bytes by name. */
@@ -77,13 +82,23 @@ export class FileTable {
   }
 
   handle(): FilesHandle {
-    return { names: this.names.handle(), state: this.state.handle(), stats: this.stats.handle() };
+    return {
+      names: this.names.handle(),
+      state: this.state.handle(),
+      stats: this.stats.handle(),
+      producers: this.producers.handle(),
+    };
   }
 
   /** The regions and how many of their bytes are in use. */
   regions(): [Region, number][] {
     const rows = this.rowCount;
-    return [...this.names.regions(rows), [this.state, rows * 4], [this.stats, rows * STAT_BYTES]];
+    return [
+      ...this.names.regions(rows),
+      [this.state, rows * 4],
+      [this.stats, rows * STAT_BYTES],
+      [this.producers, rows * 4],
+    ];
   }
 
   /** Rows are the numbers from 1 to below this. */
@@ -101,6 +116,7 @@ export class FileTable {
     if (present >= 0) return present as FileRow;
     this.state.ensure((row + 1) * 4);
     this.stats.ensure((row + 1) * STAT_BYTES);
+    this.producers.ensure((row + 1) * 4);
     this.state.set(ROW_COUNT, row + 1);
     return row as FileRow;
   }
@@ -126,6 +142,7 @@ export class FileTable {
   /** The stat recorded with the content; zeros if it is no regular file. */
   stat(row: number): FileStat {
     this.renew(row);
+    this.stats.bring(row * STAT_BYTES, (row + 1) * STAT_BYTES);
     const [size, mtimeMs, ctimeMs, ino] = this.floats.subarray(row * STAT.Width, (row + 1) * STAT.Width);
     return { size: size!, mtimeMs: mtimeMs!, ctimeMs: ctimeMs!, ino: ino! };
   }
@@ -139,6 +156,7 @@ export class FileTable {
 
   private hasStat(row: number, stat: FileStat): boolean {
     const at = row * STAT.Width;
+    this.stats.bring(at * 8, (at + STAT.Width) * 8);
     const floats = this.floats;
     return (
       floats[at + STAT.Size] === stat.size &&
@@ -153,26 +171,19 @@ export class FileTable {
     this.renew(row);
     const word = (content << 1) | (racy ? RACY : 0);
     if (this.state.get(row) !== word) this.state.set(row, word);
+    // The first brings what the second changes.
     if (!this.hasStat(row, stat)) this.setStat(row, stat);
   }
 
-  /** Forgets all producers. */
-  clearProducers(): void {
-    this.producers.fill(0);
-  }
-
-  /** The row of the task that declares the file as an output, or -1. */
+  /** The row of the task that declares the file as an output, or -1. The owner's. */
   producer(row: number): Row | -1 {
-    return ((this.producers[row] ?? 0) - 1) as Row | -1;
+    this.producers.bring(row * 4, (row + 1) * 4);
+    return (this.producers.ints[row]! - 1) as Row | -1;
   }
 
   setProducer(row: number, task: Row | -1): void {
-    if (row >= this.producers.length) {
-      const grown = new Int32Array(Math.max(row + 1, this.producers.length * 2));
-      grown.set(this.producers);
-      this.producers = grown;
-    }
-    this.producers[row] = task + 1;
+    this.producers.awaken();
+    this.producers.set(row, task + 1);
   }
 
   private setStat(row: number, stat: FileStat): void {

@@ -31,7 +31,7 @@ export function artifactRegions(tables: ArtifactTables, table: TaskTable): [Regi
   ];
 }
 
-/** Derives what isn't stored, after the regions were loaded. */
+/** Completes tables whose stored regions were loaded. */
 export function afterLoad(tables: ArtifactTables, table: TaskTable): void {
   tables.taskFiles.afterLoad(table.rowCount);
 }

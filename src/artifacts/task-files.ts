@@ -103,19 +103,12 @@ export class TaskFiles {
     return stale.length;
   }
 
-  /** Finds out anew which task makes which file, for tables that were loaded; compacts what has become wasteful. */
+  /** For tables that were loaded: compacts what has become wasteful. */
   afterLoad(rowCount: number): void {
     this.ensureRows(rowCount);
     for (const lists of [this.inputs, this.outputs, this.records.lists]) {
-      if (lists.wasted > WASTE_LIMIT) lists.compact(rowCount);
-    }
-    this.files.clearProducers();
-    // In place: a view for each row would cost more than all the rest.
-    const { ints } = this.outputs.pool;
-    for (let row = 0; row < rowCount; row++) {
-      const start = this.outputs.start(row);
-      const end = start + this.outputs.count(row);
-      for (let at = start; at < end; at++) this.files.setProducer(ints[at]!, row as Row);
+      // What is asleep is only to be looked at.
+      if (!lists.pool.isAsleep && lists.wasted > WASTE_LIMIT) lists.compact(rowCount);
     }
   }
 

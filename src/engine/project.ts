@@ -226,7 +226,7 @@ async function load(state: BuildState, path: string): Promise<ManifestInfo> {
   const next = imageOf(manifest, VERSION, readSince);
   try {
     // In memory only, so that a plan can be made of a manifest that has changed.
-    if (state.readOnly) replaceTasks(parts.table, new Rows(parts.table), manifest.tasks, true);
+    if (state.readOnly) replaceTasks(parts.tableToChange(), new Rows(parts.table), manifest.tasks, true);
     else state.tasks.replaceByManifest(manifest.tasks);
   } catch (error) {
     if (!(error instanceof DependencyCycle)) throw error;

@@ -1,4 +1,3 @@
-import { load } from './atomic.js';
 import { NO_REF } from './layout.js';
 import { Region, type RegionHandle } from './region.js';
 
@@ -28,7 +27,7 @@ const NO_ITEMS = new Int32Array(0);
  * list. An item is stored before the count that makes it visible. Only items are removed in place: who reads that
  * list at that moment may see an item twice.
  *
- * The pool may be asleep (see `Region.sleep`): all but `start`, `count` and `pushReserved` awaken it.
+ * The pool may be asleep (see `Region.sleep`): what looks at a list brings it, what changes one awakens the pool.
  */
 export class RowLists {
   readonly refs: Region;
@@ -64,7 +63,7 @@ export class RowLists {
   regions(rowCount: number): [Region, number][] {
     return [
       [this.refs, rowCount * 4],
-      [this.pool, load(this.pool.head, USED) * 4],
+      [this.pool, this.pool.get(USED) * 4],
     ];
   }
 
@@ -75,12 +74,16 @@ export class RowLists {
 
   /** The index of the row's first item in `pool.ints`; its length is `count(row)`. Both hold until the owner's next change. */
   start(row: number): number {
-    return this.refs.ints[row]! + ITEMS;
+    const ref = this.refs.ints[row]!;
+    if (this.pool.isAsleep) this.bringList(ref);
+    return ref + ITEMS;
   }
 
   count(row: number): number {
     const ref = this.refs.ints[row]!;
-    return ref === NO_REF ? 0 : this.pool.ints[ref + COUNT]!;
+    if (ref === NO_REF) return 0;
+    if (this.pool.isAsleep) this.bringList(ref);
+    return this.pool.ints[ref + COUNT]!;
   }
 
   /** A copy of the row's items. */
@@ -94,10 +97,10 @@ export class RowLists {
 
   /** The row's items where they are, complete even if the owner moves the list meanwhile. */
   view(row: number): Int32Array {
-    this.pool.awaken();
     // One load of the ref: start and count must come from the same list.
     const ref = this.refs.get(row);
     if (ref === NO_REF) return NO_ITEMS;
+    if (this.pool.isAsleep) this.bringList(ref);
     if (ref + ITEMS > this.pool.ints.length) this.pool.renew();
     const end = ref + ITEMS + this.pool.get(ref + COUNT);
     if (end > this.pool.ints.length) this.pool.renew();
@@ -171,6 +174,7 @@ export class RowLists {
 
   /** Removes the items that `isGone` says yes to, keeping the order of the rest; how many they were. O(length). */
   removeWhere(row: number, isGone: (item: number) => boolean): number {
+    this.pool.awaken();
     const list = this.view(row);
     let kept = 0;
     for (const item of list) if (!isGone(item)) list[kept++] = item;
@@ -191,12 +195,12 @@ export class RowLists {
 
   /** Changes whenever refs of lists that stayed the same have changed. */
   get moves(): number {
-    return load(this.pool.head, MOVES);
+    return this.pool.get(MOVES);
   }
 
   /** The part of the pool that no list uses any more, from 0 to below 1. */
   get wasted(): number {
-    return load(this.pool.head, GARBAGE) / load(this.pool.head, USED);
+    return this.pool.get(GARBAGE) / this.pool.get(USED);
   }
 
   /**
@@ -225,6 +229,12 @@ export class RowLists {
     this.pool.set(GARBAGE, 0);
     this.pool.set(MOVES, this.pool.get(MOVES) + 1);
     this.pool.markBytes(0, used * 4);
+  }
+
+  private bringList(ref: number): void {
+    const { pool } = this;
+    pool.bring(ref * 4, (ref + ITEMS) * 4);
+    pool.bring(ref * 4, (ref + ITEMS + pool.get(ref + COUNT)) * 4);
   }
 
   private discard(ref: number): void {

@@ -36,7 +36,9 @@ let scratchHash = 0;
  *
  * - blob: names one after the other, each behind its length (uint16); names are never moved.
  * - refs: row → offset in the blob, 0 = no name.
- * - slots: a head of 16 words, then pairs (hash, row + 1); load factor at most 1/2. May be asleep (see `Region.sleep`).
+ * - slots: a head of 16 words, then pairs (hash, row + 1); load factor at most 1/2.
+ *
+ * Blob and slots may be asleep (see `Region.sleep`): lookups bring what they look at, what changes names awakens both.
  */
 export class NameTable {
   private readonly blob: Region;
@@ -68,11 +70,9 @@ export class NameTable {
 
   /** The regions and how many of their bytes are in use. */
   regions(rowCount: number): [Region, number][] {
-    const { head } = this.slots;
-    const slotCount = load(head, SLOT_COUNT);
     return [
-      [this.blob, load(head, USED_BYTES)],
-      [this.slots, HEAD_WORDS * 4 + slotCount * 8],
+      [this.blob, this.slots.get(USED_BYTES)],
+      [this.slots, HEAD_WORDS * 4 + this.slots.get(SLOT_COUNT) * 8],
       [this.refs, rowCount * 4],
     ];
   }
@@ -80,7 +80,6 @@ export class NameTable {
   /** The row of a name, or -1. */
   find(name: string): number {
     if (!encode(name)) return -1;
-    this.slots.awaken();
     for (;;) {
       const generation = this.slots.get(GENERATION);
       const row = this.probe();
@@ -100,10 +99,10 @@ export class NameTable {
         `${shown} cannot be a name: 1 to ${MAX_NAME_BYTES} bytes of UTF-8 without NUL.`,
       );
     }
-    this.slots.awaken();
-    if ((this.slots.get(FILLED) + 1) * 2 > this.slots.get(SLOT_COUNT)) this.rebuild();
     const present = this.probe();
     if (present >= 0) return present;
+    this.slots.awaken();
+    if ((this.slots.get(FILLED) + 1) * 2 > this.slots.get(SLOT_COUNT)) this.rebuild();
     this.appendName(row);
     this.fillSlot(scratchHash, row);
     return -1;
@@ -129,8 +128,10 @@ export class NameTable {
     const ref = this.refs.get(row);
     if (ref + LENGTH_BYTES > this.blob.bytes.length) this.renew();
     const start = ref + LENGTH_BYTES;
+    this.blob.bring(ref, start);
     const end = start + this.blob.bytes.readUInt16LE(ref);
     if (end > this.blob.bytes.length) this.renew();
+    this.blob.bring(start, end);
     return this.blob.bytes.toString('utf8', start, end);
   }
 
@@ -160,6 +161,7 @@ export class NameTable {
     const mask = count - 1;
     for (let slot = scratchHash & mask; ; slot = (slot + 1) & mask) {
       const at = HEAD_WORDS + slot * 2;
+      if (this.slots.isAsleep) this.slots.bring(at * 4, (at + 2) * 4);
       const stored = load(slots, at + 1);
       if (stored === EMPTY) return -1;
       if (stored !== TOMBSTONE && slots[at] === scratchHash && this.equals(stored - 1)) return stored - 1;
@@ -170,6 +172,7 @@ export class NameTable {
     if (row >= this.refs.ints.length) this.renew();
     const ref = this.refs.ints[row]!;
     if (ref + LENGTH_BYTES + scratchLength > this.blob.bytes.length) this.renew();
+    if (this.blob.isAsleep) this.blob.bring(ref, ref + LENGTH_BYTES + scratchLength);
     const bytes = this.blob.bytes;
     if ((bytes[ref]! | (bytes[ref + 1]! << 8)) !== scratchLength) return false;
     for (let i = 0, at = ref + LENGTH_BYTES; i < scratchLength; i++, at++) {

@@ -9,6 +9,13 @@ export interface RegionHandle {
   readonly dirty: SharedArrayBuffer;
 }
 
+/** The pages of a sleeping region that are still elsewhere. */
+interface Sleep {
+  /** 1 for a page that is to be fetched. */
+  readonly absent: Uint8Array;
+  readonly fetch: (page: number) => void;
+}
+
 /**
  * A growable run of shared memory with one dirty mark per page.
  *
@@ -18,23 +25,22 @@ export interface RegionHandle {
  *
  * Marks: a writer stores the data first and the mark second; the committer clears the mark first and copies
  * second. So a change is either in the copy or still marked.
+ *
+ * A region may be asleep: then its pages are fetched when they are needed. Who looks at one that may be calls `bring` first, and
+ * who changes anything in it, or goes through all of it, `awaken`.
  */
 export class Region {
   readonly name: string;
   readonly buffer: SharedArrayBuffer;
   readonly dirty: Int32Array<SharedArrayBuffer>;
-  /** The first page, whose words are there also while the rest is asleep. */
-  readonly head: Int32Array<SharedArrayBuffer>;
-  /** Undefined while asleep, so that a look without `awaken` fails at once instead of reading zeros. */
   ints!: Int32Array<SharedArrayBuffer>;
   bytes!: Buffer<SharedArrayBuffer>;
-  private fetch: (() => void) | undefined;
+  private sleeping: Sleep | undefined;
 
   private constructor(handle: RegionHandle) {
     this.name = handle.name;
     this.buffer = handle.buffer;
     this.dirty = new Int32Array(handle.dirty);
-    this.head = new Int32Array(this.buffer, 0, PAGE_BYTES >> 2);
     this.openViews();
   }
 
@@ -57,28 +63,39 @@ export class Region {
   }
 
   /**
-   * Owner: puts the region to sleep until `awaken`; only `head` may be looked at, which is in memory. For regions that a
-   * run without work never looks into: loading them would take most of its time.
-   * @param fetch brings the content; if it throws, the region sleeps on
+   * Owner: from now on pages are fetched when they are looked at; the first one, where regions keep their counters, must be
+   * there. For regions of which little is looked at: loading them would take most of the time.
+   * @param fetch puts a page into `bytes`; if it throws, so does who looked, and the page is fetched again next time
    */
-  sleep(fetch: () => void): void {
-    this.fetch = fetch;
-    this.ints = undefined as never;
-    this.bytes = undefined as never;
+  sleep(pages: number, fetch: (page: number) => void): void {
+    this.sleeping = { absent: new Uint8Array(pages).fill(1, 1), fetch };
   }
 
-  /** Before a look beyond `head` at a region that may be asleep. @throws what the fetch throws */
-  awaken(): void {
-    const { fetch } = this;
-    if (fetch === undefined) return;
-    this.fetch = undefined;
-    this.openViews();
-    try {
-      fetch();
-    } catch (error) {
-      this.sleep(fetch);
-      throw error;
+  get isAsleep(): boolean {
+    return this.sleeping !== undefined;
+  }
+
+  /** True for a page that was not fetched yet. */
+  lacks(page: number): boolean {
+    return this.sleeping?.absent[page] === 1;
+  }
+
+  /** Before a look at bytes [from, to) of a region that may be asleep. @throws what the fetch throws */
+  bring(from: number, to: number): void {
+    if (this.sleeping === undefined) return;
+    const { absent, fetch } = this.sleeping;
+    for (let page = from >> PAGE_SHIFT; page <= (to - 1) >> PAGE_SHIFT; page++) {
+      if (absent[page] !== 1) continue;
+      fetch(page);
+      absent[page] = 0;
     }
+  }
+
+  /** Brings everything. @throws what the fetch throws */
+  awaken(): void {
+    if (this.sleeping === undefined) return;
+    this.bring(0, this.sleeping.absent.length * PAGE_BYTES);
+    this.sleeping = undefined;
   }
 
   /** Makes room for `bytes` in all, growing by half at least. @throws CapacityExceeded */
@@ -95,7 +112,7 @@ export class Region {
 
   /** Sees what the owner has added since. */
   renew(): void {
-    if (this.fetch === undefined && this.bytes.length < this.buffer.byteLength) this.openViews();
+    if (this.bytes.length < this.buffer.byteLength) this.openViews();
   }
 
   /** Marks the page of int32 `index` after it was written. */

@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, statSync } from 'node:fs';
-import { Damage, type Meta, PageReader, readMeta } from './lmdb-file.js';
+import { Damage, type Intent, type Meta, PageReader, readMeta } from './lmdb-file.js';
 import type { StatePaths } from './paths.js';
 
 /** A writer that commits while we read may reuse pages that we are about to read: then we begin anew, this often. */
@@ -8,23 +8,24 @@ const ATTEMPTS = 5;
 /**
  * Looks, without LMDB, whether LMDB can read the data file without a crash: LMDB trusts what it maps, and one wrong
  * offset ends the process with a signal. So both meta pages are checked, and everything that the newest one leads to
- * but the values themselves, which have their own checksums. O(keys): a millisecond for a state of 100 MB.
+ * but the values themselves, which have their own checksums. What only writers rely on, where free pages are and how long the
+ * runs of pages are that large values lie in, is left out for a reader. O(keys): a millisecond for a state of 100 MB.
  * @returns what is wrong, or undefined; also if there is no file
  */
-export function examineFile(paths: StatePaths): string | undefined {
+export function examineFile(paths: StatePaths, intent: Intent): string | undefined {
   const stat = statSync(paths.data, { throwIfNoEntry: false });
   if (stat === undefined) return undefined;
   if (!stat.isFile()) return 'store/data.mdb is not a file';
   // Not blocking, should it have become a pipe meanwhile.
   const descriptor = openSync(paths.data, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    return examineDescriptor(descriptor);
+    return examineDescriptor(descriptor, intent);
   } finally {
     closeSync(descriptor);
   }
 }
 
-function examineDescriptor(descriptor: number): string | undefined {
+function examineDescriptor(descriptor: number, intent: Intent): string | undefined {
   let damage: string | undefined;
   let seen: bigint | undefined;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -34,7 +35,7 @@ function examineDescriptor(descriptor: number): string | undefined {
       // Nobody has committed since the last look: then it is the file.
       if (damage !== undefined && seen === meta.transaction) return damage;
       seen = meta.transaction;
-      reader.checkTrees(meta);
+      reader.checkTrees(meta, intent);
       return undefined;
     } catch (error) {
       if (!(error instanceof Damage)) throw error;

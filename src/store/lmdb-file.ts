@@ -3,6 +3,9 @@ import { readSync } from 'node:fs';
 /** What is wrong with a file, in a few words. */
 export class Damage extends Error {}
 
+/** What a file is to be opened for. */
+export type Intent = 'read' | 'write';
+
 /** Where the newest commit of a file begins. */
 export interface Meta {
   readonly transaction: bigint;
@@ -60,6 +63,7 @@ export class PageReader {
   private readonly descriptor: number;
   pageSize = 4096;
   private used = new Uint8Array(0);
+  private intent: Intent = 'write';
   /** What was read last: one for pages, one for the heads of values. */
   private page = Buffer.allocUnsafeSlow(this.pageSize);
   private readonly head = Buffer.allocUnsafeSlow(HEAD);
@@ -83,10 +87,12 @@ export class PageReader {
   }
 
   /** Walks the trees of a commit; no page may be used twice, or be used and free. */
-  checkTrees(meta: Meta): void {
+  checkTrees(meta: Meta, intent: Intent): void {
     this.used = new Uint8Array(meta.lastPage + 1);
+    this.intent = intent;
     const entries = this.checkTree(meta, meta.mainRoot, undefined);
     if (entries !== meta.mainEntries) throw new Damage('the number of entries is wrong');
+    if (intent === 'read') return;
     const free: Run[] = [];
     this.checkTree(meta, meta.freeRoot, free);
     for (const { page, count } of free) this.use(meta, page, count);
@@ -127,6 +133,7 @@ export class PageReader {
     const [first, pages] = [readPage(bytes, data), readPage(bytes, data + 16)];
     if (pages !== Math.ceil((HEAD + size) / this.pageSize)) throw new Damage('an entry has a wrong size');
     this.use(meta, first, pages);
+    if (this.intent === 'read') return;
     const head = this.readInto(this.head, first);
     if (readPage(head, PAGE.number) !== first || head.readUInt32LE(PAGE.lower) !== pages) {
       throw new Damage('a page of a value is not in its place');

@@ -14,7 +14,14 @@ import { MemoryDatabase } from './memory.js';
 import type { Sizes } from './pages.js';
 import { isThere, makeFolder, type StatePaths, statePaths } from './paths.js';
 import { Store, type StoreParts } from './store.js';
-import { readControl, restoreTable, type TableControl, tableExtents } from './table.js';
+import {
+  completeTable,
+  readControl,
+  restoreForReading,
+  restoreTable,
+  type TableControl,
+  tableExtents,
+} from './table.js';
 import { verifyInChild } from './verify.js';
 
 /** What opening had to put right. */
@@ -42,6 +49,8 @@ export interface Opened {
   readonly recovery: Recovery;
   /** Undefined for a state in memory, or open for reading. */
   readonly lock: DirectoryLock | undefined;
+  /** Before the first status is changed: adds what a lazy reader has left out. Again, it does nothing. */
+  complete(): void;
 }
 
 export interface WriterOptions extends LoadOptions {
@@ -58,13 +67,27 @@ export interface LoadOptions {
   readonly lazy?: boolean | undefined;
 }
 
-/** What classes of tables can have asleep: what tasks are beside their files and edges, and how to find names and digests. */
-const SLEEPERS = new Set([
+/** What a run without work does not look into: what tasks are beside their files and edges, and how to find names and digests. */
+const SLEEP_FOR_WRITER = new Set([
   'tasks.details.pool',
   'tasks.names.slots',
   'files.names.slots',
   'contents.digests',
   'contents.slots',
+]);
+
+/** What a question about one task looks into in a few places only. */
+const SLEEP_FOR_READER = new Set([
+  ...SLEEP_FOR_WRITER,
+  'tasks.names.blob',
+  'tasks.dependencies.pool',
+  'tasks.dependents.pool',
+  'files.names.blob',
+  'files.stats',
+  'files.producers',
+  'task-files.inputs.pool',
+  'task-files.outputs.pool',
+  'records.pool',
 ]);
 
 const INTERRUPTED = OUTCOMES.indexOf('interrupted');
@@ -80,11 +103,11 @@ export function openMemory(): Opened {
   const parts = loadParts(new MemoryDatabase(), '(memory)', () => {}, 'memory');
   const history = new BuildHistory(parts.store.records, { readOnly: false, isWriting: () => false });
   const nowhere = { directory: undefined, readOnly: false, lock: undefined };
-  return { ...parts, ...nowhere, history, recovery: NOTHING_RECOVERED };
+  return { ...parts, ...nowhere, history, recovery: NOTHING_RECOVERED, complete() {} };
 }
 
 /** The last committed state, for reading; an empty one if nothing was ever committed. @throws StateCorrupt, StateTooNew */
-export async function openReader(directory: string, { lazy }: LoadOptions = {}): Promise<Opened> {
+export async function openReader(directory: string, { lazy = false }: LoadOptions = {}): Promise<Opened> {
   const paths = statePaths(directory);
   const isWriting = (): boolean => isThere(paths.lock) && !endedUncleanly(paths.lock);
   const wasWriting = isWriting();
@@ -92,15 +115,24 @@ export async function openReader(directory: string, { lazy }: LoadOptions = {}):
   const database = isThere(paths.data) ? await openDatabase(paths, true, unclean) : new MemoryDatabase();
   const parts = await closingOnError(database, () => {
     // What is looked into later must belong to what was loaded before.
-    if (lazy === true) database.hold();
-    const sleeps = (region: string) => lazy === true && SLEEPERS.has(region);
-    return loadParts(database, paths.directory, () => {}, 'disk', { sleeps });
+    if (lazy) database.hold();
+    const sleeps = (region: string) => lazy && SLEEP_FOR_READER.has(region);
+    const restore = lazy ? restoreForReading : restoreTable;
+    return loadParts(database, paths.directory, () => {}, 'disk', { sleeps }, restore);
   });
+  let isComplete = !lazy;
+  const complete = (): void => {
+    if (!isComplete) completeTable(parts.table);
+    isComplete = true;
+  };
   // A writer before or after the load may be the one whose tasks were seen InProgress; else nobody works on them.
-  const interrupted = wasWriting || isWriting() ? 0 : interruptAll(parts.table);
+  const interrupted = wasWriting || isWriting() ? 0 : interruptAll(parts.table, complete);
   const history = new BuildHistory(parts.store.records, { readOnly: true, isWriting });
   const recovery = { ...NOTHING_RECOVERED, unclean, interrupted };
-  return { ...parts, directory: paths.directory, readOnly: true, history, recovery, lock: undefined };
+  return {
+    ...{ ...parts, directory: paths.directory, readOnly: true, history },
+    ...{ recovery, lock: undefined, complete },
+  };
 }
 
 /**
@@ -117,10 +149,14 @@ export async function openWriter(directory: string, options: WriterOptions): Pro
     const unclean = isUnclean(paths);
     const { parts, moved } = await loadOrReset(paths, lock, unclean, options);
     rmSync(paths.unverified, { force: true });
-    const recovery: Recovery = { unclean, interrupted: interruptAll(parts.table), ...moved };
+    const complete = (): void => {};
+    const recovery: Recovery = { unclean, interrupted: interruptAll(parts.table, complete), ...moved };
     parts.store.autosave();
     const history = new BuildHistory(parts.store.records, { readOnly: false, isWriting: () => false });
-    return { ...parts, directory: paths.directory, readOnly: false, history, recovery, lock };
+    return {
+      ...{ ...parts, directory: paths.directory, readOnly: false, history },
+      ...{ recovery, lock, complete },
+    };
   } catch (error) {
     lock.release();
     throw error;
@@ -159,7 +195,7 @@ async function loadWriter(
     const check = (bytes: number): void => guard.check(bytes);
     return loadParts(database, paths.directory, check, 'disk', {
       beforeLoad: options.beforeLoad,
-      sleeps: (region) => options.lazy === true && SLEEPERS.has(region),
+      sleeps: (region) => options.lazy === true && SLEEP_FOR_WRITER.has(region),
       onDamage: () => requireVerification(paths),
     });
   });
@@ -168,7 +204,8 @@ async function loadWriter(
 /** Opens LMDB only after the file was found to be sound. */
 async function openDatabase(paths: StatePaths, readOnly: boolean, unclean: boolean): Promise<Database> {
   const damage =
-    examineFile(paths) ?? (unclean && isThere(paths.data) ? await verifyInChild(paths) : undefined);
+    examineFile(paths, readOnly ? 'read' : 'write') ??
+    (unclean && isThere(paths.data) ? await verifyInChild(paths) : undefined);
   if (damage !== undefined) throw new StateCorrupt(paths.directory, damage);
   if (!readOnly && !isThere(paths.data)) await createStore(paths);
   return LmdbDatabase.open(paths, readOnly);
@@ -191,6 +228,7 @@ function loadParts(
   guard: (bytes: number) => void,
   kind: 'disk' | 'memory',
   loading: Pick<StoreParts<TableControl>, 'beforeLoad' | 'sleeps' | 'onDamage'> = {},
+  restore: (table: TaskTable, control: TableControl) => void = restoreTable,
 ): Parts {
   const table = TaskTable.create();
   const artifacts = createArtifacts();
@@ -200,7 +238,7 @@ function loadParts(
   const store = new Store<TableControl>({ database, directory, extents, control, guard, ...loading });
   const stored = store.load(extents().map(([region]) => region));
   if (stored !== undefined) {
-    restoreTable(table, stored);
+    restore(table, stored);
     afterLoad(artifacts, table);
   }
   return { table, artifacts, store, database };
@@ -232,8 +270,9 @@ function moveAside({ directory, store }: StatePaths, problem: string): Moved {
 }
 
 /** What was InProgress when its process ended becomes Pending. Returns how many. O(rows). */
-function interruptAll(table: TaskTable): number {
+function interruptAll(table: TaskTable, complete: () => void): number {
   if (table.counts().inProgress === 0) return 0;
+  complete();
   let count = 0;
   for (let row = 0; row < table.rowCount; row++) {
     if (table.transition(row as Row, TaskStatus.InProgress, TaskStatus.Pending, INTERRUPTED)) count++;

@@ -14,7 +14,7 @@ export interface PageSource {
   readonly database: Database;
   /** For messages. */
   readonly directory: string;
-  /** True for a region that is to be loaded when it is looked into; without, none is. */
+  /** True for a region whose pages are to be loaded as they are looked at; without, none is. */
   readonly sleeps?: ((region: string) => boolean) | undefined;
   /** Called when such a region turns out to be damaged, before the StateCorrupt is thrown. */
   readonly onDamage?: (() => void) | undefined;
@@ -78,17 +78,20 @@ export class Pages {
       if (used === undefined) continue;
       const count = pageCount(used);
       this.stored.set(region.name, count);
+      region.ensure(used);
       if (count > 1 && source.sleeps?.(region.name)) {
-        loadPages(region, 0, 1, source);
-        region.sleep(() => fetchRest(region, used, source));
+        loadPage(region, 0, source);
+        region.sleep(count, (page) => fetchLate(region, page, source));
       } else {
-        region.ensure(used);
-        loadPages(region, 0, count, source);
+        for (let page = 0; page < count; page++) loadPage(region, page, source);
       }
     }
   }
 
   private writePage(region: Region, page: number, used: number, writer: Writer): void {
+    // A defect of ours, which must not cost what is on disk.
+    if (region.lacks(page))
+      throw new Error(`page ${page} of ${region.name} was changed before it was loaded`);
     // The mark first, the copy second: a change that comes meanwhile is in the copy or marked again.
     Atomics.store(region.dirty, page, 0);
     this.taken.push([region, page]);
@@ -105,24 +108,21 @@ export class Pages {
   }
 }
 
-function fetchRest(region: Region, used: number, source: PageSource): void {
+function fetchLate(region: Region, page: number, source: PageSource): void {
   try {
-    region.ensure(used);
-    loadPages(region, 1, pageCount(used), source);
+    loadPage(region, page, source);
   } catch (error) {
     source.onDamage?.();
     throw error;
   }
 }
 
-function loadPages(region: Region, from: number, to: number, { database, directory }: PageSource): void {
-  for (let page = from; page < to; page++) {
-    const payload = database.get(pageKey(region.name, page));
-    if (payload === undefined) throw new StateCorrupt(directory, `page ${page} of ${region.name} is missing`);
-    region.bytes.set(payload, page * PAGE_BYTES);
-    // What `create` wrote before is not a change.
-    Atomics.store(region.dirty, page, 0);
-  }
+function loadPage(region: Region, page: number, { database, directory }: PageSource): void {
+  const payload = database.get(pageKey(region.name, page));
+  if (payload === undefined) throw new StateCorrupt(directory, `page ${page} of ${region.name} is missing`);
+  region.bytes.set(payload, page * PAGE_BYTES);
+  // What `create` wrote before is not a change.
+  Atomics.store(region.dirty, page, 0);
 }
 
 const pageCount = (bytes: number): number => Math.ceil(bytes / PAGE_BYTES);

@@ -1,6 +1,6 @@
 import { Control } from '../memory/layout.js';
 import type { TaskTable } from '../memory/table.js';
-import { derive } from '../tasks/derive.js';
+import { derive, deriveCounts } from '../tasks/derive.js';
 import type { Extents } from './pages.js';
 
 /** What is stored of the table's control block. */
@@ -31,14 +31,26 @@ export function readControl(table: TaskTable): TableControl {
 }
 
 /** Completes a table whose stored regions were loaded. O(rows + edges). */
-export function restoreTable(table: TaskTable, { rowCount, nextPosition }: TableControl): void {
+export function restoreTable(table: TaskTable, control: TableControl): void {
+  restoreForReading(table, control);
+  for (const lists of [table.dependencies, table.dependents, table.details]) {
+    if (lists.wasted > 0.5) lists.compact(control.rowCount);
+  }
+  completeTable(table);
+}
+
+/** As far as it goes without edges: until `completeTable`, nothing may be claimed or change its status. O(rows). */
+export function restoreForReading(table: TaskTable, { rowCount, nextPosition }: TableControl): void {
   for (const column of Object.values(table.columns)) column.ensure(rowCount * 4);
-  table.ready.extend(0, rowCount);
   Atomics.store(table.control, Control.NextPosition, nextPosition);
   Atomics.store(table.control, Control.RowCount, rowCount);
-  for (const lists of [table.dependencies, table.dependents, table.details]) {
-    if (lists.wasted > 0.5) lists.compact(rowCount);
-  }
-  derive(table);
+  deriveCounts(table);
   Atomics.add(table.control, Control.Structure, 1);
+}
+
+/** Adds what `restoreForReading` leaves out: pending counts and the ready set. O(rows + edges). */
+export function completeTable(table: TaskTable): void {
+  table.ready.extend(0, table.rowCount);
+  table.dependents.pool.awaken();
+  derive(table);
 }

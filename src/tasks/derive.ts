@@ -2,7 +2,7 @@ import { remainingPaths } from '../graph/longest-path.js';
 import { rowsByPosition } from '../graph/positions.js';
 import { rankDescending } from '../graph/ranking.js';
 import { store } from '../memory/atomic.js';
-import { Control } from '../memory/layout.js';
+import { Control, isVacant, statusOf } from '../memory/layout.js';
 import type { TaskTable } from '../memory/table.js';
 import { TaskStatus } from '../task.js';
 
@@ -12,23 +12,27 @@ import { TaskStatus } from '../task.js';
  * statuses. O(rows + edges).
  */
 export function derive(table: TaskTable): void {
-  const counts = [0, 0, 0, 0];
-  const pending = table.columns.pending.ints;
-  pending.fill(0);
+  deriveCounts(table);
+  table.columns.pending.ints.fill(0);
   const rows = table.rowCount;
   for (let row = 0; row < rows; row++) {
-    if (!table.isLive(row)) continue;
-    const status = table.status(row);
-    counts[status]!++;
-    if (status !== TaskStatus.Completed) addToDependents(table, row);
+    if (table.isLive(row) && table.status(row) !== TaskStatus.Completed) addToDependents(table, row);
   }
-  store(table.control, Control.Completed, counts[TaskStatus.Completed]!);
-  store(table.control, Control.Failed, counts[TaskStatus.Failed]!);
-  const total = counts.reduce((sum, count) => sum + count);
-  store(table.control, Control.Begun, total - counts[TaskStatus.Pending]!);
-  store(table.control, Control.LiveCount, total);
   table.ready.refill(rows, (row) => table.isReady(row));
   table.wake();
+}
+
+/** Computes the counters alone. O(rows). */
+export function deriveCounts({ columns, control, rowCount }: TaskTable): void {
+  const counts = [0, 0, 0, 0];
+  for (const word of columns.status.ints.subarray(0, rowCount)) {
+    if (!isVacant(word)) counts[statusOf(word)]!++;
+  }
+  store(control, Control.Completed, counts[TaskStatus.Completed]!);
+  store(control, Control.Failed, counts[TaskStatus.Failed]!);
+  const total = counts.reduce((sum, count) => sum + count);
+  store(control, Control.Begun, total - counts[TaskStatus.Pending]!);
+  store(control, Control.LiveCount, total);
 }
 
 /** Ranks all rows anew, longest remaining path first, then by row. O(rows + edges). */

@@ -101,10 +101,12 @@ describe('FileTable', () => {
 
   test('knows producers', () => {
     const table = FileTable.create();
-    assert.equal(table.producer(5_000_000), -1);
-    table.setProducer(3_000, 0 as Row);
-    assert.equal(table.producer(3_000), 0);
-    table.setProducer(3_000, -1);
-    assert.equal(table.producer(3_000), -1);
+    for (let index = 0; index < 10_000; index++) table.intern(`${index}`);
+    const row = table.find('9999');
+    assert.equal(table.producer(row), -1);
+    table.setProducer(row, 0 as Row);
+    assert.equal(table.producer(row), 0);
+    table.setProducer(row, -1);
+    assert.equal(table.producer(row), -1);
   });
 });

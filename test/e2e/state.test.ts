@@ -204,7 +204,7 @@ test('damage of what only a task that starts needs is met by that run, and moved
   for (let at = data.indexOf(command); at >= 0; at = data.indexOf(command, at + 1)) data.write('C', at);
   project.write(DATA, data);
   assert.equal((await project.build()).size, 0);
-  project.write('out-7.in', 'changed');
+  project.write('out-250.in', 'changed');
   const run = await project.millrace(['run']);
   assert.equal(run.exitCode, 3, explain(run));
   assert.match(run.stderr, /cannot be used: .*tasks\.details\.pool.* is damaged/);
@@ -227,7 +227,7 @@ test('damage that is met while a result is recorded ends the run, and is no fail
   assert.ok(data.includes(digest));
   for (let at = data.indexOf(digest); at >= 0; at = data.indexOf(digest, at + 1)) data[at]! ^= 1;
   project.write(DATA, data);
-  project.delete('out-7');
+  project.delete('out-399');
   const run = await project.millrace(['run', '--json']);
   assert.equal(run.exitCode, 3, explain(run));
   assert.ok(run.events.every((event) => event.type !== 'task-finished' || event.outcome !== 'failed'));

@@ -147,12 +147,12 @@ test('whatever bit is another, the look at the structure ends with a verdict', a
     const at = bit >> 3;
     writeSync(file, Buffer.of(good[at]! ^ (1 << (bit & 7))), 0, 1, at);
     assert.doesNotThrow(() => {
-      if (examineFile(paths) !== undefined) refused++;
+      if (examineFile(paths, 'write') !== undefined) refused++;
     }, `bit ${bit}`);
     writeSync(file, good, at, 1, at);
   }
   assert.ok(refused > 100, `${refused} refused`);
-  assert.equal(examineFile(paths), undefined);
+  assert.equal(examineFile(paths, 'write'), undefined);
 });
 
 const range = (from: number, count: number) => Array.from({ length: count }, (_, index) => from + index);
@@ -162,14 +162,14 @@ test('a damaged structure is seen without LMDB, and a sound one is never called 
   const directory = await stateDirectory(t);
   const paths = statePaths(directory);
   const state = await openState(directory);
-  assert.equal(examineFile(paths), undefined);
+  assert.equal(examineFile(paths, 'write'), undefined);
   for (let round = 0; round < 60; round++) {
     const count = Math.floor(random() * 200);
     state.tasks.define(Array.from({ length: count }, (_, index) => ({ id: `${round}-${index}` })));
     if (round % 5 === 4)
       state.tasks.remove([...state.tasks.list()].filter(() => random() < 0.5).map(({ id }) => id));
     await state.commit();
-    assert.equal(examineFile(paths), undefined);
+    assert.equal(examineFile(paths, 'write'), undefined);
   }
   await state.close();
   const good = readFileSync(paths.data);
@@ -178,9 +178,27 @@ test('a damaged structure is seen without LMDB, and a sound one is never called 
     const bad = Buffer.from(good);
     bad.fill(0xff, page * LMDB_PAGE, page * LMDB_PAGE + 64);
     writeFileSync(paths.data, bad);
-    if (examineFile(paths) !== undefined) seen++;
+    if (examineFile(paths, 'write') !== undefined) seen++;
   }
   assert.ok(seen > 2);
+});
+
+test('what only writers rely on keeps no reader from reading', async (t) => {
+  const directory = await sampleState(t, 3000);
+  const paths = statePaths(directory);
+  const before = await withState(directory, everything);
+  const good = readFileSync(paths.data);
+  // The heads of the runs of pages that large values lie in: flags 4, and the number of pages.
+  const heads = range(2, good.length / LMDB_PAGE - 2)
+    .map((page) => page * LMDB_PAGE)
+    .filter((at) => good.readUInt16LE(at + 18) === 4);
+  assert.ok(heads.length > 5);
+  const bad = Buffer.from(good);
+  for (const at of heads) bad.writeUInt32LE(0xffff, at + 20);
+  writeFileSync(paths.data, bad);
+  assert.match(examineFile(paths, 'write') ?? '', /not in its place/);
+  await using reader = await openState({ directory, readOnly: true });
+  assert.deepEqual(everything(reader), before);
 });
 
 test('after an unclean end the store is verified before it is opened', async (t) => {

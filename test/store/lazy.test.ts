@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
-import { type BuildState, openState, partsOf } from '../../src/state.js';
+import { type ArtifactTables, Content, type ContentId } from '../../src/artifacts/index.js';
+import { attachState, type BuildState, openState, partsOf } from '../../src/state.js';
 import { statePaths } from '../../src/store/paths.js';
 import { type Row, TaskStatus } from '../../src/task.js';
 import { everything, stateDirectory, withState } from './support.js';
@@ -59,6 +61,84 @@ test('whatever is looked into first is there', async (t) => {
   }
 });
 
+test('a lazy reader sees the same as one that has loaded everything', async (t) => {
+  const directory = await stateDirectory(t);
+  await withState(directory, (state) => {
+    const { artifacts, table } = partsOf(state);
+    state.tasks.define(
+      Array.from({ length: TASKS }, (_, index) => ({
+        id: `task-${index}`,
+        command: `make ${index}`,
+        dependencies: [index - 1, index >> 1, index % 7]
+          .filter((other, at, all) => other >= 0 && other < index && all.indexOf(other) === at)
+          .map((other) => `task-${other}`),
+        inputs: [`in-${index}`, 'common'],
+        outputs: [`out-${index}`],
+        literal: true,
+      })),
+    );
+    artifacts.taskFiles.refresh(table);
+    for (let row = 0; row < TASKS; row++) recordRow(artifacts, row);
+    for (let row = 0; row < TASKS / 2; row++) state.tasks.complete(row as Row, { outcome: 'fresh' });
+    state.tasks.start(state.tasks.rowOf(`task-${TASKS / 2}`));
+  });
+  const open = async (lazy: boolean) => await openState({ directory, readOnly: true, lazy });
+  await using full = await open(false);
+  for (const [what, look] of Object.entries(LOOKS)) {
+    await using lazy = await open(true);
+    for (const at of [TASKS - 1, 0, 1234])
+      assert.deepEqual(look(lazy, at), look(full, at), `${what} of ${at}`);
+  }
+  await using lazy = await open(true);
+  for (let at = TASKS - 1; at >= 0; at--) {
+    for (const look of Object.values(LOOKS)) assert.deepEqual(look(lazy, at), look(full, at));
+  }
+  assert.deepEqual(everything(lazy), everything(full));
+  assert.equal(lazy.recovery.interrupted, 1);
+});
+
+test('who attaches to a lazy reader finds what is ready', async (t) => {
+  const directory = await largeState(t);
+  await using lazy = await openState({ directory, readOnly: true, lazy: true });
+  const attached = attachState(structuredClone(lazy.share()));
+  let claimed = 0;
+  while (attached.tasks.claim() !== undefined) claimed++;
+  assert.equal(claimed, TASKS);
+});
+
+/** What can be asked about one task, or one file. */
+const LOOKS: Record<string, (state: BuildState, at: number) => unknown> = {
+  'the task': ({ tasks }, at) => tasks.get(`task-${at}`),
+  'the details': ({ tasks }, at) => tasks.details(`task-${at}`),
+  'the dependencies': ({ graph }, at) => graph.dependenciesOf(`task-${at}`),
+  'the dependents': ({ graph }, at) => graph.dependentsOf(`task-${at}`),
+  'the files': (state, at) => {
+    const { taskFiles } = partsOf(state).artifacts;
+    return [taskFiles.inputs, taskFiles.outputs].map((lists) => [...lists.view(at)]);
+  },
+  'the record': (state, at) => partsOf(state).artifacts.records.read(at),
+  'the path': (state, at) => partsOf(state).artifacts.files.pathOf(at + 1),
+  'the row of a path': (state, at) => partsOf(state).artifacts.files.find(`out-${at}`),
+  'the stat': (state, at) => partsOf(state).artifacts.files.stat(at + 1),
+  'the producer': (state, at) => partsOf(state).artifacts.files.producer(at + 1),
+  'the digest': ({ opened: { artifacts } }, at) => artifacts.contents.digestOf((at + 4) as ContentId),
+};
+
+/** A success of the task in the row: other contents and stats for each file. */
+function recordRow({ contents, files, records, taskFiles }: ArtifactTables, row: number): void {
+  const pairs = (rows: Int32Array) =>
+    Int32Array.from([...rows].flatMap((file) => [file, contents.intern(digestFor(file))]));
+  const [declared, outputs] = [pairs(taskFiles.inputs.view(row)), pairs(taskFiles.outputs.view(row))];
+  const nothing = Int32Array.of();
+  const keys = { commandKey: contents.intern(digestFor(-row)), environmentKey: Content.Unknown };
+  records.write(row, { ...keys, declared, discovered: nothing, outputs, foreign: 0 });
+  for (const file of [...taskFiles.inputs.view(row), ...taskFiles.outputs.view(row)]) {
+    files.record(file, contents.intern(digestFor(file)), { size: file, mtimeMs: row, ctimeMs: 1, ino: 2 });
+  }
+}
+
+const digestFor = (number: number) => createHash('sha256').update(`${number}`).digest();
+
 test('a commit does not load what is asleep, and loses none of it', async (t) => {
   const directory = await largeState(t);
   const { tasks } = await withState(directory, everything);
@@ -66,7 +146,7 @@ test('a commit does not load what is asleep, and loses none of it', async (t) =>
   const { pool } = partsOf(state).table.details;
   state.tasks.complete(2500 as Row, { outcome: 'fresh' });
   await state.close();
-  assert.equal(pool.ints, undefined);
+  assert.ok(pool.isAsleep);
   const expected = tasks.map((task, row) =>
     row === 2500 ? { ...task, status: TaskStatus.Completed, outcome: 'fresh' } : task,
   );
@@ -88,8 +168,9 @@ test('damage of what was asleep is met by the first look, and by the next one to
   writeFileSync(data, bytes);
   const state = await openLazily(directory);
   assert.equal(state.tasks.counts().total, TASKS);
+  assert.equal(state.tasks.details('task-0').command, 'make task-0');
   for (let look = 0; look < 2; look++)
-    assert.throws(() => state.tasks.details('task-0'), { code: 'STATE_CORRUPT' });
+    assert.throws(() => state.tasks.details('task-2500'), { code: 'STATE_CORRUPT' });
   await state.close();
   await using next = await openState({ directory, lazy: true, onCorrupt: 'reset' });
   assert.equal(next.tasks.counts().total, 0);

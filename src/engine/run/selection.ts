@@ -10,11 +10,11 @@ export interface Selection {
   has(row: Row): boolean;
 }
 
-/** The targets with all that they need; without targets, every task. O(tasks + edges). */
+/** The targets with all that they need, in O(n log n) tasks and edges of it; without targets, every task, in O(tasks). */
 export function select(table: TaskTable, targets: readonly Row[]): Selection {
-  const all = rowsByPosition(table);
-  if (targets.length === 0) return { order: all, has: () => true };
-  const wanted = new Uint8Array(table.rowCount);
-  for (const row of reach(table.dependencies, targets)) wanted[row] = 1;
-  return { order: all.filter((row) => wanted[row] === 1), has: (row) => wanted[row] === 1 };
+  if (targets.length === 0) return { order: rowsByPosition(table), has: () => true };
+  const wanted = reach(table.dependencies, targets);
+  const positions = table.columns.position.ints;
+  const order = Int32Array.from(wanted).sort((one, other) => positions[one]! - positions[other]!);
+  return { order, has: (row) => wanted.has(row) };
 }
