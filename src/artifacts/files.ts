@@ -43,7 +43,7 @@ export interface FilesHandle {
  * | stats     | 4 float64: size, mtime, ctime, inode; zeros unless it is a regular file  |
  * | producers | int32: the row of the task that declares it as an output, + 1; 0 = none  |
  *
- * Names, stats and producers may be asleep (see `Region.sleep`): what looks at a row brings them.
+ * All may be asleep (see `Region.sleep`): what looks at a row brings it.
  *
  * A racy file was changed so shortly before it was hashed that a later change might leave the stat as it is: its content is
  * true of the moment it was recorded, but an equal stat does not prove that it still is.
@@ -132,11 +132,11 @@ export class FileTable {
 
   /** What the file held when it was last looked at. */
   content(row: number): ContentId {
-    return (this.state.ints[row]! >> 1) as ContentId;
+    return (this.word(row) >> 1) as ContentId;
   }
 
   isRacy(row: number): boolean {
-    return (this.state.ints[row]! & RACY) !== 0;
+    return (this.word(row) & RACY) !== 0;
   }
 
   /** The stat recorded with the content; zeros if it is no regular file. */
@@ -150,8 +150,13 @@ export class FileTable {
   /** True if a regular file with this stat must hold what was recorded. Any thread. */
   isAsRecorded(row: number, stat: FileStat): boolean {
     this.renew(row);
-    const word = this.state.ints[row]!;
+    const word = this.word(row);
     return (word & RACY) === 0 && isBytes((word >> 1) as ContentId) && this.hasStat(row, stat);
+  }
+
+  private word(row: number): number {
+    if (this.state.isAsleep) this.state.bring(row * 4, (row + 1) * 4);
+    return this.state.ints[row]!;
   }
 
   private hasStat(row: number, stat: FileStat): boolean {
@@ -177,12 +182,10 @@ export class FileTable {
 
   /** The row of the task that declares the file as an output, or -1. The owner's. */
   producer(row: number): Row | -1 {
-    this.producers.bring(row * 4, (row + 1) * 4);
-    return (this.producers.ints[row]! - 1) as Row | -1;
+    return (this.producers.get(row) - 1) as Row | -1;
   }
 
   setProducer(row: number, task: Row | -1): void {
-    this.producers.awaken();
     this.producers.set(row, task + 1);
   }
 

@@ -8,6 +8,7 @@ const ALWAYS_FINE = 4096;
 
 /** Rows by topological position, dependencies first; vacant rows left out. O(rows + positions given out). */
 export function rowsByPosition(table: TaskTable): Int32Array {
+  table.columns.position.awaken();
   const positions = table.columns.position.ints;
   const rowAt = new Int32Array(table.control[Control.NextPosition]!).fill(-1);
   const rows = table.rowCount;

@@ -42,7 +42,7 @@ export const Control = {
   RowCount: 2,
   /** Rows that hold a task. Owner. */
   LiveCount: 3,
-  /** Bumped by the owner after each change of tasks or edges. */
+  /** Bumped by the owner after each change of tasks or edges; kept with them on disk. */
   Structure: 4,
   /** The next topological position to give out. Owner. */
   NextPosition: 5,

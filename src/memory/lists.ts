@@ -27,7 +27,7 @@ const NO_ITEMS = new Int32Array(0);
  * list. An item is stored before the count that makes it visible. Only items are removed in place: who reads that
  * list at that moment may see an item twice.
  *
- * The pool may be asleep (see `Region.sleep`): what looks at a list brings it, what changes one awakens the pool.
+ * Refs and pool may be asleep (see `Region.sleep`): what looks at a list brings it, what changes one awakens both.
  */
 export class RowLists {
   readonly refs: Region;
@@ -67,6 +67,11 @@ export class RowLists {
     ];
   }
 
+  private awaken(): void {
+    this.refs.awaken();
+    this.pool.awaken();
+  }
+
   renew(): void {
     this.refs.renew();
     this.pool.renew();
@@ -74,16 +79,14 @@ export class RowLists {
 
   /** The index of the row's first item in `pool.ints`; its length is `count(row)`. Both hold until the owner's next change. */
   start(row: number): number {
-    const ref = this.refs.ints[row]!;
-    if (this.pool.isAsleep) this.bringList(ref);
-    return ref + ITEMS;
+    if (this.isAsleep) this.bring(row);
+    return this.refs.ints[row]! + ITEMS;
   }
 
   count(row: number): number {
+    if (this.isAsleep) this.bring(row);
     const ref = this.refs.ints[row]!;
-    if (ref === NO_REF) return 0;
-    if (this.pool.isAsleep) this.bringList(ref);
-    return this.pool.ints[ref + COUNT]!;
+    return ref === NO_REF ? 0 : this.pool.ints[ref + COUNT]!;
   }
 
   /** A copy of the row's items. */
@@ -97,10 +100,10 @@ export class RowLists {
 
   /** The row's items where they are, complete even if the owner moves the list meanwhile. */
   view(row: number): Int32Array {
+    if (this.isAsleep) this.bring(row);
     // One load of the ref: start and count must come from the same list.
     const ref = this.refs.get(row);
     if (ref === NO_REF) return NO_ITEMS;
-    if (this.pool.isAsleep) this.bringList(ref);
     if (ref + ITEMS > this.pool.ints.length) this.pool.renew();
     const end = ref + ITEMS + this.pool.get(ref + COUNT);
     if (end > this.pool.ints.length) this.pool.renew();
@@ -117,7 +120,7 @@ export class RowLists {
 
   /** Makes room for `more` further items; amortised O(more). */
   reserve(row: number, more: number): void {
-    this.pool.awaken();
+    this.awaken();
     const ref = this.refs.get(row);
     if (ref === NO_REF) {
       this.allocate(row, more);
@@ -174,7 +177,7 @@ export class RowLists {
 
   /** Removes the items that `isGone` says yes to, keeping the order of the rest; how many they were. O(length). */
   removeWhere(row: number, isGone: (item: number) => boolean): number {
-    this.pool.awaken();
+    this.awaken();
     const list = this.view(row);
     let kept = 0;
     for (const item of list) if (!isGone(item)) list[kept++] = item;
@@ -208,7 +211,7 @@ export class RowLists {
    * move. O(rows + words).
    */
   compact(rowCount: number): void {
-    this.pool.awaken();
+    this.awaken();
     const before = this.pool.get(USED);
     const old = this.pool.ints.slice(0, before);
     let used = HEAD_WORDS;
@@ -231,20 +234,25 @@ export class RowLists {
     this.pool.markBytes(0, used * 4);
   }
 
-  private bringList(ref: number): void {
+  private get isAsleep(): boolean {
+    return this.pool.isAsleep || this.refs.isAsleep;
+  }
+
+  private bring(row: number): void {
     const { pool } = this;
+    const ref = this.refs.get(row);
     pool.bring(ref * 4, (ref + ITEMS) * 4);
     pool.bring(ref * 4, (ref + ITEMS + pool.get(ref + COUNT)) * 4);
   }
 
   private discard(ref: number): void {
     if (ref === NO_REF) return;
-    this.pool.awaken();
+    this.awaken();
     this.pool.set(GARBAGE, this.pool.get(GARBAGE) + ITEMS + this.pool.get(ref + CAPACITY));
   }
 
   private claimWords(words: number): number {
-    this.pool.awaken();
+    this.awaken();
     const ref = this.pool.ints[USED]!;
     this.pool.ensure((ref + words) * 4);
     this.pool.put(USED, ref + words);

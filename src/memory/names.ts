@@ -38,7 +38,7 @@ let scratchHash = 0;
  * - refs: row → offset in the blob, 0 = no name.
  * - slots: a head of 16 words, then pairs (hash, row + 1); load factor at most 1/2.
  *
- * Blob and slots may be asleep (see `Region.sleep`): lookups bring what they look at, what changes names awakens both.
+ * All may be asleep (see `Region.sleep`): lookups bring what they look at, what changes names awakens everything.
  */
 export class NameTable {
   private readonly blob: Region;
@@ -101,7 +101,7 @@ export class NameTable {
     }
     const present = this.probe();
     if (present >= 0) return present;
-    this.slots.awaken();
+    this.awaken();
     if ((this.slots.get(FILLED) + 1) * 2 > this.slots.get(SLOT_COUNT)) this.rebuild();
     this.appendName(row);
     this.fillSlot(scratchHash, row);
@@ -110,7 +110,7 @@ export class NameTable {
 
   /** Takes the row's name away; the slot becomes a tombstone. Owner only. */
   remove(row: number): void {
-    this.slots.awaken();
+    this.awaken();
     const name = this.nameOf(row);
     encode(name);
     const mask = this.slots.get(SLOT_COUNT) - 1;
@@ -142,9 +142,15 @@ export class NameTable {
 
   /** Makes room for `names` more rows up to `rowCount` at once. */
   reserve(rowCount: number): void {
-    this.slots.awaken();
+    this.awaken();
     this.refs.ensure(rowCount * 4);
     if (rowCount * 2 > this.slots.get(SLOT_COUNT)) this.rebuild(rowCount);
+  }
+
+  private awaken(): void {
+    this.blob.awaken();
+    this.slots.awaken();
+    this.refs.awaken();
   }
 
   renew(): void {
@@ -170,6 +176,7 @@ export class NameTable {
 
   private equals(row: number): boolean {
     if (row >= this.refs.ints.length) this.renew();
+    if (this.refs.isAsleep) this.refs.bring(row * 4, (row + 1) * 4);
     const ref = this.refs.ints[row]!;
     if (ref + LENGTH_BYTES + scratchLength > this.blob.bytes.length) this.renew();
     if (this.blob.isAsleep) this.blob.bring(ref, ref + LENGTH_BYTES + scratchLength);

@@ -26,8 +26,8 @@ interface Sleep {
  * Marks: a writer stores the data first and the mark second; the committer clears the mark first and copies
  * second. So a change is either in the copy or still marked.
  *
- * A region may be asleep: then its pages are fetched when they are needed. Who looks at one that may be calls `bring` first, and
- * who changes anything in it, or goes through all of it, `awaken`.
+ * A region may be asleep: then its pages are fetched when they are needed. `get`, `set` and `put` see to that; who looks into
+ * `ints` or `bytes` of a region that may be asleep calls `bring` before, or `awaken` to go through all of it.
  */
 export class Region {
   readonly name: string;
@@ -100,9 +100,9 @@ export class Region {
 
   /** Makes room for `bytes` in all, growing by half at least. @throws CapacityExceeded */
   ensure(bytes: number): void {
-    this.awaken();
     const have = this.buffer.byteLength;
     if (bytes <= have) return;
+    this.awaken();
     const max = this.buffer.maxByteLength;
     if (bytes > max) throw new CapacityExceeded(`Region "${this.name}"`, max);
     const want = Math.max(bytes, have + (have >> 1));
@@ -128,6 +128,7 @@ export class Region {
 
   /** Stores an int32 for other threads to see, and marks its page. */
   set(index: number, value: number): void {
+    if (this.sleeping !== undefined) this.bring(index * 4, (index + 1) * 4);
     store(this.ints, index, value);
     this.mark(index);
   }
@@ -137,12 +138,14 @@ export class Region {
    * published them. Only the owner clears marks, so it may look at one without an atomic load.
    */
   put(index: number, value: number): void {
+    if (this.sleeping !== undefined) this.bring(index * 4, (index + 1) * 4);
     this.ints[index] = value;
     const page = index >> (PAGE_SHIFT - 2);
     if (this.dirty[page] === 0) store(this.dirty, page, 1);
   }
 
   get(index: number): number {
+    if (this.sleeping !== undefined) this.bring(index * 4, (index + 1) * 4);
     return load(this.ints, index);
   }
 

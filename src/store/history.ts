@@ -1,10 +1,9 @@
 import type { Reason } from '../artifacts/reason.js';
 import { StateUnavailable } from '../errors.js';
 import type { Outcome, TaskId } from '../task.js';
-import { AttemptIndex, segmentsOf } from './attempt-index.js';
+import { AttemptLog } from './attempt-log.js';
 import type { Key } from './database.js';
 import type { Records } from './records.js';
-import { GrowingSegment, Segment } from './segment.js';
 
 /** The number of a run: the first is 1. */
 export type RunId = number;
@@ -101,35 +100,24 @@ export interface HistoryOptions {
   readonly isWriting: () => boolean;
 }
 
-/** The run that was begun here and has not ended. */
-interface CurrentRun {
-  readonly run: RunId;
-  /** The number of its newest segment. */
-  segment: number;
-  readonly index: AttemptIndex;
-}
-
-/**
- * The runs and their attempts. Owner only.
- *
- * A run is one record. Attempts are written in segments: all those of a run that came since the last commit are one
- * value, so that an attempt costs its bytes and no key of its own. When a run ends, an index is added, by which those at one task
- * are found; of a run that was interrupted all segments are looked at.
- */
+/** The runs and their attempts. Owner only. A run is one record; of attempts, see {@link AttemptLog}. */
 export class BuildHistory {
   private readonly records: Records;
   private readonly options: HistoryOptions;
-  private current: CurrentRun | undefined;
+  private readonly log: AttemptLog<StoredAttempt>;
+  /** The run that was begun here and has not ended. */
+  private current: RunId | undefined;
 
   constructor(records: Records, options: HistoryOptions) {
     this.records = records;
     this.options = options;
+    this.log = new AttemptLog(records);
   }
 
   /** @throws StateUnavailable if the state is open for reading only, or a run has not ended */
   beginRun(start: RunStart): RunId {
     if (this.options.readOnly) throw new StateUnavailable('The state is open for reading only.');
-    if (this.current !== undefined) throw new StateUnavailable(`Run ${this.current.run} has not ended yet.`);
+    if (this.current !== undefined) throw new StateUnavailable(`Run ${this.current} has not ended yet.`);
     const run = this.newest() + 1;
     this.records.put(NEWEST_RUN, run);
     const { targets, jobs, version } = start;
@@ -139,7 +127,8 @@ export class BuildHistory {
       ...(start.arguments === undefined ? {} : { arguments: start.arguments }),
     };
     this.records.put(runKey(run), stored);
-    this.current = { run, segment: 0, index: new AttemptIndex() };
+    this.current = run;
+    this.log.begin(run);
     return run;
   }
 
@@ -149,31 +138,26 @@ export class BuildHistory {
    * @throws StateUnavailable if none is under way
    */
   addAttempt(attempt: Attempt, trace: Trace = {}): void {
-    const { current } = this;
-    if (current === undefined) throw new StateUnavailable('No run is under way.');
-    const pending = this.records.pending(attemptsKey(current.run, current.segment));
-    const segment = (pending as GrowingSegment<StoredAttempt> | undefined) ?? this.beginSegment(current);
-    segment.items.push({ ...attempt, ...trace });
-    current.index.add(attempt.task, current.segment);
+    if (this.current === undefined) throw new StateUnavailable('No run is under way.');
+    this.log.add({ ...attempt, ...trace });
   }
 
   /** @throws StateUnavailable if the run was not begun here, or has ended */
   endRun(run: RunId, end: RunEnd): void {
-    if (this.current?.run !== run) throw new StateUnavailable(`Run ${run} was not begun here, or has ended.`);
+    if (this.current !== run) throw new StateUnavailable(`Run ${run} was not begun here, or has ended.`);
     const { result, total, executed, cached, fresh, failed, blocked, cancelled, duration } = end;
     const stored = this.records.get(runKey(run)) as StoredRun;
     const kept: RunEnd = {
       ...{ result, total, executed, cached, fresh, failed, blocked, cancelled, duration },
     };
     this.records.put(runKey(run), { ...stored, end: kept });
-    const index = this.current.index.stored();
-    if (index !== undefined) this.records.put(indexKey(run), index);
+    this.log.end();
     this.current = undefined;
   }
 
   /** An error has ended the run, if it is still under way: for ever, it counts as interrupted. */
   abandonRun(run: RunId): void {
-    if (this.current?.run === run) this.current = undefined;
+    if (this.current === run) this.current = undefined;
   }
 
   /**
@@ -185,11 +169,11 @@ export class BuildHistory {
   prune(keepRuns: number, since: number): number {
     if (this.options.readOnly) throw new StateUnavailable('The state is open for reading only.');
     const old = this.runIds().filter((run, index) => {
-      if (run === this.current?.run) return false;
+      if (run === this.current) return false;
       return index >= keepRuns || (this.records.get(runKey(run)) as StoredRun).start < since;
     });
     for (const run of old) {
-      for (const key of [...this.segments(run), indexKey(run)]) this.records.remove(key);
+      this.log.remove(run);
       this.records.remove(runKey(run));
     }
     return old.length;
@@ -211,9 +195,7 @@ export class BuildHistory {
    */
   *attempts(of: { readonly run: RunId } | OfTask): Generator<AttemptRecord, void> {
     if (!('task' in of)) {
-      for (const key of this.segments(of.run)) {
-        for (const stored of this.segment(key).all()) yield attemptOf(stored, of.run);
-      }
+      for (const stored of this.log.ofRun(of.run)) yield attemptOf(stored, of.run);
       return;
     }
     for (const [run, stored] of this.storedOf(of)) yield attemptOf(stored, run);
@@ -240,7 +222,7 @@ export class BuildHistory {
   }
 
   private isRunning(run: RunId): boolean {
-    return this.current?.run === run || (run === this.newest() && this.options.isWriting());
+    return this.current === run || (run === this.newest() && this.options.isWriting());
   }
 
   /** Newest first. */
@@ -254,36 +236,10 @@ export class BuildHistory {
     return (this.records.get(NEWEST_RUN) as RunId | undefined) ?? this.runIds()[0] ?? 0;
   }
 
-  private segments(run: RunId): Key[] {
-    return this.records.keys(['attempts', run]);
-  }
-
-  /** The segments of a run that may hold attempts at the task. */
-  private segmentsAbout(run: RunId, task: TaskId): Key[] {
-    const index = this.records.get(indexKey(run)) as Uint8Array | undefined;
-    if (index === undefined) return this.segments(run);
-    return segmentsOf(index, task).map((segment) => attemptsKey(run, segment));
-  }
-
   private *storedOf({ run, task }: OfTask): Generator<[RunId, StoredAttempt], void> {
     for (const one of run === undefined ? this.runIds() : [run]) {
-      for (const key of this.segmentsAbout(one, task).reverse()) {
-        for (const stored of this.segment(key).ofTask(task).reverse()) yield [one, stored];
-      }
+      for (const stored of this.log.ofTask(one, task)) yield [one, stored];
     }
-  }
-
-  private segment(key: Key): GrowingSegment<StoredAttempt> | Segment<StoredAttempt> {
-    const value = this.records.get(key);
-    if (value instanceof GrowingSegment) return value as GrowingSegment<StoredAttempt>;
-    return new Segment(value as ConstructorParameters<typeof Segment>[0]);
-  }
-
-  private beginSegment(current: CurrentRun): GrowingSegment<StoredAttempt> {
-    current.segment++;
-    const segment = new GrowingSegment<StoredAttempt>();
-    this.records.put(attemptsKey(current.run, current.segment), segment, () => segment.stored());
-    return segment;
   }
 }
 
@@ -294,5 +250,3 @@ function attemptOf({ saw: _saw, was: _was, ...attempt }: StoredAttempt, run: Run
 /** The number of the newest run that was begun, also when its record is gone. */
 const NEWEST_RUN: Key = ['newest-run'];
 const runKey = (run: RunId): Key => ['run', run];
-const indexKey = (run: RunId): Key => ['attempt-index', run];
-const attemptsKey = (run: RunId, segment: number): Key => ['attempts', run, segment];

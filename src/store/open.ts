@@ -15,7 +15,7 @@ import type { Sizes } from './pages.js';
 import { isThere, makeFolder, type StatePaths, statePaths } from './paths.js';
 import { Store, type StoreParts } from './store.js';
 import {
-  completeTable,
+  awakenTable,
   readControl,
   restoreForReading,
   restoreTable,
@@ -68,7 +68,7 @@ export interface LoadOptions {
 }
 
 /** What a run without work does not look into: what tasks are beside their files and edges, and how to find names and digests. */
-const SLEEP_FOR_WRITER = new Set([
+const SLEEPERS = new Set([
   'tasks.details.pool',
   'tasks.names.slots',
   'files.names.slots',
@@ -76,19 +76,8 @@ const SLEEP_FOR_WRITER = new Set([
   'contents.slots',
 ]);
 
-/** What a question about one task looks into in a few places only. */
-const SLEEP_FOR_READER = new Set([
-  ...SLEEP_FOR_WRITER,
-  'tasks.names.blob',
-  'tasks.dependencies.pool',
-  'tasks.dependents.pool',
-  'files.names.blob',
-  'files.stats',
-  'files.producers',
-  'task-files.inputs.pool',
-  'task-files.outputs.pool',
-  'records.pool',
-]);
+/** What even a reader looks through at once. A question about one task looks at little of all else. */
+const STATUSES = 'tasks.status';
 
 const INTERRUPTED = OUTCOMES.indexOf('interrupted');
 const NOTHING_RECOVERED: Recovery = {
@@ -116,13 +105,13 @@ export async function openReader(directory: string, { lazy = false }: LoadOption
   const parts = await closingOnError(database, () => {
     // What is looked into later must belong to what was loaded before.
     if (lazy) database.hold();
-    const sleeps = (region: string) => lazy && SLEEP_FOR_READER.has(region);
+    const sleeps = (region: string) => lazy && region !== STATUSES;
     const restore = lazy ? restoreForReading : restoreTable;
     return loadParts(database, paths.directory, () => {}, 'disk', { sleeps }, restore);
   });
   let isComplete = !lazy;
   const complete = (): void => {
-    if (!isComplete) completeTable(parts.table);
+    if (!isComplete) awakenTable(parts.table);
     isComplete = true;
   };
   // A writer before or after the load may be the one whose tasks were seen InProgress; else nobody works on them.
@@ -195,7 +184,7 @@ async function loadWriter(
     const check = (bytes: number): void => guard.check(bytes);
     return loadParts(database, paths.directory, check, 'disk', {
       beforeLoad: options.beforeLoad,
-      sleeps: (region) => options.lazy === true && SLEEP_FOR_WRITER.has(region),
+      sleeps: (region) => options.lazy === true && SLEEPERS.has(region),
       onDamage: () => requireVerification(paths),
     });
   });

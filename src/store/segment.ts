@@ -1,12 +1,12 @@
 import { pack, unpack } from './msgpack.js';
 
 /** What can be found in a segment by its task. */
-interface OfTask {
+export interface OfTask {
   readonly task: string;
 }
 
 /** As it is stored; all numbers are int32 in the machine's order. */
-interface StoredSegment {
+export interface StoredSegment {
   /** A hash of each item's task. */
   readonly hashes: Uint8Array;
   /** Where each item ends in `items`. */
@@ -47,10 +47,17 @@ export class Segment<Item extends OfTask> {
   private readonly ends: Int32Array;
   private readonly items: Uint8Array;
 
+  /** Of what is stored, `items` is read where it is. */
   constructor({ hashes, ends, items }: StoredSegment) {
     this.hashes = wordsOf(hashes);
     this.ends = wordsOf(ends);
     this.items = items;
+  }
+
+  /** A copy of what is stored. */
+  stored(): StoredSegment {
+    const { ends, hashes, items } = this;
+    return { hashes: bytesOf(hashes), ends: bytesOf(ends), items: Buffer.from(items) };
   }
 
   all(): Item[] {
@@ -72,6 +79,21 @@ export class Segment<Item extends OfTask> {
     const start = index === 0 ? 0 : this.ends[index - 1]!;
     return unpack(this.items.subarray(start, this.ends[index])) as Item;
   }
+}
+
+/** One segment in place of many: the items of all, in order. O(bytes). */
+export function joinSegments(segments: readonly StoredSegment[]): StoredSegment {
+  let start = 0;
+  const ends = segments.flatMap(({ ends: own, items }) => {
+    const moved = Array.from(wordsOf(own), (end) => start + end);
+    start += items.length;
+    return moved;
+  });
+  return {
+    hashes: Buffer.concat(segments.map(({ hashes }) => hashes)),
+    ends: bytesOf(Int32Array.from(ends)),
+    items: Buffer.concat(segments.map(({ items }) => items)),
+  };
 }
 
 /** FNV-1a over UTF-16 code units. */

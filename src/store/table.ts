@@ -7,6 +7,8 @@ import type { Extents } from './pages.js';
 export interface TableControl {
   readonly rowCount: number;
   readonly nextPosition: number;
+  /** `Control.Structure`: what was derived from the tasks keeps it to see whether they have changed since. */
+  readonly structure: number;
 }
 
 /**
@@ -27,7 +29,12 @@ export function tableExtents(table: TaskTable): Extents {
 }
 
 export function readControl(table: TaskTable): TableControl {
-  return { rowCount: table.rowCount, nextPosition: Atomics.load(table.control, Control.NextPosition) };
+  const { control, rowCount } = table;
+  return {
+    rowCount,
+    nextPosition: Atomics.load(control, Control.NextPosition),
+    structure: Atomics.load(control, Control.Structure),
+  };
 }
 
 /** Completes a table whose stored regions were loaded. O(rows + edges). */
@@ -40,17 +47,22 @@ export function restoreTable(table: TaskTable, control: TableControl): void {
 }
 
 /** As far as it goes without edges: until `completeTable`, nothing may be claimed or change its status. O(rows). */
-export function restoreForReading(table: TaskTable, { rowCount, nextPosition }: TableControl): void {
+export function restoreForReading(table: TaskTable, control: TableControl): void {
+  const { rowCount, nextPosition, structure } = control;
   for (const column of Object.values(table.columns)) column.ensure(rowCount * 4);
   Atomics.store(table.control, Control.NextPosition, nextPosition);
   Atomics.store(table.control, Control.RowCount, rowCount);
+  Atomics.store(table.control, Control.Structure, structure);
   deriveCounts(table);
-  Atomics.add(table.control, Control.Structure, 1);
 }
 
-/** Adds what `restoreForReading` leaves out: pending counts and the ready set. O(rows + edges). */
-export function completeTable(table: TaskTable): void {
+/** After `restoreForReading`, before the first change: brings all that is asleep, and adds what was left out. O(rows + edges). */
+export function awakenTable(table: TaskTable): void {
+  for (const [region] of tableExtents(table)) region.awaken();
+  completeTable(table);
+}
+
+function completeTable(table: TaskTable): void {
   table.ready.extend(0, table.rowCount);
-  table.dependents.pool.awaken();
   derive(table);
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openState, type RunEnd } from '../../src/index.js';
+import { type BuildState, openState, type RunEnd } from '../../src/index.js';
 import { runCode, stateDirectory, withState } from './support.js';
 
 const END: RunEnd = {
@@ -176,6 +176,36 @@ test('the attempts at a task are found among many, of ended runs and of interrup
   await using state = await openState({ directory, readOnly: true });
   for (const task of tasks) assert.deepEqual(state.history.durations(task), durations.get(task), task);
   assert.deepEqual(state.history.durations('task-300'), []);
+});
+
+test('many commits of a run leave few keys, and all attempts in order', async (t) => {
+  const directory = await stateDirectory(t);
+  const COMMITS = 150;
+  const tasks = Array.from({ length: COMMITS }, (_, index) => `task-${index % 40}`);
+  const attemptsOf = (state: BuildState) => [...state.history.attempts({ run: 1 })].map(({ task }) => task);
+  const state = await openState(directory);
+  const run = state.history.beginRun({ targets: [], jobs: 1 });
+  for (const [index, task] of tasks.entries()) {
+    state.history.addAttempt({ task, start: 0, duration: index, outcome: 'executed' });
+    assert.deepEqual(attemptsOf(state), tasks.slice(0, index + 1));
+    await state.commit();
+  }
+  const keys = () => state.opened.store.records.keys(['attempts']).length;
+  assert.ok(keys() < 30);
+  state.history.endRun(run, END);
+  await state.commit();
+  assert.equal(keys(), 3);
+  assert.deepEqual(state.history.durations('task-20'), [140, 100, 60, 20]);
+  await state.close();
+  await withState(directory, (reopened) => {
+    assert.deepEqual(attemptsOf(reopened), tasks);
+    assert.deepEqual(reopened.history.durations('task-20'), [140, 100, 60, 20]);
+    assert.equal(reopened.history.prune(0, 0), 1);
+  });
+  await withState(directory, ({ opened: { store } }) => {
+    assert.deepEqual(store.records.keys(['attempts']), []);
+    assert.deepEqual(store.records.keys(['attempt-index']), []);
+  });
 });
 
 test('tasks whose names have the same hash are told apart', async (t) => {

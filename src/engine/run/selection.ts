@@ -14,7 +14,7 @@ export interface Selection {
 export function select(table: TaskTable, targets: readonly Row[]): Selection {
   if (targets.length === 0) return { order: rowsByPosition(table), has: () => true };
   const wanted = reach(table.dependencies, targets);
-  const positions = table.columns.position.ints;
-  const order = Int32Array.from(wanted).sort((one, other) => positions[one]! - positions[other]!);
+  const { position } = table.columns;
+  const order = Int32Array.from(wanted).sort((one, other) => position.get(one) - position.get(other));
   return { order, has: (row) => wanted.has(row) };
 }
