@@ -170,16 +170,23 @@ export class StateLocked extends MillraceError {
   readonly pid: number;
   /** When the holder started. */
   readonly since: Date;
+  /** `on host …` or `in another container`; undefined for a process that can be seen from here. */
+  readonly place: string | undefined;
 
-  constructor(directory: string, pid: number, since: Date) {
+  constructor(directory: string, pid: number, since: Date, place?: string) {
     super(
       'STATE_LOCKED',
-      `The state in ${directory} is in use by process ${pid}, started ${since.toISOString()}; ` +
-        'wait for it to end, or open the state for reading only.',
+      `${inUse(directory, pid, since, place)}; wait for it to end, or open the state for reading only.`,
     );
     this.directory = directory;
     this.pid = pid;
     this.since = since;
+    this.place = place;
+  }
+
+  /** What is so, without the advice of the message. */
+  get problem(): string {
+    return inUse(this.directory, this.pid, this.since, this.place);
   }
 }
 
@@ -264,6 +271,11 @@ export class CommitFailed extends MillraceError {
       { cause },
     );
   }
+}
+
+function inUse(directory: string, pid: number, since: Date, place: string | undefined): string {
+  const where = place === undefined ? '' : ` ${place}`;
+  return `The state in ${directory} is in use by process ${pid}${where}, started ${since.toISOString()}`;
 }
 
 function unknownTask(task: string | number, neededBy: string | undefined): string {

@@ -11,16 +11,7 @@ import { type Opened, openMemory, openReader, openWriter, type Recovery } from '
 import { type VerifyReport, verifyDatabase } from './store/verify.js';
 import { ReadOnlyTasks } from './tasks/read-only.js';
 import { TaskManager } from './tasks/task-manager.js';
-import {
-  boolean,
-  type Check,
-  callable,
-  checkOptions,
-  filled,
-  isObject,
-  shown,
-  wrong,
-} from './tasks/values.js';
+import { boolean, type Check, callable, checkOptions, filled, isObject, shown, wrong } from './values.js';
 
 /** Where a state lives and how it is opened. */
 export type OpenOptions =
@@ -41,6 +32,8 @@ export type OpenOptions =
 /** What another thread needs to attach to a state; structured-cloneable. */
 export interface StateHandle {
   readonly table: TableHandle;
+  /** Whether the state is open for reading only: then it is so for other threads, too. */
+  readonly readOnly: boolean;
 }
 
 /** A state as another thread sees it: the same tasks, changed by the same calls. */
@@ -111,7 +104,7 @@ export class BuildState implements AsyncDisposable {
   share(): StateHandle {
     this.requireOpen();
     this.opened.complete();
-    return { table: this.opened.table.handle() };
+    return { table: this.opened.table.handle(), readOnly: this.readOnly };
   }
 
   /**
@@ -212,12 +205,17 @@ function refusal({ code, message }: NodeJS.ErrnoException, intent: 'read' | 'wri
 
 /** The state of another thread, in this one. O(1). @throws InvalidArgument; StateUnavailable if it comes from another version */
 export function attachState(handle: StateHandle): AttachedState {
+  const table = tableOf(handle);
+  const tasks = handle.readOnly ? new ReadOnlyTasks(table) : new TaskManager(table, 'attached');
+  return { tasks, graph: new DependencyGraph(table, 'attached') };
+}
+
+function tableOf(handle: StateHandle): TaskTable {
   const given: unknown = handle;
-  if (!isObject(given) || !isObject(given.table)) {
-    throw new InvalidArgument(`attachState needs what share() of a state returned, not ${shown(given)}.`);
+  if (isObject(given) && isObject(given.table) && given.table.control instanceof SharedArrayBuffer) {
+    return TaskTable.from(handle.table);
   }
-  const table = TaskTable.from(handle.table);
-  return { tasks: new TaskManager(table, 'attached'), graph: new DependencyGraph(table, 'attached') };
+  throw new InvalidArgument(`attachState needs what share() of a state returned, not ${shown(given)}.`);
 }
 
 /** Where a state directory keeps what tasks have made. */

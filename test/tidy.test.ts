@@ -10,16 +10,17 @@ const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../..');
 /** What the files of a folder of src may import from src, beside their own folder. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   memory: ['errors', 'task'],
-  graph: ['errors', 'task', 'memory'],
-  tasks: ['errors', 'hint', 'task', 'memory', 'graph'],
-  artifacts: ['errors', 'sha256', 'task', 'memory', 'tasks'],
-  store: ['errors', 'task', 'memory', 'graph', 'tasks', 'artifacts'],
-  manifest: ['errors', 'hint', 'task'],
+  graph: ['errors', 'task', 'values', 'memory'],
+  tasks: ['errors', 'hint', 'task', 'values', 'memory', 'graph'],
+  artifacts: ['errors', 'sha256', 'task', 'values', 'memory', 'tasks'],
+  store: ['errors', 'task', 'values', 'memory', 'graph', 'tasks', 'artifacts'],
+  manifest: ['errors', 'hint', 'task', 'values'],
   engine: [
     'errors',
     'hint',
     'sha256',
     'task',
+    'values',
     'memory',
     'graph',
     'tasks',
@@ -32,6 +33,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   hint: ['errors'],
   sha256: [],
   task: [],
+  values: ['errors', 'hint'],
 };
 
 /** The one place in src where a package is imported; what checks data from outside is needed where it comes in. */

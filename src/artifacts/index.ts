@@ -25,7 +25,7 @@ export { applyDifference, encodeDifference, type Fingerprint, fingerprintOf } fr
 export { expandGlobs, type GlobOptions, isGlob, isLeftOut, pathMatcher } from './globs.js';
 export { cleanPath, pathFrom } from './paths.js';
 export { describeReason, type Reason } from './reason.js';
-export { entriesOf, Field, filesOf } from './records.js';
+export { entriesOf, Field, filesOf, type TaskRecord } from './records.js';
 export { FileScanner, type ScanOptions } from './scan.js';
 export type { Made, Success } from './success.js';
 export { type ArtifactTables, afterLoad, artifactRegions, createArtifacts } from './tables.js';

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { MillraceError, StateCorrupt, StateLocked } from '../errors.js';
 import { type Context, writeJson } from './context.js';
 import { display } from './render/text.js';
@@ -38,11 +39,12 @@ export function failureOf(thrown: unknown): Failure {
 /** What an error advises is for programs; where a person at the command line has to do something else, that is said. */
 function messageOf(error: MillraceError): string {
   if (error instanceof StateLocked) {
-    const { directory, pid, since } = error;
-    return (
-      `The state in ${directory} is in use by process ${pid}, started ${since.toISOString()}; ` +
-      `wait for it to end, or stop it by "kill ${pid}".`
-    );
+    const { directory, pid, place, problem } = error;
+    const advice =
+      place === undefined
+        ? `stop it by "kill ${pid}"`
+        : `if it is gone for good, remove ${join(directory, 'lock')}`;
+    return `${problem}; wait for it to end, or ${advice}.`;
   }
   if (error instanceof StateCorrupt) {
     return (

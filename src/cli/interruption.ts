@@ -1,10 +1,11 @@
 import { constants } from 'node:os';
 import type { Output } from './context.js';
+import { ExitCode } from './failure.js';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** What a run is stopped by: a signal to this process, or SIGPIPE if nobody reads its output any more. */
-export type StopSignal = (typeof SIGNALS)[number] | 'SIGPIPE';
+/** What a run is stopped by: a signal to this process, SIGPIPE if nobody reads its output any more, or output that cannot be written. */
+export type StopSignal = (typeof SIGNALS)[number] | 'SIGPIPE' | 'lost output';
 
 /** What to do when the run is to stop. */
 export interface InterruptionHandlers {
@@ -35,7 +36,8 @@ export class Interruption implements Disposable {
 
   /** 128 and the number of the signal, as a shell tells it; undefined if there was none. */
   get exitCode(): number | undefined {
-    return this.by && 128 + constants.signals[this.by];
+    if (this.by === undefined) return undefined;
+    return this.by === 'lost output' ? ExitCode.Failed : 128 + constants.signals[this.by];
   }
 
   [Symbol.dispose](): void {
@@ -49,7 +51,7 @@ export class Interruption implements Disposable {
   };
 
   private readonly onError = (error: NodeJS.ErrnoException): void => {
-    if (error.code === 'EPIPE' && this.by === undefined) this.stop('SIGPIPE');
+    if (this.by === undefined) this.stop(error.code === 'EPIPE' ? 'SIGPIPE' : 'lost output');
   };
 
   private stop(by: StopSignal): void {

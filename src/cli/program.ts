@@ -4,6 +4,7 @@ import { didYouMean } from '../hint.js';
 import { withCommandHint } from './command-hint.js';
 import type { Context } from './context.js';
 import { ExitCode, type Failure, failureOf, reportFailure } from './failure.js';
+import { LostOutput } from './lost-output.js';
 import {
   type GcCommandOptions,
   type GlobalOptions,
@@ -37,7 +38,11 @@ type ArtifactsAction = (
 
 /** Runs the command line and gives the exit code. Never throws. */
 export async function main(args: readonly string[], context: Context): Promise<number> {
-  ignoreClosedPipe(context);
+  const output = new LostOutput(context);
+  return output.exitCode(await execute(args, context));
+}
+
+async function execute(args: readonly string[], context: Context): Promise<number> {
   let exitCode: number = ExitCode.Ok;
   try {
     const program = createProgram(context, (code) => {
@@ -238,15 +243,6 @@ function usageFailure(error: CommanderError): Failure {
   const needsHint = error.code === 'commander.unknownOption' && !said.includes('Did you mean');
   const message = needsHint ? `${said} ("millrace COMMAND --help" lists the options)` : said;
   return { code: 'BAD_USAGE', message, exitCode: ExitCode.Usage };
-}
-
-/** If the reader of a pipe goes away, the command ends as it would have, in silence. */
-function ignoreClosedPipe(context: Context): void {
-  const onError = (error: NodeJS.ErrnoException): void => {
-    if (error.code !== 'EPIPE') throw error;
-  };
-  context.stdout.on('error', onError);
-  context.stderr.on('error', onError);
 }
 
 function stackOf(error: unknown): string {

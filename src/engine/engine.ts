@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { FileScanner, FileThreads, TaskChecker } from '../artifacts/index.js';
-import { StateUnavailable } from '../errors.js';
-import { type BuildState, partsOf } from '../state.js';
+import { InvalidArgument, StateUnavailable } from '../errors.js';
+import { BuildState, partsOf } from '../state.js';
 import type { Row } from '../task.js';
 import { unpackDetails } from '../tasks/details.js';
 import type { EventBody, RunSummary } from './events.js';
@@ -53,6 +53,8 @@ export class BuildEngine {
    * @throws InvalidArgument
    */
   constructor(state: BuildState, options: EngineOptions, threads?: FileThreads) {
+    if (!(state instanceof BuildState))
+      throw new InvalidArgument('BuildEngine needs a state that openState gave.');
     checkEngineOptions(options);
     this.#state = state;
     this.#options = options;

@@ -14,14 +14,14 @@ import {
   text,
   wholeFrom,
   wrong,
-} from '../tasks/values.js';
+} from '../values.js';
 import type { BuildEvent } from './events.js';
 
 /** What holds for all runs of an engine. */
 export interface EngineOptions {
   /** Absolute folder to which the tasks' paths relate; it must exist. */
   readonly root: string;
-  /** Pool name to depth: how many of its tasks run at once. `console` is always there, with depth 1. */
+  /** Pool name to depth: how many of its tasks run at once. `console` is always there, with depth 1; a pool without a depth is bounded by `jobs` alone. */
   readonly pools?: Readonly<Record<string, number>>;
   /** The environment of all commands (default: that of this process). */
   readonly environment?: Readonly<Record<string, string | undefined>>;

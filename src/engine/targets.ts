@@ -1,5 +1,5 @@
 import { relative, resolve } from 'node:path';
-import { cleanPath } from '../artifacts/index.js';
+import { cleanPath, filesOf, type TaskRecord } from '../artifacts/index.js';
 import { UnknownTarget } from '../errors.js';
 import { didYouMean } from '../hint.js';
 import { type BuildState, partsOf } from '../state.js';
@@ -10,7 +10,7 @@ const MAX_CANDIDATES = 200_000;
 
 /**
  * The task that a name means: a task's id; or a file, relative to the root, that a task makes; or `file^`, the first
- * task that reads the file. O(1), and O(tasks) for `file^` and for an error.
+ * task that reads the file, as declared or as it found out. O(1), and O(tasks and their inputs) for `file^` and for an error.
  * @throws UnknownTarget
  */
 export function resolveTarget(state: BuildState, root: string, name: string): TaskId {
@@ -29,12 +29,19 @@ function makerOf(state: BuildState, root: string, path: string): number {
 
 function readerOf(state: BuildState, root: string, path: string): number {
   const { table, artifacts } = partsOf(state);
-  const file = artifacts.files.find(fileName(root, path));
+  const { files, records, taskFiles } = artifacts;
+  const { inputs } = taskFiles;
+  const file = files.find(fileName(root, path));
   if (file < 0) return -1;
   for (let row = 0; row < table.rowCount; row++) {
-    if (table.isLive(row) && artifacts.taskFiles.inputs.has(row, file)) return row;
+    if (table.isLive(row) && (inputs.has(row, file) || discovers(records.read(row), file))) return row;
   }
   return -1;
+}
+
+/** True if the task has found by itself that it reads the file. */
+function discovers(record: TaskRecord | undefined, file: number): boolean {
+  return record !== undefined && [...filesOf(record.discovered)].some((one) => one === file);
 }
 
 function fileName(root: string, path: string): string {

@@ -1,9 +1,16 @@
-import { DependencyCycle, SelfDependency, StateUnavailable, UnknownTask } from '../errors.js';
+import {
+  DependencyCycle,
+  InvalidArgument,
+  SelfDependency,
+  StateUnavailable,
+  UnknownTask,
+} from '../errors.js';
 import { add } from '../memory/atomic.js';
 import { Control } from '../memory/layout.js';
 import type { RowLists } from '../memory/lists.js';
 import type { TaskTable } from '../memory/table.js';
 import { type Row, type TaskId, TaskStatus } from '../task.js';
+import { shown } from '../values.js';
 import { packLists } from './csr.js';
 import { shortestPath } from './cycle.js';
 import { orderEdge } from './incremental.js';
@@ -126,6 +133,9 @@ export class DependencyGraph {
 
   /** The tasks and all that need one of them, nearest first. @throws UnknownTask */
   affected(tasks: Iterable<TaskId>): TaskId[] {
+    if (typeof tasks === 'string' || !(Symbol.iterator in Object(tasks))) {
+      throw new InvalidArgument(`affected needs a list of ids, not ${shown(tasks)}.`);
+    }
     const from = Array.from(tasks, (task) => this.rowOf(task));
     return Array.from(reach(this.table.dependents, from), (row) => this.table.names.nameOf(row));
   }
@@ -144,8 +154,9 @@ export class DependencyGraph {
 
   private rowOf(task: TaskId): Row {
     this.table.renew();
-    const row = typeof task === 'string' ? this.table.names.find(task) : -1;
-    if (row < 0) throw new UnknownTask(String(task));
+    if (typeof task !== 'string') throw new InvalidArgument(`A task id is a string, not ${shown(task)}.`);
+    const row = this.table.names.find(task);
+    if (row < 0) throw new UnknownTask(task);
     return row as Row;
   }
 

@@ -1,11 +1,12 @@
 import { existsSync, linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { StateLocked } from '../errors.js';
-import { mayBeRunning, type ProcessIdentity, thisProcess } from './process.js';
+import { isObject } from '../values.js';
+import { mayBeRunning, type ProcessIdentity, placeOf, thisProcess } from './process.js';
 
 /** What the lock file says. */
 interface Holder extends ProcessIdentity {
-  /** When the lock was taken, in ISO 8601. */
+  /** When the process started, in ISO 8601. */
   readonly since: string;
   /** Tells this taking of the lock from every other one. */
   readonly id: string;
@@ -49,7 +50,11 @@ export class DirectoryLock {
 
   /** @throws StateLocked with the holder's pid */
   static acquire(path: string, directory: string): DirectoryLock {
-    const own: Holder = { ...thisProcess(), since: new Date().toISOString(), id: newId() };
+    const own: Holder = {
+      ...thisProcess(),
+      since: new Date(performance.timeOrigin).toISOString(),
+      id: newId(),
+    };
     const draft = `${path}.${own.id}${DRAFT_END}`;
     try {
       for (;;) {
@@ -87,7 +92,7 @@ function takeLock(path: string, draft: string, directory: string): 'free' | 'too
     const chain = holders(path);
     const last = lastOf(chain);
     if (last === undefined) continue;
-    if (mayBeRunning(last)) throw new StateLocked(directory, last.pid, new Date(last.since));
+    if (mayBeRunning(last)) throw new StateLocked(directory, last.pid, new Date(last.since), placeOf(last));
     const claim = successorPath(path, last);
     if (!tryLink(draft, claim)) continue;
     // Only now, with the claim made: whoever succeeded this holder before has put another name into the lock.
@@ -137,12 +142,26 @@ const lastOf = <T>(list: readonly T[]): T | undefined => list[list.length - 1];
 
 function readHolder(path: string): Holder | undefined {
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as Holder;
+    const said: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    return isHolder(said) ? said : UNREADABLE;
   } catch (error) {
     if (error instanceof SyntaxError) return UNREADABLE;
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
+}
+
+/** True for what `acquire` writes: whoever wrote something else holds nothing. */
+function isHolder(said: unknown): said is Holder {
+  if (!isObject(said)) return false;
+  const { pid, since } = said;
+  const texts = [since, said.id, said.started, said.boot, said.host, said.namespace];
+  return (
+    Number.isSafeInteger(pid) &&
+    (pid as number) > 0 &&
+    texts.every((text) => typeof text === 'string') &&
+    !Number.isNaN(Date.parse(since as string))
+  );
 }
 
 /** False if there is such a file already, or the draft is gone. */

@@ -32,6 +32,13 @@ export function mayBeRunning(other: ProcessIdentity): boolean {
   return pidExists(other.pid) && startTime(other.pid) === other.started;
 }
 
+/** Where a process runs that cannot be seen from here, in words; undefined for one that can. */
+export function placeOf(other: ProcessIdentity): string | undefined {
+  const self = thisProcess();
+  if (other.host !== self.host) return `on host ${other.host}`;
+  return other.namespace === self.namespace ? undefined : 'in another container';
+}
+
 function pidExists(pid: number): boolean {
   try {
     process.kill(pid, 0);

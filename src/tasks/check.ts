@@ -2,18 +2,20 @@ import { InvalidArgument, InvalidTaskId, quote } from '../errors.js';
 import { didYouMean } from '../hint.js';
 import { MAX_ID_BYTES, type TaskDefinition, type TaskId, type TaskState } from '../task.js';
 import {
+  anything,
   boolean,
   type Check,
   filled,
   isObject,
   listOf,
+  onlyExcludes,
   type Problem,
   shown,
   string,
   text,
   wholeFrom,
   wrong,
-} from './values.js';
+} from '../values.js';
 
 /** The most milliseconds that a timer can wait for. */
 const MAX_TIMEOUT = 2 ** 31 - 1;
@@ -60,8 +62,6 @@ const responseFile: Check = (value) => {
   const content = string(value.content);
   return content && { ...content, where: '.content' };
 };
-
-const anything: Check = () => undefined;
 
 const DEFINITION = {
   // Has errors of its own.
@@ -117,6 +117,15 @@ export function checkDefinition(definition: TaskDefinition): void {
     const problem = check(value);
     if (problem !== undefined) throw invalidValue(definition.id, key, problem);
   }
+  if (definition.literal !== true) {
+    checkPatterns(definition.id, 'inputs', definition.inputs);
+    checkPatterns(definition.id, 'outputs', definition.outputs);
+  }
+}
+
+function checkPatterns(id: TaskId, key: string, patterns: readonly string[] | undefined): void {
+  if (patterns === undefined || !onlyExcludes(patterns)) return;
+  throw new InvalidArgument(`${quote(key)} of task ${shown(id)} only leave files out, so there are none.`);
 }
 
 function checkTaskId(id: TaskId): void {

@@ -1,6 +1,7 @@
 import { IllegalTransition, InvalidArgument, quote, UnknownTask } from '../errors.js';
 import type { TaskTable } from '../memory/table.js';
 import { OUTCOMES, type Outcome, type Row, STATUS_NAMES, TaskStatus } from '../task.js';
+import { anything, type Check, checkOptions, type Problem, shown, wrong } from '../values.js';
 
 /** What a caller may say about the end of an attempt. */
 export interface AttemptResult {
@@ -10,7 +11,7 @@ export interface AttemptResult {
   readonly duration?: number;
 }
 
-type Codes = Readonly<Partial<Record<Outcome, number>>>;
+type Codes = ReadonlyMap<Outcome, number>;
 
 const { Pending, InProgress, Completed, Failed } = TaskStatus;
 
@@ -77,24 +78,32 @@ export function block(table: TaskTable, row: Row): void {
 /** Before the swap that ends the attempt, but never for an attempt that isn't under way. */
 function recordDuration(table: TaskTable, row: Row, result: AttemptResult | undefined): void {
   if (result?.duration === undefined || table.status(row) !== InProgress) return;
-  if (!(result.duration >= 0)) {
-    throw new InvalidArgument(`A duration must be at least 0 milliseconds, not ${result.duration}.`);
-  }
   table.setDuration(row, result.duration);
 }
 
+const RESULT = { outcome: anything, duration: durationInMs } satisfies Record<keyof AttemptResult, Check>;
+
+/** Checks what a caller says about the end of an attempt. @throws InvalidArgument */
+export function checkResult(action: string, result: AttemptResult | undefined): void {
+  if (result !== undefined) checkOptions(action, result, RESULT);
+}
+
+export function durationInMs(value: unknown): Problem | undefined {
+  return typeof value === 'number' && value >= 0
+    ? undefined
+    : wrong('must be a number of milliseconds of at least 0', value);
+}
+
 function codes(...outcomes: Outcome[]): Codes {
-  return Object.fromEntries(outcomes.map((outcome) => [outcome, OUTCOMES.indexOf(outcome)]));
+  return new Map(outcomes.map((outcome) => [outcome, OUTCOMES.indexOf(outcome)]));
 }
 
 /** @throws InvalidArgument if the outcome is none of them */
 function codeOf(known: Codes, outcome: Outcome, action: string): number {
-  const code = known[outcome];
+  const code = known.get(outcome);
   if (code !== undefined) return code;
-  const list = Object.keys(known).join(', ');
-  throw new InvalidArgument(
-    `${quote(String(outcome))} is no outcome to ${action} a task with; use one of: ${list}.`,
-  );
+  const list = [...known.keys()].join(', ');
+  throw new InvalidArgument(`${shown(outcome)} is no outcome to ${action} a task with; use one of: ${list}.`);
 }
 
 function refusal(table: TaskTable, row: Row, to: TaskStatus): IllegalTransition | UnknownTask {

@@ -2,7 +2,15 @@ import { InvalidArgument, StateUnavailable, UnknownTask } from '../errors.js';
 import { load } from '../memory/atomic.js';
 import { Control } from '../memory/layout.js';
 import type { StatusCounts, TaskTable } from '../memory/table.js';
-import type { Row, TaskDefinition, TaskId, TaskState, TaskStatus } from '../task.js';
+import {
+  type Row,
+  STATUS_NAMES,
+  type TaskDefinition,
+  type TaskId,
+  type TaskState,
+  type TaskStatus,
+} from '../task.js';
+import { type Check, checkOptions, filled, shown, wholeFrom, wrong } from '../values.js';
 import { defineTasks } from './define.js';
 import { prioritize } from './derive.js';
 import { type TaskDetails, unpackDetails } from './details.js';
@@ -27,6 +35,14 @@ export interface TaskPage {
   /** Give it to the next call; undefined after the last page. */
   readonly next: number | undefined;
 }
+
+const FILTER = {
+  status: (value) =>
+    STATUS_NAMES[value as TaskStatus] === undefined ? wrong('must be a TaskStatus', value) : undefined,
+  id: filled,
+} satisfies Record<keyof TaskFilter, Check>;
+
+const PAGE_FILTER = { ...FILTER, limit: wholeFrom(1), from: wholeFrom(0) };
 
 const { Structure: STRUCTURE } = Control;
 const NEVER = { structure: -1, tasks: 0 };
@@ -95,16 +111,21 @@ export class TaskManager {
     return this.replace(definitions, true);
   }
 
+  /** @throws InvalidArgument if the id is no string */
   has(id: TaskId): boolean {
+    if (typeof id !== 'string') throw new InvalidArgument(`A task id is a string, not ${shown(id)}.`);
     return this.table.names.find(id) >= 0;
   }
 
-  /** The row of a task. O(1). @throws UnknownTask */
+  /** The row of a task. O(1). @throws UnknownTask; InvalidArgument for what is neither id nor row */
   rowOf(task: TaskId | Row): Row {
     if (typeof task === 'string') {
       const row = this.table.names.find(task);
       if (!this.table.isLive(row)) throw new UnknownTask(task);
       return row;
+    }
+    if (typeof task !== 'number') {
+      throw new InvalidArgument(`A task is named by its id or its row, not by ${shown(task)}.`);
     }
     if (!this.table.isLive(task)) throw new UnknownTask(task);
     return task;
@@ -141,17 +162,19 @@ export class TaskManager {
     return this.table.status(this.rowOf(task));
   }
 
-  /** Tasks in order of their rows, one after the other; each is read when it is asked for. */
-  *list(filter: TaskFilter = {}): Generator<TaskState, void> {
-    const matches = this.matcher(filter);
+  /** Tasks in order of their rows, one after the other; each is read when it is asked for. @throws InvalidArgument */
+  list(filter: TaskFilter = {}): Generator<TaskState, void> {
+    checkOptions('list', filter, FILTER);
+    return this.listed(this.matcher(filter));
+  }
+
+  private *listed(matches: (row: number) => row is Row): Generator<TaskState, void> {
     for (let row = 0; row < this.table.rowCount; row++) if (matches(row)) yield this.get(row);
   }
 
-  /** At most `limit` tasks, from where the last page ended. */
+  /** At most `limit` tasks, from where the last page ended. @throws InvalidArgument */
   page(filter: TaskFilter & { readonly limit: number; readonly from?: number | undefined }): TaskPage {
-    if (!(filter.limit > 0)) {
-      throw new InvalidArgument(`A page must have a limit above 0, not ${filter.limit}.`);
-    }
+    checkOptions('page', filter, PAGE_FILTER, ['limit']);
     const matches = this.matcher(filter);
     const tasks: TaskState[] = [];
     let row = filter.from ?? 0;
@@ -173,14 +196,16 @@ export class TaskManager {
 
   /**
    * InProgress → Completed; with outcome `fresh` or `cached` also Pending → Completed. O(dependents).
-   * @throws UnknownTask, IllegalTransition
+   * @throws UnknownTask, IllegalTransition, InvalidArgument
    */
   complete(task: TaskId | Row, result?: AttemptResult): void {
+    lifecycle.checkResult('complete', result);
     lifecycle.complete(this.table, this.targetOf(task), result);
   }
 
-  /** InProgress → Failed. O(1). @throws UnknownTask, IllegalTransition */
+  /** InProgress → Failed. O(1). @throws UnknownTask, IllegalTransition, InvalidArgument */
   fail(task: TaskId | Row, result?: AttemptResult): void {
+    lifecycle.checkResult('fail', result);
     lifecycle.fail(this.table, this.targetOf(task), result);
   }
 
@@ -212,8 +237,10 @@ export class TaskManager {
     return row === -1 ? undefined : row;
   }
 
-  /** Applies changes in order, all or none. @throws UnknownTask, IllegalTransition */
+  /** Applies changes in order, all or none. @throws UnknownTask, IllegalTransition, InvalidArgument */
   update(changes: Iterable<TaskChange>): void {
+    if (!isIterable(changes))
+      throw new InvalidArgument(`update needs a list of changes, not ${shown(changes)}.`);
     applyAll(this.table, changes, (task) => this.rowOf(task));
   }
 

@@ -1,7 +1,16 @@
-import { InvalidArgument, quote } from '../errors.js';
 import type { StatusWord, TaskTable } from '../memory/table.js';
 import { OUTCOMES, type Row, type TaskId, type TaskStatus } from '../task.js';
-import { type AttemptResult, complete, fail, release, reset, retry, start } from './lifecycle.js';
+import { anything, type Check, checkOptions, wrong } from '../values.js';
+import {
+  type AttemptResult,
+  complete,
+  durationInMs,
+  fail,
+  release,
+  reset,
+  retry,
+  start,
+} from './lifecycle.js';
 
 /** One change of a batch: what to do with which task. */
 export interface TaskChange extends AttemptResult {
@@ -10,14 +19,25 @@ export interface TaskChange extends AttemptResult {
 }
 
 type Action = (table: TaskTable, row: Row, change: TaskChange) => void;
-const ACTIONS: Readonly<Record<TaskChange['action'], Action>> = {
-  start: (table, row) => start(table, row),
-  complete,
-  fail,
-  release: (table, row) => release(table, row),
-  reset: (table, row) => reset(table, row),
-  retry: (table, row) => retry(table, row),
-};
+const ACTIONS: ReadonlyMap<TaskChange['action'], Action> = new Map<TaskChange['action'], Action>([
+  ['start', (table, row) => start(table, row)],
+  ['complete', complete],
+  ['fail', fail],
+  ['release', (table, row) => release(table, row)],
+  ['reset', (table, row) => reset(table, row)],
+  ['retry', (table, row) => retry(table, row)],
+]);
+
+const CHANGE = {
+  // Has an error of its own.
+  task: anything,
+  action: (value) =>
+    ACTIONS.has(value as TaskChange['action'])
+      ? undefined
+      : wrong(`must be one of ${[...ACTIONS.keys()].join(', ')}`, value),
+  outcome: anything,
+  duration: durationInMs,
+} satisfies Record<keyof TaskChange, Check>;
 
 /** How to take one change back. */
 interface Undo {
@@ -42,10 +62,11 @@ export function applyAll(
   const done: Undo[] = [];
   try {
     for (const change of changes) {
+      checkOptions('a change', change, CHANGE, ['action']);
       const row = rowOf(change.task);
       const before = table.read(row)!;
       const duration = table.duration(row);
-      apply(table, row, change);
+      ACTIONS.get(change.action)!(table, row, change);
       done.push({ row, before, duration, after: table.status(row) });
     }
   } catch (error) {
@@ -60,10 +81,4 @@ function takeBack(table: TaskTable, { row, before, duration, after }: Undo): voi
   const outcome = OUTCOMES.indexOf(before.outcome);
   if (!table.transition(row, after, before.status, outcome, before.attempt)) return;
   if (table.duration(row) !== duration) table.setDuration(row, duration || undefined);
-}
-
-function apply(table: TaskTable, row: Row, change: TaskChange): void {
-  const action = ACTIONS[change.action];
-  if (action === undefined) throw new InvalidArgument(`Unknown action ${quote(String(change.action))}.`);
-  action(table, row, change);
 }

@@ -11,6 +11,7 @@ const NAMES = [
   'double " quote',
   'both \' and "',
   'line\nbreak',
+  'line\\nbreak',
   '$(touch pwned)',
   '`touch pwned`',
   '$HOME',
@@ -57,6 +58,9 @@ describe('any name', { concurrency: 2 }, () => {
     }
     const { tasks: nodes } = await project.json<{ tasks: { id: string }[] }>(['graph']);
     assert.deepEqual(nodes.map(({ id }) => id).sort(), [...NAMES].sort());
+    const dot = (await project.millrace(['graph', '--format', 'dot'])).stdout.toString();
+    const drawn = dot.split('\n').filter((line) => /^ +"[^"]*(\\"[^"]*)*"$/.test(line));
+    assert.equal(new Set(drawn).size, NAMES.length, dot);
     assert.equal(project.exists('pwned'), false);
   });
 

@@ -61,6 +61,11 @@ describe('build.ninja', { concurrency: 2 }, () => {
         ['app', { kind: 'input-changed', path: 'obj/a.o', count: 1, producer: 'obj/a.o' }],
       ]),
     );
+    const readers = await project.json<{ tasks: { id: string }[] }>(['graph', 'a.h^']);
+    assert.deepEqual(
+      readers.tasks.map(({ id }) => id),
+      ['obj/a.o'],
+    );
     project.write('common.h', '2\n');
     assert.deepEqual(keys(await project.build()), ['app', 'obj/a.o', 'obj/b.o']);
     project.write('a.c', 'include "common.h"\n');

@@ -63,6 +63,29 @@ describe('what a task prints', { concurrency: 2 }, () => {
     assert.equal(stdout.includes('\x1b'), false);
   });
 
+  test('ends the run with an error if it cannot be written, and what had ended is kept', async (t) => {
+    const project = new Project(t);
+    const noise = (input: string[], output: string) => ({
+      command: `head -c 100000 /dev/zero; touch ${output}`,
+      ...{ inputs: input, outputs: [output] },
+    });
+    project.writeTasks({ a: noise([], 'a'), b: noise(['a'], 'b'), c: noise(['b'], 'c') });
+    const toFullDisk = async (...args: string[]) => {
+      const command = [...project.commandLine(args), '>/dev/full'].join(' ');
+      return await project.spawn(['sh', '-c', command]).result;
+    };
+    const sentence =
+      /^millrace: error: The output cannot be written: ENOSPC.*no space left on device.*\.\n$/m;
+    for (const args of [['run'], ['run', '--json'], ['graph'], ['--version']]) {
+      const { exitCode, stderr } = await toFullDisk(...args);
+      assert.equal(exitCode, 1, stderr);
+      assert.match(stderr, sentence);
+      assert.doesNotMatch(stderr, /\n +at /);
+    }
+    assert.equal((await project.millrace(['run'])).exitCode, 0);
+    assert.ok(project.exists('c'));
+  });
+
   test('comes in the order in which tasks end, with a summary', async (t) => {
     const project = new Project(t);
     project.writeTasks({

@@ -169,6 +169,10 @@ test('unknown and unfit options are refused by name', async () => {
     [project({ directory: 'x' }), /"mode" of openProject must be "write" or "read"; it is undefined/],
     [project({ directory: 'x', mode: 'read', manifst: 'y' }), /openProject has no option "manifst"/],
     [() => attachState(undefined as never), /attachState needs what share\(\) .*, not undefined/],
+    [
+      () => attachState({ table: { columns: {} } } as never),
+      /attachState needs what share\(\) .*, not an object/,
+    ],
     [() => attachState({} as StateHandle), /attachState needs what share\(\) .*, not an object/],
     [engine({ rot: '/x' }), /BuildEngine has no option "rot" \(did you mean "root"\?\)/],
     [engine({}), /"root" of BuildEngine must be an absolute path; it is undefined/],
@@ -214,6 +218,7 @@ test('readers see what was committed last, and change nothing', async (t) => {
     assert.throws(() => reader.tasks.claim(), refused);
     assert.throws(() => reader.tasks.update([]), refused);
     assert.throws(() => reader.graph.add('a', 'b'), refused);
+    assert.throws(() => attachState(reader.share()).tasks.start('a'), refused);
     assert.throws(() => reader.history.beginRun({ targets: [], jobs: 1 }), refused);
     await assert.rejects(reader.commit(), refused);
     await reader.close();

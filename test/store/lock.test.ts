@@ -23,7 +23,7 @@ async function closedState(t: TestContext): Promise<string> {
 test('a second writer learns who holds the state', async (t) => {
   const directory = await stateDirectory(t);
   const code = `try { await openState(directory); console.log('opened'); }
-    catch (error) { console.log(error.code, error.pid, error.since instanceof Date); }`;
+    catch (error) { console.log(error.code, error.pid, error.since.getTime() === ${Math.trunc(performance.timeOrigin)}); }`;
   await withState(directory, async () => {
     assert.equal((await runCode(directory, code)).stdout, `STATE_LOCKED ${process.pid} true\n`);
     await assert.rejects(openState(directory), (error: StateLocked) => {
@@ -48,19 +48,30 @@ test('the lock of a process that has ended is taken over', async (t) => {
       assert.equal(JSON.parse(readFileSync(statePaths(directory).lock, 'utf8')).pid, process.pid);
     });
   }
-  writeFileSync(statePaths(directory).lock, '');
-  await withState(directory, (state) => assert.ok(state.tasks.has('kept')));
+  for (const said of [
+    '',
+    'null',
+    '[]',
+    '5',
+    '{}',
+    '{"pid":-1}',
+    JSON.stringify({ ...thisProcess(), id: 'x' }),
+  ]) {
+    writeFileSync(statePaths(directory).lock, said);
+    await withState(directory, (state) => assert.deepEqual([said, state.tasks.has('kept')], [said, true]));
+  }
   assert.deepEqual(readdirSync(directory), ['store']);
 });
 
 test('a lock that cannot be judged from here is respected', async (t) => {
   const directory = await closedState(t);
-  for (const changes of [
-    { host: 'elsewhere', pid: 2 ** 22 + 1 },
-    { namespace: 'pid:[1]', pid: 2 ** 22 + 1 },
-  ]) {
+  for (const [place, changes] of Object.entries({
+    'on host elsewhere': { host: 'elsewhere', pid: 2 ** 22 + 1 },
+    'in another container': { namespace: 'pid:[1]', pid: 2 ** 22 + 1 },
+  })) {
     leaveLock(directory, changes);
-    await assert.rejects(openState(directory), { code: 'STATE_LOCKED' });
+    const message = new RegExp(`in use by process 4194305 ${place}, started .*; wait for it to end, or open`);
+    await assert.rejects(openState(directory), { code: 'STATE_LOCKED', place, message });
   }
 });
 

@@ -69,7 +69,10 @@ export function toDot(nodes: readonly Node[]): string {
   return ['digraph millrace {', '  rankdir=LR', ...lines, '}', ''].join('\n');
 }
 
-/** In a quoted DOT id only `"` needs a backslash, but a label gives `\` a meaning of its own: hence it is doubled, too. */
+/**
+ * In a quoted DOT id only `"` needs a backslash, but a label gives `\` a meaning of its own: hence it is doubled, too. One
+ * in the id itself is doubled before that, or it would look like what stands for a control character.
+ */
 function dotId(id: TaskId): string {
-  return `"${display(id).replace(/["\\]/g, '\\$&')}"`;
+  return `"${display(id.replaceAll('\\', '\\\\')).replace(/["\\]/g, '\\$&')}"`;
 }

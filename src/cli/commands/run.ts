@@ -22,7 +22,7 @@ export async function run(
     using interruption = new Interruption(context.stdout, {
       stop(by) {
         if (by === 'SIGINT') renderer.notice('stopping… (Ctrl-C again to kill)');
-        else if (by !== 'SIGPIPE') renderer.notice('stopping…');
+        else if (by !== 'SIGPIPE' && by !== 'lost output') renderer.notice('stopping…');
       },
       kill(exitCode) {
         project.kill();

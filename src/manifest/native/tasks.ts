@@ -1,5 +1,6 @@
 import { didYouMean } from '../../hint.js';
 import { MAX_ID_BYTES, type TaskDefinition, type TaskId } from '../../task.js';
+import { onlyExcludes } from '../../values.js';
 import { type Path, shown } from './document.js';
 import { type Draft, merge, whereIs } from './draft.js';
 import { invalidOutput, literalOutput } from './outputs.js';
@@ -146,6 +147,13 @@ export class TaskBuilder {
     inputs.forEach((input, index) => {
       if (input === '' || input === '!') report(whereIs(draft, 'inputs', index), 'input', input, 'is empty');
     });
+    for (const [key, patterns] of [
+      ['inputs', inputs],
+      ['outputs', outputs],
+    ] as const) {
+      const message = `the ${key} of task ${shown(draft.id)} only leave files out, so there are none`;
+      if (onlyExcludes(patterns)) this.#problems.atValue(whereIs(draft, key), message);
+    }
     outputs.forEach((output, index) => {
       const reason = invalidOutput(output) ?? this.#claim(draft.id, output);
       if (reason) report(whereIs(draft, 'outputs', index), 'output', output, reason);

@@ -1,5 +1,5 @@
-import { InvalidArgument, quote } from '../errors.js';
-import { didYouMean } from '../hint.js';
+import { InvalidArgument, quote } from './errors.js';
+import { didYouMean } from './hint.js';
 
 export interface Problem {
   /** Below the key: `[2]`, `.PATH`, or nothing. */
@@ -10,6 +10,9 @@ export interface Problem {
 }
 
 export type Check = (value: unknown) => Problem | undefined;
+
+/** For what is checked elsewhere. */
+export const anything: Check = () => undefined;
 
 export const wrong = (must: string, value: unknown): Problem => ({ where: '', must, value });
 
@@ -55,6 +58,11 @@ export function recordOf(entry: Check): Check {
     }
     return undefined;
   };
+}
+
+/** True for patterns of which each begins with `!`, if there are any. */
+export function onlyExcludes(patterns: readonly string[]): boolean {
+  return patterns.length > 0 && patterns.every((pattern) => pattern.startsWith('!'));
 }
 
 export function isObject(value: unknown): value is Record<string, unknown> {

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { openCore } from './support.js';
+
+test('slips in what is asked or said are told, and change nothing', () => {
+  const { tasks, graph } = openCore({ id: 'a' }, { id: 'b', dependencies: ['a'] });
+  tasks.start('a');
+  const loose = tasks as unknown as Record<string, (...args: unknown[]) => unknown>;
+  const slips: [string, RegExp, ...unknown[]][] = [
+    ['complete', /"constructor" is no outcome/, 'a', { outcome: 'constructor' }],
+    ['fail', /"toString" is no outcome/, 'a', { outcome: 'toString' }],
+    ['complete', /has no option "outcom" \(did you mean "outcome"\?\)/, 'a', { outcom: 'cached' }],
+    ['complete', /"duration" of complete must be a number .*; it is "5"/, 'a', { duration: '5' }],
+    ['complete', /The options of complete must be an object/, 'a', 5],
+    [
+      'update',
+      /"action" of a change must be one of start, .*; it is "toString"/,
+      [{ task: 'a', action: 'toString' }],
+    ],
+    ['update', /a change has no option "staus"/, [{ task: 'a', action: 'complete', staus: 1 }]],
+    ['update', /update needs a list of changes, not undefined/],
+    ['update', /The options of a change must be an object, not undefined/, [undefined]],
+    ['list', /The options of list must be an object/, null],
+    ['list', /"id" of list must be a string; it is 5/, { id: 5 }],
+    ['list', /"id" of list must not be empty/, { id: '' }],
+    ['list', /"status" of list must be a TaskStatus; it is "Pending"/, { status: 'Pending' }],
+    ['list', /"status" of list must be a TaskStatus; it is 99/, { status: 99 }],
+    ['list', /list has no option "statsu"/, { statsu: 1 }],
+    ['page', /The options of page must be an object/],
+    ['page', /"from" of page must be a whole number of at least 0; it is 0.5/, { limit: 1, from: 0.5 }],
+    ['page', /"limit" of page must be/, {}],
+    ['has', /A task id is a string, not undefined/],
+    ['get', /A task is named by its id or its row, not by Symbol\(a\)/, Symbol('a')],
+    ['start', /A task is named by its id or its row, not by undefined/],
+  ];
+  const before = [...tasks.list()];
+  for (const [method, message, ...args] of slips) {
+    assert.throws(() => loose[method]!.call(tasks, ...args), { code: 'INVALID_ARGUMENT', message });
+  }
+  const questions: (() => unknown)[] = [
+    () => graph.affected('a'),
+    () => graph.affected(undefined as never),
+    () => graph.dependenciesOf(5 as never),
+  ];
+  for (const ask of questions) assert.throws(ask, { code: 'INVALID_ARGUMENT' });
+  assert.deepEqual([...tasks.list()], before);
+});
+
+test('patterns that only leave files out are refused, unless they are names', () => {
+  const { tasks } = openCore();
+  const message = '"inputs" of task "x" only leave files out, so there are none.';
+  assert.throws(() => tasks.define({ id: 'x', inputs: ['!a', '!b'] }), { code: 'INVALID_ARGUMENT', message });
+  assert.throws(() => tasks.define({ id: 'x', outputs: ['!a'] }), /"outputs" of task "x" only leave/);
+  tasks.define({ id: 'x', inputs: ['!a'], literal: true });
+});
