@@ -102,7 +102,7 @@ async function keepAll(root: string, directory: string): Promise<{ hash: number;
   await pause(50);
   const { cache, checker, row, threads } = open(root, directory);
   const inputs = checker.inputsOf(row);
-  let made: Made = { missing: [], links: [], foreignLinks: [], emptyFolders: [] };
+  let made: Made = { missing: [], links: [], foreignLinks: [], emptyFolders: [], hasLeftovers: false };
   const hash = await measured(async () => {
     made = await checker.recordSuccess(row, {
       inputs,

@@ -116,6 +116,17 @@ export class TaskChecker {
     return writeSuccess(this.context, this.resolver, task, success);
   }
 
+  /** An input that has come into being, or gone, since the task's record was begun: its path. */
+  strayInput(task: Row): string | undefined {
+    const { files, records } = this.context.artifacts;
+    const recorded = new Set(filesOf(records.read(task)!.declared));
+    for (const file of this.inputsIfReadable(task)) {
+      if (!recorded.delete(file as FileRow)) return files.pathOf(file);
+    }
+    const [gone] = recorded;
+    return gone === undefined ? undefined : files.pathOf(gone);
+  }
+
   /** Outputs that are on record as not made by the task, and are there now. Scans what was not scanned, synchronously. */
   foreignOutputs(task: Row): FileRow[] {
     const { artifacts, scanner } = this.context;

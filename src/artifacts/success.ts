@@ -8,6 +8,7 @@ import type { FileRow } from './files.js';
 import { entriesOf, filesOf, ownOutputs } from './records.js';
 import type { FileResolver } from './resolve.js';
 import { TaskFlag } from './task-files.js';
+import { Ways } from './ways.js';
 
 /** A command that exited with 0, or outputs that were restored in its place. */
 export interface Success {
@@ -32,6 +33,11 @@ export interface Made {
   readonly foreignLinks: readonly string[];
   /** Empty folders that were made, or emptied, since the start. */
   readonly emptyFolders: readonly string[];
+  /**
+   * True if globs match what an earlier execution made and this one has not written again: whether it would be made from
+   * scratch, too, nobody can tell.
+   */
+  readonly hasLeftovers: boolean;
 }
 
 /**
@@ -60,15 +66,18 @@ export async function writeSuccess(
   const missing = outputs.filter((file) => scanner.contentOf(file) === Content.Missing);
   if (missing.length > 0 && !isOptional) {
     const paths = Array.from(missing, (file) => files.pathOf(file));
-    return { missing: paths, links: [], foreignLinks: [], emptyFolders: [] };
+    return { missing: paths, links: [], foreignLinks: [], emptyFolders: [], hasLeftovers: false };
   }
   const inputs = await readInputs(context, task, outputs, success);
   // Of most tasks all outputs are declared as they stand: then nobody asks.
-  const isOwn = plain === outputs.length ? () => true : ownership(context, task, success);
-  const isForeign = outputs.map((file, index) => (index < plain || isOwn(file as FileRow) ? 0 : 1));
-  const foreign = outputs.filter((_, index) => isForeign[index] === 1);
+  const originOf = plain === outputs.length ? undefined : origins(context, task, success);
+  const origin = Array.from(
+    outputs,
+    (file, index): Origin => (index < plain || originOf === undefined ? 'made' : originOf(file as FileRow)),
+  );
+  const foreign = outputs.filter((_, index) => origin[index] === 'foreign');
   const ownFirst = new Int32Array(outputs.length);
-  ownFirst.set(outputs.filter((_, index) => isForeign[index] === 0));
+  ownFirst.set(outputs.filter((_, index) => origin[index] !== 'foreign'));
   ownFirst.set(foreign, outputs.length - foreign.length);
   records.write(task, {
     commandKey: taskFiles.commandKey(task),
@@ -86,6 +95,7 @@ export async function writeSuccess(
     links,
     foreignLinks: links.filter((path) => !isNew(path)),
     emptyFolders: emptyFolders.filter(isNew),
+    hasLeftovers: origin.includes('left'),
   };
 }
 
@@ -95,21 +105,25 @@ function isChangedSince(path: string, time: number): boolean {
   return stat !== undefined && isRacy(stat, time);
 }
 
-/** Tells of files that match the outputs of a task whether they are its own. */
-function ownership(
+/** Whose a file is: of this execution, of an earlier one of the task, or of neither. */
+type Origin = 'made' | 'left' | 'foreign';
+
+/** Tells of files that match the outputs of a task where they come from. */
+function origins(
   { artifacts }: CheckContext,
   task: Row,
   { foreign, restored, startedAt }: Success,
-): (file: FileRow) => boolean {
+): (file: FileRow) => Origin {
   const { files, records } = artifacts;
-  if (restored !== undefined) return (file) => restored.has(files.pathOf(file));
+  if (restored !== undefined) return (file) => (restored.has(files.pathOf(file)) ? 'made' : 'foreign');
   const record = records.read(task);
   const before = new Map(record === undefined ? [] : entriesOf(ownOutputs(record)));
   // Who has written it since, the command or the user, nobody can tell.
   const stillForeign = new Set(foreign);
   return (file) => {
-    if (stillForeign.has(file)) return false;
-    return isRacy(files.stat(file), startedAt) || before.get(file) === files.content(file);
+    if (stillForeign.has(file)) return 'foreign';
+    if (isRacy(files.stat(file), startedAt)) return 'made';
+    return before.get(file) === files.content(file) ? 'left' : 'foreign';
   };
 }
 
@@ -131,7 +145,11 @@ async function readInputs(
   const files = Int32Array.from([...declared, ...found]);
   const before = new Int32Array(files.length);
   before.set(known);
-  const contentsRead = await context.scanner.contentsRead(files, before, startedAt);
+  const ways = new Ways(context.root, startedAt);
+  const scanned = await context.scanner.contentsRead(files, before, startedAt);
+  const contentsRead = scanned.map((content, index) =>
+    ways.isSteady(context.artifacts.files.pathOf(files[index]!)) ? content : Content.Unknown,
+  );
   // A generator (CMake, Meson) rewrites some of its own inputs: what it leaves behind is what it has seen, or it would
   // run for ever.
   const isGenerator = context.artifacts.taskFiles.has(task, TaskFlag.IgnoreCommandChange);

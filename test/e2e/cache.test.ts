@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  renameSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -183,6 +184,29 @@ describe('a task runs although it ran before', { concurrency: 2 }, () => {
     assert.deepEqual(stored(project, 'actions'), []);
   });
 
+  test('if an input came or went while it ran, or was reached by another way, which is told', async (t) => {
+    const swap = (path: string) =>
+      `mv ${path} kept; mv other ${path}; cat src/* link > out; mv ${path} other; mv kept ${path}`;
+    const commands: Record<string, [command: string, moved: string]> = {
+      'a file comes': ['cat src/* > out; echo x > src/z; cat src/* > out', 'src/z'],
+      'a file goes': ['cat src/* > out; rm src/b', 'src/b'],
+      'a link leads elsewhere, and back': ['ln -sfn src/b link; cat link > out; ln -sfn src/a link', 'link'],
+      'a link is exchanged, and put back': [`ln -s src/b other; ${swap('link')}`, 'link'],
+      'a folder is exchanged, and put back': [`cp -r src other; echo x > other/a; ${swap('src')}`, 'link'],
+    };
+    for (const [what, [command, moved]] of Object.entries(commands)) {
+      const project = new Project(t, { 'src/a': 'a', 'src/b': 'b' });
+      symlinkSync('src/a', project.path('link'));
+      project.writeTasks({ all: { command, inputs: ['src/*', 'link'], outputs: ['out'] } });
+      const told = eventsOf(await run(project), 'warning').map(({ message }) => message);
+      assert.ok(
+        told.some((message) => message.includes(`input "${moved}"`)),
+        `${what}: ${told}`,
+      );
+      assert.deepEqual(stored(project, 'actions'), [], what);
+    }
+  });
+
   test('if something is in the way of its outputs, which is left alone until the command comes', async (t) => {
     const project = new Project(t, { in: 'a' });
     project.writeTasks({ copy: { ...COPY, command: 'rm -rf out; cp in out' } });
@@ -254,7 +278,7 @@ test('a full or forbidden store is told of once, and fails nothing', async (t) =
   assert.equal(summary(result).executed, 2);
 });
 
-/** Three tasks one above the other, with a depfile, a glob and a plain output. */
+/** Three tasks one above the other, with a depfile, a glob and a plain output; and one that leaves lying what it made before. */
 const PIPELINE = {
   cc: {
     command: 'echo "o/a: src/a $(cat src/a)" > a.d; cat src/a $(cat src/a) > o/a',
@@ -269,12 +293,13 @@ const PIPELINE = {
     deps: ['cc'],
   },
   join: { command: 'cat parts/* > all', inputs: ['parts/*'], outputs: ['all'], deps: ['split'] },
+  lib: { command: 'mkdir -p lib; cp m/* lib', inputs: ['m/*'], outputs: ['lib/*'] },
 };
 
 test('after any edits, deletions and reverts all outputs equal those of a clean build', async (t) => {
   const random = randomFrom(chooseSeed(t));
   const pick = <T>(items: readonly T[]) => items[Math.floor(random() * items.length)]!;
-  const sources = { 'src/a': 'h1', h1: 'one', h2: 'two', list: 'x y' };
+  const sources = { 'src/a': 'h1', h1: 'one', h2: 'two', list: 'x y', 'm/1': 'module' };
   const project = new Project(t, sources);
   project.writeTasks(PIPELINE);
   const state: Record<string, string> = { ...sources };
@@ -284,7 +309,19 @@ test('after any edits, deletions and reverts all outputs equal those of a clean 
     () => edit('list', pick(['x', 'y', 'x y', 'x y z'])),
     () => remove(pick(['o', 'parts', 'all', 'parts/x'])),
     () => project.exists('all') && project.write('all', 'edited'),
+    () => rename(pick(['1', '2', '3'])),
+    () => {
+      remove('lib');
+      left.clear();
+    },
   ];
+  let module = '1';
+  /** What may lie in lib: the command removes nothing. */
+  const left = new Set<string>();
+  function rename(name: string): void {
+    renameSync(project.path('m', module), project.path('m', name));
+    module = name;
+  }
   function edit(path: string, content: string): void {
     state[path] = content;
     project.write(path, content);
@@ -305,6 +342,9 @@ test('after any edits, deletions and reverts all outputs equal those of a clean 
     assert.deepEqual(readdirSync(project.path('parts')).sort(), [...parts].sort(), `round ${round}`);
     for (const part of parts) assert.equal(project.read(`parts/${part}`), object, `round ${round}`);
     assert.equal(project.read('all'), object.repeat(parts.length), `round ${round}`);
+    left.add(module);
+    const lib = readdirSync(project.path('lib'));
+    assert.ok(lib.includes(module) && lib.every((name) => left.has(name)), `round ${round}: ${lib}`);
   }
   assert.ok(cached > 10, `only ${cached} tasks were restored`);
 });

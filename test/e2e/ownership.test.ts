@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { lstatSync, readlinkSync, statSync } from 'node:fs';
+import { lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { outcomes, run } from './cache-support.js';
 import { eventsOf, Project } from './rig.js';
@@ -78,18 +78,34 @@ describe('restoring leaves alone what the task has not made', { concurrency: 2 }
     assert.deepEqual(outcomes(await run(project)), { site: 'cached' });
   });
 
-  test('what an earlier execution made and the next one needs not write again is still its own', async (t) => {
+  test('what an earlier execution made and the next one does not write again is its own, but not kept for later', async (t) => {
     const project = new Project(t, { in: '1' });
     const command = 'mkdir -p out; test -e out/once || echo once > out/once; cp in out/a';
     project.writeTasks({ some: { command, inputs: ['in'], outputs: ['out/*'] } });
     await run(project);
     project.write('in', '2');
     assert.deepEqual(warnings(await run(project)), []);
-    project.delete('out/a');
-    project.delete('out/once');
+    project.delete('out');
+    assert.deepEqual(outcomes(await run(project)), { some: 'executed' });
+    project.delete('out');
     assert.deepEqual(outcomes(await run(project)), { some: 'cached' });
     assert.equal(project.read('out/once'), 'once\n');
     assert.equal(project.read('out/a'), '2');
+  });
+
+  test('what is left of an input that is gone does not come back', async (t) => {
+    const project = new Project(t, { 'src/a.c': 'a' });
+    const command = 'mkdir -p lib; for f in src/*.c; do cp $f lib/$(basename $f .c).o; done';
+    project.writeTasks({ lib: { command, inputs: ['src/*.c'], outputs: ['lib/*.o'] } });
+    await run(project);
+    project.delete('src/a.c');
+    project.write('src/b.c', 'b');
+    assert.deepEqual(outcomes(await run(project)), { lib: 'executed' });
+    for (const outcome of ['executed', 'cached']) {
+      project.delete('lib');
+      assert.deepEqual(outcomes(await run(project)), { lib: outcome });
+      assert.deepEqual(readdirSync(project.path('lib')), ['b.o']);
+    }
   });
 });
 

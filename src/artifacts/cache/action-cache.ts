@@ -19,7 +19,7 @@ import { decodeSets, encodeSets, withSet } from './discovered-sets.js';
 import { type ActionEntry, type ActionFile, encodeEntry, isInner, pathsOf } from './entry.js';
 import { FoldersInRoot } from './folders.js';
 import { gitCommit } from './git-commit.js';
-import { NotKept, storeProducts } from './keep.js';
+import { moved, NotKept, storeProducts } from './keep.js';
 import { restoreEntry } from './restore.js';
 import { inSlices, type Steps } from './steps.js';
 
@@ -154,6 +154,8 @@ export class ActionCache {
     if (action === undefined) return undefined;
     const record = context.artifacts.records.read(task)!;
     if (this.takesForInput(task, record)) return undefined;
+    const stray = this.options.checker.strayInput(task);
+    if (stray !== undefined) return moved('input', stray).why;
     const products = await storeProducts(context, this.blobs, { record, made }, this.options.threads);
     if (products instanceof NotKept) return products.why;
     const log = output.length === 0 ? null : { ...this.blobs.putBytes(output), truncated };

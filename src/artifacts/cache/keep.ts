@@ -33,8 +33,8 @@ export interface Products {
  * Stores what a task has made, as its record says.
  *
  * @param threads those that share in what is large
- * @returns NotKept if an input or output has moved meanwhile, or an output is nothing that could be restored: outside of the root,
- *   no file, or an input as well
+ * @returns NotKept if an input or output has moved meanwhile, an output may be of an earlier execution, or is nothing that could be
+ *   restored: outside of the root, no file, or an input as well
  * @throws what `node:fs` throws
  */
 export async function storeProducts(
@@ -43,7 +43,10 @@ export async function storeProducts(
   { made, record }: { readonly made: Made; readonly record: TaskRecord },
   threads?: FileThreads,
 ): Promise<Products | NotKept> {
-  const obstacle = inputObstacle(context, record) ?? foreignOutput(context, record, made);
+  const obstacle =
+    inputObstacle(context, record) ??
+    foreignOutput(context, record, made) ??
+    (made.hasLeftovers ? new NotKept() : undefined);
   const listed = obstacle ?? (await inSlices(listProducts(context, record, made)));
   if (listed instanceof NotKept) return listed;
   const { files } = context.artifacts;
@@ -155,6 +158,6 @@ function inputObstacle(
   return filesOf(declared).some((file) => own.has(file)) ? new NotKept() : undefined;
 }
 
-function moved(what: 'input' | 'output', path: string): NotKept {
+export function moved(what: 'input' | 'output', path: string): NotKept {
   return new NotKept(`Its outputs are not kept for later: its ${what} ${quote(path)} changed while it ran.`);
 }
