@@ -42,11 +42,13 @@ export class UnknownVersion extends MillraceError {
 /** The files of a version could not be brought to a folder; `cause` is the system's error, if it is one. */
 export class NotRestored extends MillraceError {
   readonly into: string;
+  /** In words, without a full stop. */
+  readonly why: string;
 
-  /** @param why in words, without a full stop */
   constructor(into: string, why: string, options?: ErrorOptions) {
     super('NOT_RESTORED', `The version could not be restored to ${quote(into)}: ${why}.`, options);
     this.into = into;
+    this.why = why;
   }
 }
 

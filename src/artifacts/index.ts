@@ -9,6 +9,7 @@ export {
   ActionCache,
   type Candidate,
   type CollectReport,
+  type Executed,
   type Execution,
   type Restored,
   type VerifyReport,

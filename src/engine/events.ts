@@ -6,6 +6,8 @@ import type { Outcome, TaskId } from '../task.js';
 export interface RunSummary extends RunEnd {
   /** The number of the run in the history; 0 for a dry run. */
   readonly run: RunId;
+  /** Files of earlier executions that were found damaged, and set aside; left out if there were none. */
+  readonly damaged?: number;
 }
 
 /** What every event carries. */

@@ -61,7 +61,7 @@ describe('an entry', () => {
     });
   }
 
-  for (const target of ['', '/etc', '..', '../..', '../../a', 'a/../../../b', 'a\0']) {
+  for (const target of ['', '/etc', '..', '../..', '../../a', 'a/../../../b', 'a/..', '../a//../b', 'a\0']) {
     test(`is refused if a link leads to ${JSON.stringify(target)}`, () => {
       assert.equal(decodeEntry(encodeEntry({ ...ENTRY, links: [{ path: 'dist/l', target }] })), undefined);
     });
@@ -78,12 +78,21 @@ describe('an entry', () => {
       { ...ENTRY, files: { length: 1 } },
       { ...ENTRY, log: undefined },
       { ...ENTRY, version: 2 },
+      // None of these can be there at once.
+      { ...ENTRY, files: [file, file] },
+      { ...ENTRY, files: [file], folders: [file!.path] },
+      { ...ENTRY, files: [file], folders: [`${file!.path}/below`] },
+      { ...ENTRY, files: [file, { ...file, path: `${file!.path}/below` }] },
+      { ...ENTRY, files: [{ ...file, path: 'l/below' }], links: [{ path: 'l', target: 'm' }] },
+      { ...ENTRY, files: [{ ...file, path: 'n'.repeat(256) }] },
+      { ...ENTRY, files: [{ ...file, path: 'ö'.repeat(128) }] },
+      { ...ENTRY, files: [{ ...file, path: `${'n/'.repeat(2047)}nn` }] },
     ];
     for (const entry of hostile) {
       assert.equal(
         decodeEntry(encodeEntry(entry as unknown as ActionEntry)),
         undefined,
-        JSON.stringify(entry),
+        JSON.stringify(entry).slice(0, 500),
       );
     }
   });
@@ -100,7 +109,7 @@ describe('a blob', () => {
         const blob = await inSlices(store.putFile(join(folder, 'in'), sha256(bytes)));
         assert.deepEqual(blob, { digest: sha256(bytes), size, executable: true });
         assert.equal(statSync(store.pathOf(blob!.digest)).mode & 0o777, 0o555);
-        assert.equal(await inSlices(store.extract(blob!.digest, join(folder, `out-${size}`), 0o640)), true);
+        assert.equal(await inSlices(store.extract(blob!, join(folder, `out-${size}`), 0o640)), true);
         assert.ok(bytes.equals(readFileSync(join(folder, `out-${size}`))));
         assert.equal(statSync(join(folder, `out-${size}`)).mode & 0o777, 0o640);
       }
@@ -125,7 +134,7 @@ describe('a blob', () => {
     for (const size of [1, LARGE]) {
       const blob = store.putBytes(Buffer.alloc(size, 7));
       writeFileSync(store.pathOf(blob.digest), Buffer.alloc(size, 8), { flag: 'r+' });
-      assert.equal(await inSlices(store.extract(blob.digest, join(folder, 'out'), 0o644)), false);
+      assert.equal(await inSlices(store.extract(blob, join(folder, 'out'), 0o644)), false);
       assert.ok(!existsSync(join(folder, 'out')));
       assert.ok(!store.has(blob));
     }

@@ -5,14 +5,18 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
+  rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { test } from 'node:test';
 import { BlobStore } from '../../src/artifacts/cache/blobs.js';
-import { ENTRY_VERSION } from '../../src/artifacts/cache/entry.js';
+import { type ActionEntry, ENTRY_VERSION } from '../../src/artifacts/cache/entry.js';
 import { restoreEntry } from '../../src/artifacts/cache/restore.js';
+import { REPLACE_ALL } from '../../src/artifacts/cache/restore-plan.js';
 import { FileThreads } from '../../src/artifacts/index.js';
 import { temporaryFolder } from './support.js';
 
@@ -32,7 +36,7 @@ test('many files are restored by several threads, all or none, and leave no draf
   const threads = new FileThreads(2);
   threads.start();
   t.after(() => threads.close());
-  const restore = (root: string) => restoreEntry(root, store, entry, () => false, threads);
+  const restore = (root: string) => restoreEntry(root, store, entry, REPLACE_ALL, threads);
 
   const whole = join(folder, 'whole');
   mkdirSync(whole);
@@ -52,5 +56,82 @@ test('many files are restored by several threads, all or none, and leave no draf
   assert.deepEqual(readdirSync(torn), []);
   assert.equal(store.damaged, 1);
   assert.ok(!existsSync(blob));
+  assert.deepEqual(readdirSync(store.temporary), []);
+});
+
+test('folders that are not there appear whole, and what fails half-way is taken back', async (t) => {
+  const folder = temporaryFolder(t);
+  const store = BlobStore.open(join(folder, 'content'));
+  const file = (path: string, text: string) => ({
+    ...store.putBytes(Buffer.from(text)),
+    path,
+    executable: false,
+  });
+  const entry: ActionEntry = {
+    ...{ version: ENTRY_VERSION, task: 't', log: null, duration: 1 },
+    files: [
+      file('0/0', 'new'),
+      file('a/1', 'new'),
+      file('a/2', 'new'),
+      file('b/c/3', 'new'),
+      file('top', 'new'),
+    ],
+    links: [
+      { path: 'a/l', target: '2' },
+      { path: 'b/l', target: 'c' },
+    ],
+    folders: ['b/empty', 'e'],
+    origin: { run: 1, host: 'here', version: '0', time: 1 },
+  };
+  const root = join(folder, 'root');
+  const tree = () =>
+    Object.fromEntries(
+      readdirSync(root, { recursive: true, withFileTypes: true }).map((found) => {
+        const path = join(found.parentPath, found.name);
+        const what = found.isFile()
+          ? readFileSync(path, 'utf8')
+          : found.isSymbolicLink()
+            ? readlinkSync(path)
+            : '';
+        return [relative(root, path), what];
+      }),
+    );
+  const start = () => {
+    rmSync(root, { recursive: true, force: true });
+    mkdirSync(join(root, 'a'), { recursive: true });
+    writeFileSync(join(root, 'a/1'), 'old');
+    writeFileSync(join(root, 'a/mine'), 'mine');
+    writeFileSync(join(root, 'top'), 'old');
+    symlinkSync('mine', join(root, 'a/l'));
+  };
+  start();
+  assert.equal(await restoreEntry(root, store, entry, REPLACE_ALL), 'restored');
+  const whole = {
+    0: '',
+    '0/0': 'new',
+    a: '',
+    'a/1': 'new',
+    'a/2': 'new',
+    'a/l': '2',
+    'a/mine': 'mine',
+    b: '',
+    'b/c': '',
+  };
+  const more = { 'b/c/3': 'new', 'b/empty': '', 'b/l': 'c', e: '', top: 'new' };
+  assert.deepEqual(tree(), { ...whole, ...more });
+
+  // Somebody makes a folder that is to appear, after it was looked for: the last step fails.
+  start();
+  const before = tree();
+  const meddling = {
+    ...REPLACE_ALL,
+    mayReplace({ path }: { readonly path: string }) {
+      if (path === 'top') mkdirSync(join(root, 'b/other'), { recursive: true });
+      return true;
+    },
+  };
+  const why = 'directory not empty: "b"';
+  await assert.rejects(restoreEntry(root, store, entry, meddling), { code: 'NOT_RESTORED', why });
+  assert.deepEqual(tree(), { ...before, b: '', 'b/other': '' });
   assert.deepEqual(readdirSync(store.temporary), []);
 });

@@ -12,6 +12,7 @@ import { collect } from '../../src/artifacts/cache/collect.js';
 import { decodeEntry } from '../../src/artifacts/cache/decode-entry.js';
 import { type ActionFile, encodeEntry } from '../../src/artifacts/cache/entry.js';
 import { restoreEntry } from '../../src/artifacts/cache/restore.js';
+import { REPLACE_ALL } from '../../src/artifacts/cache/restore-plan.js';
 import { inSlices } from '../../src/artifacts/cache/steps.js';
 import { randomFrom } from '../engine/lane-support.js';
 
@@ -55,7 +56,7 @@ async function restore(action: number): Promise<boolean> {
   if (bytes === undefined) return false;
   const entry = decodeEntry(bytes);
   assert.ok(entry !== undefined, 'an entry is torn');
-  if ((await restoreEntry(root, store, entry, () => false)) !== 'restored') return false;
+  if ((await restoreEntry(root, store, entry, REPLACE_ALL)) !== 'restored') return false;
   for (let file = 0; file < FILES; file++) {
     assert.ok(
       readFileSync(join(root, `out/${file}`)).equals(contentOf(action, file)),

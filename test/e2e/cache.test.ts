@@ -253,15 +253,15 @@ test('a damaged store is a miss that heals: no bit of any file may be another', 
       project.delete('out');
       const damaged = await run(project);
       assert.deepEqual(outcomes(damaged), { copy: 'executed' });
-      if (kind === 'blobs')
-        assert.match(eventsOf(damaged, 'warning')[0]!.message, /damaged; it was set aside/);
+      assert.match(eventsOf(damaged, 'warning')[0]!.message, /damaged; it was set aside/);
+      assert.equal(summary(damaged).damaged, 1);
       assert.equal(project.read('out'), 'some bytes');
       project.delete('out');
       assert.deepEqual(outcomes(await run(project)), { copy: 'cached' });
       assert.equal(project.read('out'), 'some bytes');
     }
   }
-  assert.equal(stored(project, 'quarantine').length, 12);
+  assert.equal(stored(project, 'quarantine').length, 24);
   assert.deepEqual(stored(project, 'tmp'), []);
 });
 

@@ -93,6 +93,28 @@ describe('restoring leaves alone what the task has not made', { concurrency: 2 }
     assert.equal(project.read('out/a'), '2');
   });
 
+  test('a file of the user where the task once made one is left to the command', async (t) => {
+    const project = new Project(t, { in: '1' });
+    const command = 'mkdir -p dist; cp in dist/a; test -e dist/b || cp in dist/b; test $(cat in) != bad';
+    project.writeTasks({ some: { command, inputs: ['in'], outputs: ['dist/*'] } });
+    await run(project);
+    for (const lost of [[], ['.millrace/store']]) {
+      project.delete('dist', ...lost);
+      project.write('dist/b', 'mine');
+      assert.deepEqual(outcomes(await run(project)), { some: 'executed' });
+      assert.equal(project.read('dist/b'), 'mine');
+    }
+    // What a failed execution has left is the task's, though.
+    project.delete('dist');
+    await run(project);
+    project.delete('dist');
+    project.write('in', 'bad');
+    assert.equal((await project.millrace(['run'])).exitCode, 1);
+    project.write('in', '1');
+    assert.deepEqual(outcomes(await run(project)), { some: 'cached' });
+    assert.equal(project.read('dist/b'), '1');
+  });
+
   test('what is left of an input that is gone does not come back', async (t) => {
     const project = new Project(t, { 'src/a.c': 'a' });
     const command = 'mkdir -p lib; for f in src/*.c; do cp $f lib/$(basename $f .c).o; done';

@@ -20,7 +20,10 @@ import { type ActionEntry, type ActionFile, encodeEntry, isInner, pathsOf } from
 import { FoldersInRoot } from './folders.js';
 import { gitCommit } from './git-commit.js';
 import { moved, NotKept, storeProducts } from './keep.js';
+import { type Executed, OwnFiles } from './own-files.js';
 import { restoreEntry } from './restore.js';
+import type { RestoreChecks } from './restore-plan.js';
+import { isSealed } from './seal.js';
 import { inSlices, type Steps } from './steps.js';
 
 /** So long an entry has some thousand files: threads that shall help to restore them start while it is read. */
@@ -115,22 +118,31 @@ export class ActionCache {
 
   /**
    * Brings the outputs of a candidate to their places, all or none. Undefined if that is not possible.
-   * @throws what `node:fs` throws; outputs may have been replaced by then, each as a whole
+   * @param executions of the task, the newest first: what was written meanwhile is its own
+   * @throws NotRestored if the system refuses it in the root; what `node:fs` throws for all else. Nothing has changed then.
    */
-  async restore(task: Row, { key, bytes, discovered }: Candidate): Promise<Restored | undefined> {
-    if (bytes.length > LARGE_ENTRY_BYTES) this.options.threads?.start();
+  async restore(
+    task: Row,
+    { key, bytes, discovered }: Candidate,
+    executions: Iterable<Executed>,
+  ): Promise<Restored | undefined> {
+    const { threads } = this.options;
+    if (bytes.length > LARGE_ENTRY_BYTES) threads?.start();
     // Loaded only if there is something to restore.
     const { decodeInSteps } = await import('./decode-entry.js');
     const entry = await inSlices(decodeInSteps(bytes));
     const output = entry === undefined ? undefined : this.logOf(entry);
     const paths = new Set(entry === undefined ? [] : pathsOf(entry));
-    if (entry === undefined || output === undefined || !(await inSlices(this.fits(task, paths)))) {
-      this.actions.remove('actions', key);
+    if (entry === undefined || output === undefined || !(await inSlices(this.fits(task, entry, paths)))) {
+      this.discard(key, bytes);
       return undefined;
     }
-    const { root } = this.context;
-    const hasContent = (file: ActionFile) => this.hasContent(file);
-    const result = await restoreEntry(root, this.blobs, entry, hasContent, this.options.threads);
+    const own = new OwnFiles(this.context, task, executions);
+    const checks: RestoreChecks = {
+      hasContent: (file) => this.hasContent(file),
+      mayReplace: ({ path }, stat) => own.holds(path, stat),
+    };
+    const result = await restoreEntry(this.context.root, this.blobs, entry, checks, threads);
     if (result === 'lacking') this.actions.remove('actions', key);
     if (result !== 'restored') return undefined;
     await inSlices(this.removeOthers(task, paths));
@@ -171,6 +183,12 @@ export class ActionCache {
     return undefined;
   }
 
+  /** An entry that is of no use. */
+  private discard(key: Digest, bytes: Buffer): void {
+    if (isSealed(bytes)) this.actions.remove('actions', key);
+    else this.actions.quarantine('actions', key);
+  }
+
   /** Looked up once: what is checked out during the run is not told apart. */
   private commit(): string | undefined {
     this.checkedOut ??= { commit: gitCommit(this.context.root) };
@@ -198,7 +216,10 @@ export class ActionCache {
     const { context } = this;
     const { checker } = this.options;
     const bytes = this.actions.read('inputs', action);
-    for (const paths of bytes === undefined ? [] : decodeSets(bytes)) {
+    const sets = bytes === undefined ? [] : decodeSets(bytes);
+    if (bytes !== undefined && sets.length === 0 && !isSealed(bytes))
+      this.actions.quarantine('inputs', action);
+    for (const paths of sets) {
       const discovered = checker.filesNamed(paths);
       if (discovered.some((file) => context.scanner.isUnreadable(file))) continue;
       const key = discoveredKey(context, action, checker.contentsOf(discovered));
@@ -236,9 +257,10 @@ export class ActionCache {
     });
   }
 
-  /** Whether these are all outputs that the task declares, and none that it does not. */
-  private *fits(task: Row, paths: ReadonlySet<string>): Steps<boolean> {
-    const { artifacts } = this.context;
+  /** Whether the entry is the task's, with all outputs that it declares, and none that it does not. */
+  private *fits(task: Row, entry: ActionEntry, paths: ReadonlySet<string>): Steps<boolean> {
+    const { artifacts, table } = this.context;
+    if (entry.task !== table.names.nameOf(task)) return false;
     const declared = new Set<string>();
     for (const file of artifacts.taskFiles.outputs.view(task)) {
       const path = artifacts.files.pathOf(file);

@@ -1,6 +1,7 @@
 import { readFileSync, rmSync, statSync, utimesSync } from 'node:fs';
 import type { BlobStore, Digest } from './blobs.js';
-import { type Durability, publishBytes } from './durable.js';
+import { publishBytes } from './durable.js';
+import { moveAside } from './quarantine.js';
 import { storedPath } from './stored-files.js';
 
 /** `actions`: what executions left behind. `inputs`: which inputs they found by themselves. */
@@ -11,13 +12,11 @@ const MODE = 0o600;
 /** Small sealed files under keys, beside the blobs. They are replaced as a whole. */
 export class ActionFiles {
   private readonly directory: string;
-  private readonly temporary: string;
-  private readonly durability: Durability;
+  private readonly store: BlobStore;
 
-  constructor(directory: string, { temporary }: BlobStore, durability: Durability = 'rename') {
+  constructor(directory: string, store: BlobStore) {
     this.directory = directory;
-    this.temporary = temporary;
-    this.durability = durability;
+    this.store = store;
   }
 
   /** The bytes; undefined if there is no such file. */
@@ -34,7 +33,8 @@ export class ActionFiles {
   }
 
   write(kind: ActionFileKind, key: Digest, bytes: Buffer): void {
-    publishBytes(this.pathOf(kind, key), this.temporary, this.durability, MODE, bytes);
+    const { durability, temporary } = this.store;
+    publishBytes(this.pathOf(kind, key), temporary, durability, MODE, bytes);
   }
 
   /** It was of use now: what is used least goes first when room is made. */
@@ -45,6 +45,12 @@ export class ActionFiles {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     }
+  }
+
+  /** Sets a damaged file aside, which counts as damage of the store. */
+  quarantine(kind: ActionFileKind, key: Digest): void {
+    this.store.noteDamage();
+    moveAside(this.directory, this.pathOf(kind, key), `${kind}-${key}`);
   }
 
   remove(kind: ActionFileKind, key: Digest): void {

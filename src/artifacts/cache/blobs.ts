@@ -66,7 +66,7 @@ let block: Buffer | undefined;
 export class BlobStore {
   readonly temporary: string;
   private readonly directory: string;
-  private readonly durability: Durability;
+  readonly durability: Durability;
   private readonly damages: Int32Array<SharedArrayBuffer>;
   private clones = true;
 
@@ -95,7 +95,7 @@ export class BlobStore {
     return { directory, durability, damages: damages.buffer };
   }
 
-  /** Blobs that were found damaged and set aside since the store was opened, in all threads. */
+  /** Files that were found damaged and set aside since the store was opened, in all threads. */
   get damaged(): number {
     return Atomics.load(this.damages, 0);
   }
@@ -124,7 +124,7 @@ export class BlobStore {
     if (source === undefined) return undefined;
     const bytes = readFileSync(source);
     closeSync(source);
-    if (sha256Hex(bytes) === blob.digest) return bytes;
+    if (sha256Hex(bytes) === blob.digest) return bytes.length === blob.size ? bytes : undefined;
     this.quarantine(blob.digest);
     return undefined;
   }
@@ -157,21 +157,25 @@ export class BlobStore {
    * there is no file.
    * @throws what `node:fs` throws
    */
-  *extract(digest: Digest, target: string, mode: number): Steps<boolean> {
+  *extract(blob: Blob, target: string, mode: number): Steps<boolean> {
+    const { digest, size } = blob;
     const source = openIfThere(this.pathOf(digest));
     if (source === undefined) return false;
     let whole = false;
+    let fits = false;
     try {
       // The bytes that a clone shares are checked by reading them, where a copy is checked on the way.
       whole = this.tryClone(digest, target)
         ? yield* writeCloned(target, mode, source, digest)
         : yield* writeNew(target, mode, false, (copy) => copyChecked(source, copy, digest));
+      // The bytes may be what their name says, and yet not what the entry says.
+      fits = whole && fstatSync(source).size === size;
     } finally {
       closeSync(source);
-      if (!whole) rmSync(target, { force: true });
+      if (!fits) rmSync(target, { force: true });
     }
     if (!whole) this.quarantine(digest);
-    return whole;
+    return fits;
   }
 
   /** Reads a blob: true if it is whole. One that is damaged is set aside; undefined if there is none. @throws what `node:fs` throws */
@@ -188,9 +192,13 @@ export class BlobStore {
     return whole;
   }
 
+  noteDamage(): void {
+    Atomics.add(this.damages, 0, 1);
+  }
+
   /** Sets a blob aside that is not what its name says. */
   quarantine(digest: Digest): void {
-    Atomics.add(this.damages, 0, 1);
+    this.noteDamage();
     moveAside(this.directory, this.pathOf(digest), digest);
   }
 

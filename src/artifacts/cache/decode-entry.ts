@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { finish } from '../examine.js';
 import type { Digest } from './blobs.js';
-import { type ActionEntry, ENTRY_VERSION, isInner, leadsInside } from './entry.js';
+import { type ActionEntry, canExist, ENTRY_VERSION, isInner, leadsInside } from './entry.js';
 import { unseal } from './seal.js';
 import type { Steps } from './steps.js';
 
@@ -33,7 +33,7 @@ const entrySchema = z.strictObject({
   }),
 });
 
-/** Undefined for anything but an entry that was written whole by this version, and stays inside the root. */
+/** Undefined for anything but an entry that was written whole by this version, stays inside the root and can exist there. */
 export function decodeEntry(bytes: Buffer): ActionEntry | undefined {
   return finish(decodeInSteps(bytes));
 }
@@ -49,5 +49,6 @@ export function* decodeInSteps(bytes: Buffer): Steps<ActionEntry | undefined> {
     files.push(file);
     yield;
   }
-  return { ...entry, files };
+  const whole = { ...entry, files };
+  return (yield* canExist(whole)) ? whole : undefined;
 }

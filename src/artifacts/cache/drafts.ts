@@ -14,10 +14,13 @@ const NEIGHBOURS = 64;
 export class Drafts {
   /** What all paths begin with. */
   readonly path: string;
+  /** How many there may be. */
+  readonly count: number;
   private readonly isMany: boolean;
 
   constructor(path: string, count: number) {
     this.path = path;
+    this.count = count;
     this.isMany = count >= MANY;
   }
 
@@ -35,9 +38,20 @@ export class Drafts {
     return `${this.path}/${Math.floor(index / NEIGHBOURS) % FOLDERS}/${index}`;
   }
 
-  /** Removes what is left. @param count how many there may be */
-  remove(count: number): void {
-    if (this.isMany) rmSync(this.path, { recursive: true, force: true });
-    else for (let index = 0; index < count; index++) rmSync(this.at(index), { force: true });
+  /** Where that is which was in the place of a draft. */
+  oldOf(index: number): string {
+    return `${this.at(index)}.old`;
+  }
+
+  /** Removes what is left, with what was in their places. */
+  remove(): void {
+    if (this.isMany) {
+      rmSync(this.path, { recursive: true, force: true });
+      return;
+    }
+    for (let index = 0; index < this.count; index++) {
+      rmSync(this.at(index), { force: true });
+      rmSync(this.oldOf(index), { force: true });
+    }
   }
 }

@@ -15,11 +15,12 @@ export interface ExtractJobHandle {
   readonly drafts: string;
   readonly mask: number;
   readonly queue: WorkQueueHandle;
-  /** Columns: digests (32 bytes), whether it is executable (1 byte), codes (1 byte). */
+  /** Columns: sizes (float64), digests (32 bytes), whether it is executable (1 byte), codes (1 byte). */
   readonly columns: SharedArrayBuffer;
 }
 
-const EXECUTABLE_AT = DIGEST_BYTES;
+const DIGESTS_AT = 8;
+const EXECUTABLE_AT = DIGESTS_AT + DIGEST_BYTES;
 const CODES_AT = EXECUTABLE_AT + 1;
 const BYTES = CODES_AT + 1;
 
@@ -34,6 +35,7 @@ export class ExtractJob implements SharedJob {
   private readonly drafts: Drafts;
   private readonly mask: number;
   private readonly columns: SharedArrayBuffer;
+  private readonly sizes: Float64Array;
   private readonly digests: Buffer;
   private readonly executable: Uint8Array;
   private readonly codes: Uint8Array;
@@ -51,7 +53,8 @@ export class ExtractJob implements SharedJob {
     this.mask = mask;
     this.queue = queue;
     this.columns = columns;
-    this.digests = Buffer.from(columns, 0, length * DIGEST_BYTES);
+    this.sizes = new Float64Array(columns, 0, length);
+    this.digests = Buffer.from(columns, DIGESTS_AT * length, length * DIGEST_BYTES);
     this.executable = new Uint8Array(columns, EXECUTABLE_AT * length, length);
     this.codes = new Uint8Array(columns, CODES_AT * length, length);
   }
@@ -59,7 +62,8 @@ export class ExtractJob implements SharedJob {
   static create(store: BlobStore, drafts: Drafts, files: readonly StoredFile[]): ExtractJob {
     const columns = new SharedArrayBuffer(BYTES * files.length);
     const job = new ExtractJob(store, drafts, process.umask(), WorkQueue.create(files.length), columns);
-    files.forEach(({ digest, executable }, index) => {
+    files.forEach(({ digest, executable, size }, index) => {
+      job.sizes[index] = size;
       job.digests.write(digest, index * DIGEST_BYTES, 'hex');
       job.executable[index] = Number(executable);
     });
@@ -97,6 +101,7 @@ export class ExtractJob implements SharedJob {
   *extract(index: number): Steps<boolean> {
     const mode = this.executable[index] === 1 ? EXECUTABLE_MODE : FILE_MODE;
     const digest = this.digests.toString('hex', index * DIGEST_BYTES, (index + 1) * DIGEST_BYTES) as Digest;
-    return yield* this.store.extract(digest, this.drafts.at(index), mode & ~this.mask);
+    const blob = { digest, size: this.sizes[index]! };
+    return yield* this.store.extract(blob, this.drafts.at(index), mode & ~this.mask);
   }
 }

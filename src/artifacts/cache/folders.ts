@@ -23,9 +23,12 @@ export class FoldersInRoot {
     return this.placeOf(dirname(path)) !== 'unreachable';
   }
 
-  /** True if the folder of a file is there. @param path relative to the root */
-  exists(path: string): boolean {
-    return this.placeOf(dirname(path)) !== 'absent';
+  /** The folder on the way to a file that has to be made first; undefined if all are there. @param path relative to the root */
+  newFolder(path: string): string | undefined {
+    let found: string | undefined;
+    for (let folder = dirname(path); this.placeOf(folder) === 'absent'; folder = dirname(folder))
+      found = folder;
+    return found;
   }
 
   private placeOf(folder: string): Place {

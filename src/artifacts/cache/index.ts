@@ -1,4 +1,5 @@
 export { ActionCache, type Candidate, type Execution, type Restored } from './action-cache.js';
 export type { CollectReport } from './collect.js';
 export type { ActionEntry } from './entry.js';
+export type { Executed } from './own-files.js';
 export type { VerifyReport } from './verify.js';

@@ -99,14 +99,17 @@ function* listProducts(
   const { contents, files } = artifacts;
   const inRoot = new FoldersInRoot(root);
   const list: ProductList = { files: [], bytes: 0, links: [], folders: [] };
-  const links = [...made.links];
+  // One that is declared itself is among the outputs, too.
+  const links = new Set(made.links);
   for (let at = 0; at < outputs.length; at += 2) {
     const row = outputs[at]!;
     const path = files.pathOf(row);
     const content = outputs[at + 1]! as ContentId;
     if (!isInner(path) || !inRoot.holds(path)) return new NotKept();
-    if (content === Content.Folder) (isLink(join(root, path)) ? links : list.folders).push(path);
-    else if (!isBytes(content)) return new NotKept();
+    if (content === Content.Folder) {
+      if (isLink(join(root, path))) links.add(path);
+      else list.folders.push(path);
+    } else if (!isBytes(content)) return new NotKept();
     else {
       list.files.push({ row, digest: contents.digestOf(content)! });
       list.bytes += files.stat(row).size;

@@ -1,10 +1,11 @@
-import { lstatSync, mkdirSync, mkdtempSync, rmdirSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { getSystemErrorMap } from 'node:util';
 import { isSystemError, NotRestored, quote } from '../../errors.js';
 import { BlobStore } from './blobs.js';
 import type { ActionEntry } from './entry.js';
 import { restoreEntry } from './restore.js';
+import { Obstacle, REPLACE_ALL } from './restore-plan.js';
 import { ifThere } from './stored-files.js';
 
 /**
@@ -17,8 +18,8 @@ export async function restoreTo(into: string, directory: string, entry: ActionEn
   try {
     makeFolder(into);
     tryFolder(into);
-    const result = await restoreEntry(into, BlobStore.open(directory), entry, () => false);
-    if (result === 'obstructed') throw new NotRestored(into, obstacle(into, entry));
+    const result = await restoreEntry(into, BlobStore.open(directory), entry, REPLACE_ALL);
+    if (result instanceof Obstacle) throw new NotRestored(into, result.why);
     return result === 'restored';
   } catch (error) {
     if (isSystemError(error)) throw new NotRestored(into, inWords(error, into), { cause: error });
@@ -40,14 +41,6 @@ function tryFolder(path: string): void {
   } catch (error) {
     throw isSystemError(error) ? Object.assign(error, { path }) : error;
   }
-}
-
-function obstacle(into: string, { files, links }: ActionEntry): string {
-  const paths = [...files, ...links].map(({ path }) => path);
-  const folder = paths.find((path) => ifThere(() => lstatSync(join(into, path)))?.isDirectory());
-  return folder === undefined
-    ? 'a file or a link is in the way of its folders'
-    : `the folder ${quote(folder)} there is in the way of a file`;
 }
 
 function inWords({ code, errno, message, path }: NodeJS.ErrnoException, into: string): string {

@@ -1,83 +1,74 @@
-import { lstatSync, mkdirSync, rmSync, type Stats, symlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { dirname, relative } from 'node:path';
+import { getSystemErrorMap } from 'node:util';
+import { isSystemError, NotRestored, quote } from '../../errors.js';
 import type { FileThreads } from '../file-threads.js';
 import type { BlobStore } from './blobs.js';
 import { Drafts } from './drafts.js';
 import type { ActionEntry, ActionFile } from './entry.js';
 import { ExtractJob } from './extract-job.js';
-import { FoldersInRoot } from './folders.js';
-import { MoveJob, moveInto } from './move-job.js';
+import { MoveJob } from './move-job.js';
+import { Replacements } from './replacements.js';
+import { type Delivery, Obstacle, planRestore, type RestoreChecks } from './restore-plan.js';
 import { finishJob } from './shared-job.js';
 import { inSlices, type Steps } from './steps.js';
 
-/** `obstructed`: something is in the way; `lacking`: a blob is missing or damaged. Nothing has changed then. */
-export type RestoreResult = 'restored' | 'obstructed' | 'lacking';
+/** `lacking`: a blob is missing or damaged; an obstacle: something is in the way. Nothing has changed then. */
+export type RestoreResult = 'restored' | 'lacking' | Obstacle;
 
 /**
- * Brings the files of an entry to their places: all are fetched and checked first, then moved.
+ * Brings the files of an entry to their places, all or none: they are fetched and checked first; then a folder that was not there appears
+ * whole, by one rename; last, files in folders that are there are replaced one by one, and put back if that fails half-way.
+ * Only a kill in between leaves some old and some new, each whole.
  *
- * Nothing is deleted. A file in the way is replaced, as the command would have replaced it; a folder in the way of a file, or a way that
- * leads out of the root by links, is an obstacle.
+ * Nothing is deleted. A folder in the way of a file, a file that may not be replaced, or a way that leads out of the root by links, is
+ * an obstacle.
  *
- * @param hasContent true if the file that is there has the bytes of the entry's
  * @param threads those that share in what is large
- * @throws what `node:fs` throws; files may have been moved by then, each as a whole
+ * @throws NotRestored for what the system refuses in the root: then nothing has changed; what `node:fs` throws for all else
  */
 export async function restoreEntry(
   root: string,
   blobs: BlobStore,
   entry: ActionEntry,
-  hasContent: (file: ActionFile) => boolean,
+  checks: RestoreChecks,
   threads?: FileThreads,
 ): Promise<RestoreResult> {
-  const files = await inSlices(filesToFetch(root, entry, hasContent));
-  if (files === undefined) return 'obstructed';
+  const plan = await inSlices(planRestore(root, entry, checks));
+  if (plan instanceof Obstacle) return plan;
+  const { inPlace } = plan;
+  const trees = [...plan.trees];
+  const inTrees = trees.flatMap(([, { files }]) => files);
+  const files = [...inTrees, ...inPlace.files];
   const drafts = Drafts.make(blobs.temporary, files.length);
-  const job = ExtractJob.create(blobs, drafts, files);
-  let left = files.length;
+  const stage = `${drafts.path}-new`;
   try {
-    if (!(await fetchAll(job, threads, files))) return 'lacking';
-    for (const folder of entry.folders) mkdirSync(join(root, folder), { recursive: true });
-    // The paths are clean: to join them by rules would take a tenth of all the time.
-    const targets = files.map(({ path }) => `${root}/${path}`);
-    await moveAll(MoveJob.create(drafts, targets), threads);
-    left = 0;
-    for (const { path, target } of entry.links) makeLink(`${drafts.path}-link`, target, join(root, path));
+    if (!(await fetchAll(ExtractJob.create(blobs, drafts, files), threads, files))) return 'lacking';
+    const staged: string[] = [];
+    for (const [index, [tree, delivery]] of trees.entries()) {
+      await inSlices(prepareTree(`${stage}/${index}`, tree, delivery));
+      for (const { path } of delivery.files) staged.push(stagedPath(`${stage}/${index}`, tree, path));
+    }
+    await MoveJob.create(drafts, staged).finish(threads);
+    const replacements = new Replacements(root);
+    try {
+      // The paths are clean: to join them by rules would take a tenth of all the time.
+      const targets = inPlace.files.map(({ path }) => `${root}/${path}`);
+      const job = MoveJob.create(drafts, targets, { first: staged.length, keepsOld: true });
+      await replacements.moveFiles(job, threads);
+      for (const link of inPlace.links) replacements.makeLink(`${stage}-link`, link);
+      for (const [index, [tree, delivery]] of trees.entries()) {
+        replacements.moveTree(`${stage}/${index}`, tree, delivery);
+      }
+    } catch (error) {
+      replacements.undo();
+      throw isSystemError(error) ? refusal(root, error) : error;
+    }
     return 'restored';
   } finally {
-    drafts.remove(left);
+    drafts.remove();
+    if (trees.length > 0) rmSync(stage, { recursive: true, force: true });
   }
-}
-
-/** Those that are not there as they should be; undefined if there is an obstacle. */
-function* filesToFetch(
-  root: string,
-  { files, folders, links }: ActionEntry,
-  hasContent: (file: ActionFile) => boolean,
-): Steps<ActionFile[] | undefined> {
-  const inRoot = new FoldersInRoot(root);
-  const present = (path: string) => {
-    if (!inRoot.holds(path)) return 'unreachable';
-    return inRoot.exists(path) ? at(`${root}/${path}`) : undefined;
-  };
-  const toFetch: ActionFile[] = [];
-  for (const file of files) {
-    const stat = present(file.path);
-    if (stat === 'unreachable' || stat?.isDirectory()) return undefined;
-    const isThere = stat?.isFile() === true && isExecutable(stat) === file.executable && hasContent(file);
-    if (!isThere) toFetch.push(file);
-    yield;
-  }
-  for (const { path } of links) {
-    const stat = present(path);
-    // A file in its place may be the user's.
-    if (stat === 'unreachable' || stat?.isSymbolicLink() === false) return undefined;
-  }
-  for (const path of folders) {
-    const stat = present(path);
-    if (stat === 'unreachable' || stat?.isDirectory() === false) return undefined;
-  }
-  return toFetch;
 }
 
 /** Makes all drafts; false if a blob is not there or not whole. */
@@ -96,31 +87,28 @@ async function fetchAll(
   return true;
 }
 
-async function moveAll(job: MoveJob, threads: FileThreads | undefined): Promise<void> {
-  await finishJob(job, threads, 0);
-  for (let index = 0; index < job.queue.length; index++) if (!job.isMoved(index)) job.move(index);
-}
-
-function makeLink(draft: string, target: string, path: string): void {
-  symlinkSync(target, draft);
-  try {
-    moveInto(draft, path);
-  } catch (error) {
-    rmSync(draft, { force: true });
-    throw error;
+/** Makes a folder that is not there yet, beside, but for its files. */
+function* prepareTree(staged: string, tree: string, { folders, links }: Delivery): Steps<void> {
+  mkdirSync(staged, { recursive: true });
+  for (const path of folders) {
+    mkdirSync(stagedPath(staged, tree, path), { recursive: true });
+    yield;
+  }
+  for (const { path, target } of links) {
+    const link = stagedPath(staged, tree, path);
+    mkdirSync(dirname(link), { recursive: true });
+    symlinkSync(target, link);
+    yield;
   }
 }
 
-/** What is at a path, links not followed; `unreachable`: there can't be anything, for a file is in the way. */
-function at(path: string): Stats | 'unreachable' | undefined {
-  try {
-    return lstatSync(path, { throwIfNoEntry: false });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return 'unreachable';
-    throw error;
-  }
+function stagedPath(staged: string, tree: string, path: string): string {
+  return staged + path.slice(tree.length);
 }
 
-function isExecutable({ mode }: Stats): boolean {
-  return (mode & 0o111) !== 0;
+function refusal(root: string, error: NodeJS.ErrnoException & { readonly dest?: string }): NotRestored {
+  const words = getSystemErrorMap().get(error.errno ?? 0)?.[1] ?? error.message;
+  const path = error.dest ?? error.path;
+  const why = path === undefined ? words : `${words}: ${quote(relative(root, path))}`;
+  return new NotRestored(root, why, { cause: error });
 }

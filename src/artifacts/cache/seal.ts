@@ -9,9 +9,13 @@ export function seal(value: unknown): Buffer {
   return Buffer.from(`${sha256Hex(text)}\n${text}`);
 }
 
+/** True for bytes that `seal` gave. */
+export function isSealed(bytes: Buffer): boolean {
+  const text = bytes.toString('utf8', HASH_CHARACTERS + 1);
+  return bytes.toString('latin1', 0, HASH_CHARACTERS + 1) === `${sha256Hex(text)}\n`;
+}
+
 /** The value; undefined if the bytes are not what `seal` gave. */
 export function unseal(bytes: Buffer): unknown {
-  const text = bytes.toString('utf8', HASH_CHARACTERS + 1);
-  if (bytes.toString('latin1', 0, HASH_CHARACTERS + 1) !== `${sha256Hex(text)}\n`) return undefined;
-  return JSON.parse(text);
+  return isSealed(bytes) ? JSON.parse(bytes.toString('utf8', HASH_CHARACTERS + 1)) : undefined;
 }

@@ -78,6 +78,7 @@ export function summarize(summary: RunSummary, blockedGroups = 0): string {
     [summary.blocked, 'blocked'],
     [blockedGroups, blockedGroups === 1 ? 'group blocked' : 'groups blocked'],
     [summary.cancelled, 'not finished'],
+    [summary.damaged ?? 0, summary.damaged === 1 ? 'damaged file set aside' : 'damaged files set aside'],
   ]);
   const stopped = summary.result === 'cancelled' ? 'stopped: ' : '';
   return `${stopped}${parts || 'nothing ran'} in ${duration(summary.duration)}`;

@@ -1,5 +1,5 @@
-import type { ActionCache, Candidate, Execution, Restored } from '../../artifacts/index.js';
-import { isSystemError } from '../../errors.js';
+import type { ActionCache, Candidate, Executed, Execution, Restored } from '../../artifacts/index.js';
+import { isSystemError, NotRestored } from '../../errors.js';
 import type { Row } from '../../task.js';
 
 /**
@@ -9,11 +9,25 @@ import type { Row } from '../../task.js';
 export class RunCache {
   readonly #cache: ActionCache;
   readonly #warn: (message: string, task?: Row) => void;
+  readonly #executions: (task: Row) => Iterable<Executed>;
   #broken = false;
+  /** Of what was found damaged, how much was told. */
+  #told = 0;
 
-  constructor(cache: ActionCache, warn: (message: string, task?: Row) => void) {
+  /** @param executions of a task, the newest first */
+  constructor(
+    cache: ActionCache,
+    warn: (message: string, task?: Row) => void,
+    executions: (task: Row) => Iterable<Executed>,
+  ) {
     this.#cache = cache;
     this.#warn = warn;
+    this.#executions = executions;
+  }
+
+  /** Files that were found damaged, and set aside, in this run. */
+  get damaged(): number {
+    return this.#cache.damaged;
   }
 
   /** See `ActionCache.find`. */
@@ -24,21 +38,21 @@ export class RunCache {
     } catch (error) {
       this.#giveUp(error);
       return undefined;
+    } finally {
+      this.#tellDamage(task);
     }
   }
 
   /** See `ActionCache.restore`. */
   async restore(task: Row, candidate: Candidate): Promise<Restored | undefined> {
-    const { damaged } = this.#cache;
     try {
-      return await this.#cache.restore(task, candidate);
+      return await this.#cache.restore(task, candidate, this.#executions(task));
     } catch (error) {
-      this.#giveUp(error);
+      if (!(error instanceof NotRestored)) this.#giveUp(error);
+      else this.#warn(`Its outputs could not be restored, so its command runs: ${error.why}.`, task);
       return undefined;
     } finally {
-      if (this.#cache.damaged > damaged) {
-        this.#warn('What was kept of an earlier execution is damaged; it was set aside.', task);
-      }
+      this.#tellDamage(task);
     }
   }
 
@@ -56,6 +70,14 @@ export class RunCache {
       this.#giveUp(error);
       return undefined;
     }
+  }
+
+  /** What was set aside since the last time. */
+  #tellDamage(task: Row): void {
+    const { damaged } = this.#cache;
+    if (damaged === this.#told) return;
+    this.#told = damaged;
+    this.#warn('What was kept of an earlier execution is damaged; it was set aside.', task);
   }
 
   #giveUp(error: unknown): void {

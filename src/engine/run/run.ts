@@ -51,7 +51,10 @@ export interface RunContext {
 }
 
 /** What came of the tasks that were not fresh at the beginning. */
-export type WorkSummary = Pick<RunSummary, 'result' | 'executed' | 'cached' | 'fresh' | 'failed' | 'blocked'>;
+export type WorkSummary = Pick<
+  RunSummary,
+  'result' | 'executed' | 'cached' | 'fresh' | 'failed' | 'blocked' | 'damaged'
+>;
 
 /**
  * One run: the main loop of the engine.
@@ -138,7 +141,9 @@ export class Run {
     const warn = (message: string, row?: Row) => this.#warn(message, row);
     try {
       const directory = contentDirectory(state.directory);
-      return new RunCache(new ActionCache({ checker, directory, threads, run, version: VERSION }), warn);
+      const cache = new ActionCache({ checker, directory, threads, run, version: VERSION });
+      const idOf = (row: Row) => this.#table.names.nameOf(row);
+      return new RunCache(cache, warn, (row) => state.history.attempts({ task: idOf(row) }));
     } catch (error) {
       warn(`Outputs are not kept for later or restored in this run: ${(error as Error).message}.`);
       return undefined;
@@ -373,7 +378,8 @@ export class Run {
     const blocked = [...this.#blocked].filter((row) => taskFiles.has(row, TaskFlag.Command)).length;
     const aborted = this.#context.options.signal?.aborted === true;
     const result = aborted ? 'cancelled' : this.#counts.failed > 0 ? 'failed' : 'succeeded';
-    return { result, ...this.#counts, blocked };
+    const damaged = this.#tools.cache?.damaged ?? 0;
+    return { result, ...this.#counts, blocked, ...(damaged > 0 ? { damaged } : {}) };
   }
 }
 

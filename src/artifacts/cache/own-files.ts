@@ -1,0 +1,70 @@
+import type { Stats } from 'node:fs';
+import type { Row } from '../../task.js';
+import type { ContentId } from '../contents.js';
+import type { CheckContext } from '../context.js';
+import { changeTime, isRacy } from '../examine.js';
+import { entriesOf, ownOutputs } from '../records.js';
+
+/** When a task was executed: milliseconds since the epoch, and milliseconds. */
+export interface Executed {
+  readonly start: number;
+  readonly duration: number;
+}
+
+/** Of so many executions it is looked at when they were. */
+const LATEST = 16;
+/** Kernels stamp files by a clock that ticks every 1-10 ms. */
+const TICK_MS = 20;
+
+/**
+ * Tells which files among the outputs of a task are its own, so that they may be replaced: what it declares by a plain path, what is as
+ * its record says that it left it, and what was written while it was executed, successfully or not. All else may be the user's.
+ */
+export class OwnFiles {
+  private readonly context: CheckContext;
+  private readonly declared: ReadonlySet<number>;
+  private readonly recorded: ReadonlyMap<number, ContentId>;
+  private readonly executions: Iterable<Executed>;
+  private latest: readonly Executed[] | undefined;
+
+  /** @param executions the newest first; asked for if nothing else tells */
+  constructor(context: CheckContext, task: Row, executions: Iterable<Executed>) {
+    const { records, taskFiles } = context.artifacts;
+    const record = records.read(task);
+    this.context = context;
+    this.declared = new Set(taskFiles.outputs.view(task));
+    this.recorded = new Map(record === undefined ? [] : entriesOf(ownOutputs(record)));
+    this.executions = executions;
+  }
+
+  /** Of a file that is there. */
+  holds(path: string, stat: Stats): boolean {
+    const { artifacts } = this.context;
+    const file = artifacts.files.find(path);
+    if (file !== -1 && this.declared.has(file)) return true;
+    if (!stat.isFile()) return false;
+    return (file !== -1 && this.isAsRecorded(file)) || this.wasWrittenByTask(stat);
+  }
+
+  private isAsRecorded(file: number): boolean {
+    const { artifacts, scanner } = this.context;
+    const content = this.recorded.get(file);
+    if (content === undefined) return false;
+    // It may be another one than at the start of the run.
+    scanner.scanSync(Int32Array.of(file));
+    return !scanner.isUnreadable(file) && artifacts.files.content(file) === content;
+  }
+
+  private wasWrittenByTask(stat: Stats): boolean {
+    this.latest ??= firstOf(this.executions, LATEST);
+    return this.latest.some(
+      ({ duration, start }) => isRacy(stat, start) && changeTime(stat) <= start + duration + TICK_MS,
+    );
+  }
+}
+
+function firstOf<T>(items: Iterable<T>, count: number): T[] {
+  const found: T[] = [];
+  for (const item of items) if (found.push(item) === count) break;
+  return found;
+}
