@@ -9,7 +9,8 @@ export type Reason =
   | { readonly kind: 'never-ran' }
   /** It declares neither inputs nor outputs, so nothing could tell that it is fresh. */
   | { readonly kind: 'always' }
-  | { readonly kind: 'command-changed' }
+  /** Of the definition; `parts`: the keys in a manifest, `env.NAME` for a variable, sorted, if they were looked for and are known. */
+  | { readonly kind: 'command-changed'; readonly parts?: readonly string[] }
   /** The value of an inherited variable that the task declares; `variables`: their names, sorted, if they were looked for and are known. */
   | { readonly kind: 'environment-changed'; readonly variables?: readonly string[] }
   | {
@@ -50,6 +51,8 @@ export function describeReason(reason: Reason): string {
   if (reason.kind === 'dependency') return `${quote(reason.task)} runs`;
   if (reason.kind === 'input-unreadable') return `input ${quote(reason.path)} cannot be read: ${reason.why}`;
   const sentence = SENTENCES[reason.kind];
+  if (reason.kind === 'command-changed' && reason.parts !== undefined)
+    return `${reason.parts.length === 1 && reason.parts[0] === 'command' ? 'the command' : reason.parts.join(', ')} changed`;
   if (reason.kind === 'environment-changed' && reason.variables !== undefined)
     return `${sentence}: ${reason.variables.join(', ')}`;
   if (!('path' in reason)) return sentence;

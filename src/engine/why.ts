@@ -10,15 +10,18 @@ import { reach } from '../graph/dependency-graph.js';
 import { type BuildState, partsOf } from '../state.js';
 import type { Attempt, RunId, RunRecord } from '../store/history.js';
 import { type Outcome, type Row, type TaskId, type TaskState, TaskStatus } from '../task.js';
+import { unpackDetails } from '../tasks/details.js';
 import {
-  changedVariables,
-  type EnvironmentDigests,
+  changedNames,
+  type Digests,
+  definitionDigests,
   environmentDigests,
   environmentRecord,
-} from './environments.js';
+} from './digests.js';
 import { excludedFolders } from './excluded.js';
 import { PastRuns } from './past-runs.js';
 import type { Project } from './project.js';
+import { SeenByTask, type SeenDifference } from './seen.js';
 
 /** What the last run that was about a task did with it. */
 export interface LastRun {
@@ -35,6 +38,8 @@ export interface LastRun {
   readonly message?: string;
   /** Why it was not fresh, if there was an attempt. */
   readonly reason?: Reason | string;
+  /** All that it saw otherwise than the success before it; undefined if there was none, or what that saw is not known any more. */
+  readonly differences?: readonly SeenDifference[];
 }
 
 /** What the next run would do with a task. */
@@ -149,10 +154,23 @@ class Explainer {
       const attempt = this.past.attemptIn(record.run, task);
       if (attempt !== undefined) {
         const { task: _, ...last } = attempt;
-        return last;
+        const differences = this.seenOtherwise(task, record.run);
+        return { ...last, ...(differences === undefined ? {} : { differences }) };
       }
       const outcome = this.outcomeWithoutAttempt(record, row);
       if (outcome !== undefined) return { run: record.run, start: record.start, outcome };
+    }
+    return undefined;
+  }
+
+  /** What the last attempt of a run saw otherwise than the success before it. */
+  private seenOtherwise(task: TaskId, run: RunId): SeenDifference[] | undefined {
+    const seen = new SeenByTask(this.state, task);
+    for (const attempt of seen.attempts()) {
+      if (attempt.run > run) continue;
+      const { before, index, print } = attempt;
+      if (attempt.run < run || before === undefined || print === undefined) return undefined;
+      return seen.compare(before, print, () => [seen.successBefore(index), seen.definitionAt(index)]);
     }
     return undefined;
   }
@@ -196,17 +214,26 @@ class Explainer {
   private differencesOf(task: TaskId): Difference[] {
     const row = this.state.tasks.rowOf(task);
     if (!this.hasCommand(row)) return [];
-    return explain(this.context, row).map((difference) =>
-      difference.kind === 'environment-changed' ? this.withVariables(row) : difference,
-    );
+    return explain(this.context, row).map((difference) => {
+      if (difference.kind === 'environment-changed') return this.withVariables(row);
+      return difference.kind === 'command-changed' ? this.withParts(task, row) : difference;
+    });
+  }
+
+  /** The definition is another: names what of it, if the history knows. */
+  private withParts(task: TaskId, row: Row): Difference {
+    const before = new SeenByTask(this.state, task).successBefore(-1);
+    const now = definitionDigests(unpackDetails(partsOf(this.state).table.details, row));
+    const parts = before && now && changedNames(before, now);
+    return { kind: 'command-changed', ...(parts === undefined ? {} : { parts }) };
   }
 
   /** The environment is another: names what of it, if the history knows. */
   private withVariables(row: Row): Difference {
     const { artifacts, getRecord } = partsOf(this.state);
     const key = artifacts.records.read(row)!.environmentKey;
-    const before = getRecord(environmentRecord(key)) as EnvironmentDigests | undefined;
-    const variables = before && changedVariables(before, environmentDigests(this.context, row) ?? {});
+    const before = getRecord(environmentRecord(key)) as Digests | undefined;
+    const variables = before && changedNames(before, environmentDigests(this.context, row) ?? {});
     return { kind: 'environment-changed', ...(variables === undefined ? {} : { variables }) };
   }
 

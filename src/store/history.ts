@@ -69,11 +69,13 @@ export interface AttemptRecord extends Attempt {
 
 /**
  * What an attempt saw, as a difference: `was` leads from the task's record after the attempt to the one before, `saw` from the record to what
- * an attempt saw that left it as it was. See artifacts/fingerprint.ts.
+ * an attempt saw that left it as it was. See artifacts/fingerprint.ts. `definition`: digests of the parts of the task's definition, if that was
+ * another one than that of the success before.
  */
 export interface Trace {
   readonly was?: Uint8Array;
   readonly saw?: Uint8Array;
+  readonly definition?: Readonly<Record<string, string | null>>;
 }
 
 export interface TraceRecord extends Trace {
@@ -203,8 +205,14 @@ export class BuildHistory {
 
   /** What the attempts at a task saw, newest first. */
   *traces(task: TaskId): Generator<TraceRecord, void> {
-    for (const [run, { outcome, saw, was }] of this.storedOf({ task })) {
-      yield { run, outcome, ...(saw === undefined ? {} : { saw }), ...(was === undefined ? {} : { was }) };
+    for (const [run, { definition, outcome, saw, was }] of this.storedOf({ task })) {
+      yield {
+        ...{ run, outcome },
+        // They lie in memory that is used again for what is read next.
+        ...(saw === undefined ? {} : { saw: Uint8Array.from(saw) }),
+        ...(was === undefined ? {} : { was: Uint8Array.from(was) }),
+        ...(definition === undefined ? {} : { definition }),
+      };
     }
   }
 
@@ -243,7 +251,10 @@ export class BuildHistory {
   }
 }
 
-function attemptOf({ saw: _saw, was: _was, ...attempt }: StoredAttempt, run: RunId): AttemptRecord {
+function attemptOf(
+  { saw: _saw, was: _was, definition: _is, ...attempt }: StoredAttempt,
+  run: RunId,
+): AttemptRecord {
   return { run, ...attempt };
 }
 

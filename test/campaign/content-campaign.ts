@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { BlobStore } from '../../src/artifacts/cache/blobs.js';
 import { decodeEntry } from '../../src/artifacts/cache/decode-entry.js';
 import { randomFrom } from '../engine/lane-support.js';
+import { wrongTree } from './content-tree.js';
 
 const PROCESS = fileURLToPath(new URL('content-process.js', import.meta.url));
 
@@ -50,8 +51,11 @@ export async function shareContent(options: {
       );
       await killer;
       const text = Buffer.concat(output).toString();
-      if (signal === 'SIGKILL') totals.kills++;
-      else if (code !== 0) findings.push(text);
+      if (signal === 'SIGKILL') {
+        totals.kills++;
+        const wrong = wrongTree(join(folder, `root-${child.pid}`));
+        if (wrong !== undefined) findings.push(wrong);
+      } else if (code !== 0) findings.push(text);
       else add(totals, JSON.parse(text) as Record<string, number>);
     }
   };

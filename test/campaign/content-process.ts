@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ActionFiles } from '../../src/artifacts/cache/action-files.js';
 import { BlobStore, type Digest } from '../../src/artifacts/cache/blobs.js';
@@ -15,11 +15,7 @@ import { restoreEntry } from '../../src/artifacts/cache/restore.js';
 import { REPLACE_ALL } from '../../src/artifacts/cache/restore-plan.js';
 import { inSlices } from '../../src/artifacts/cache/steps.js';
 import { randomFrom } from '../engine/lane-support.js';
-
-/** So few that processes meet. */
-const ACTIONS = 12;
-const FILES = 3;
-const LARGE = 1_500_000;
+import { ACTIONS, contentOf, FILES, LARGE, OVER } from './content-tree.js';
 
 const [folder, time, seed] = [process.argv[2]!, Number(process.argv[3]), Number(process.argv[4])];
 const random = randomFrom(seed);
@@ -28,11 +24,8 @@ const store = BlobStore.open(content);
 const actions = new ActionFiles(content, store);
 const root = join(folder, `root-${process.pid}`);
 mkdirSync(root);
-
-/** What an action makes: the same in every process. */
-function contentOf(action: number, file: number): Buffer {
-  return Buffer.alloc(file === 0 ? LARGE : 100, `${action}-${file} `);
-}
+/** A tree that is there is replaced from time to time, file by file. */
+let isThere = false;
 
 const keyOf = (action: number) => hash('sha256', `${action}`) as Digest;
 
@@ -56,6 +49,7 @@ async function restore(action: number): Promise<boolean> {
   if (bytes === undefined) return false;
   const entry = decodeEntry(bytes);
   assert.ok(entry !== undefined, 'an entry is torn');
+  writeFileSync(join(root, OVER), String(isThere));
   if ((await restoreEntry(root, store, entry, REPLACE_ALL)) !== 'restored') return false;
   for (let file = 0; file < FILES; file++) {
     assert.ok(
@@ -63,8 +57,16 @@ async function restore(action: number): Promise<boolean> {
       'a wrong file was restored',
     );
   }
-  rmSync(join(root, 'out'), { recursive: true });
+  isThere = true;
+  if (random() < 0.7) removeTree();
   return true;
+}
+
+/** At once, so that whoever finds a part of it has found a mistake. */
+function removeTree(): void {
+  renameSync(join(root, 'out'), join(root, 'old'));
+  rmSync(join(root, 'old'), { recursive: true });
+  isThere = false;
 }
 
 async function collectSome(): Promise<void> {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
 import { describe, test } from 'node:test';
-import type { RunComparison, SeenDifference } from '../../src/engine/run-comparison.js';
+import type { RunComparison } from '../../src/engine/run-comparison.js';
+import type { SeenDifference } from '../../src/engine/seen.js';
 import { chooseSeed, randomFrom } from '../engine/lane-support.js';
 import { explain, Project } from './rig.js';
 
@@ -65,7 +66,7 @@ describe('millrace why --diff', { concurrency: 2 }, () => {
     const [one, two] = [sha256('1').slice(0, 12), sha256('2').slice(0, 12)];
     assert.equal(
       stdout.toString(),
-      `app\n  run 1: executed\n  run 3: executed (as of run 2)\n  what it saw differs:\n    + "b2" ${two}\n      "gen.txt" ${one} → ${two}\n`,
+      `app\n  run 1: executed\n  run 3: executed (as of run 2)\n  what it saw differs:\n    + "b2" ${two}\n      "gen.txt" ${one} → ${two}, made by "gen"\n`,
     );
     const same = await project.millrace(['why', 'gen', '--diff', '2', '3']);
     assert.match(same.stdout.toString(), /\n {2}what it saw is the same\n$/);
@@ -88,6 +89,47 @@ describe('millrace why --diff', { concurrency: 2 }, () => {
       assert.match(result.stderr, message);
     }
   });
+});
+
+test('millrace why names the parts of the definition that changed, and all that the last run saw otherwise', async (t) => {
+  const project = new Project(t, { in: '1', b: '1' });
+  const task = {
+    command: 'cat in b > out',
+    inputs: ['in', 'b'],
+    outputs: ['out'],
+    env: { FOO: '1', BAR: '1' },
+  };
+  const why = async () => (await project.millrace(['why', 'a'])).stdout.toString();
+  project.writeTasks({ a: task });
+  await project.build();
+  for (const [changes, words] of [
+    [{ env: { FOO: '2', BAR: '1' } }, 'env.FOO changed'],
+    [{ env: { FOO: '2' }, outputs: ['out', '*.log'] }, 'env.BAR, outputs changed'],
+    [{ env: { FOO: '2' }, outputs: ['out', '*.log'], command: 'cat b in > out' }, 'the command changed'],
+  ] as const) {
+    project.writeTasks({ a: { ...task, ...changes } });
+    assert.match(await why(), new RegExp(`next run: runs it\n    ${words}\n`));
+    await project.build();
+  }
+  project.writeTasks({ a: { ...task, command: 'cat b in > out; false' } });
+  project.write('in', '2');
+  project.write('b', '2');
+  await project.millrace(['run']);
+  const [one, two] = [sha256('1').slice(0, 12), sha256('2').slice(0, 12)];
+  const said = await why();
+  const changed = `"b" ${one} → ${two}
+        "in" ${one} → ${two}
+`;
+  const parts = 'command, env.BAR, env.FOO, outputs changed';
+  assert.match(said, /ago: failed \(exit 1\), [\d.]+ m?s\n {4}the command or its variables changed\n/);
+  assert.ok(
+    said.includes(`
+      ${parts}
+        ${changed}`),
+    said,
+  );
+  const { last } = await project.json<{ last: { differences: unknown[] } }>(['why', 'a']);
+  assert.equal(last.differences.length, 3);
 });
 
 test('millrace why names the variables that changed', async (t) => {
@@ -113,7 +155,8 @@ function differencesOf(one: Seen, other: Seen): SeenDifference[] {
       if (before === after) return [];
       if (before === undefined) return [{ kind: 'input-added', path, after: after! }];
       if (after === undefined) return [{ kind: 'input-removed', path, before }];
-      return [{ kind: 'input-changed', path, before, after }];
+      const producer = path === 'gen.txt' ? { producer: 'gen' } : {};
+      return [{ kind: 'input-changed', path, ...producer, before, after }];
     }),
   ];
 }

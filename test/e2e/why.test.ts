@@ -59,7 +59,7 @@ describe('millrace why', { concurrency: 2 }, () => {
   last run: 1, T ago: ran, TIME
     no success on record
   next run: runs it, after "b"
-    the command or its variables changed
+    the command changed
     new input "src/g"
     input changed: "src/f"
     output is missing: "c.out"

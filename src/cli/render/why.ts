@@ -3,6 +3,7 @@ import { describeReason, type Reason } from '../../artifacts/reason.js';
 import type { Explanation, LastRun, Link, NextRun } from '../../engine/why.js';
 import { quote } from '../../errors.js';
 import type { WhyCommandOptions } from '../options.js';
+import { describeSeenDifference } from './run-comparison.js';
 import { ago, display, duration, number } from './text.js';
 import { ending, failureMessage, inBrackets } from './wording.js';
 
@@ -24,13 +25,13 @@ export function describeExplanation(
 ): string[] {
   return [
     display(task),
-    ...describeLast(last, now),
+    ...describeLast(last, options.verbose === true, now),
     ...describeNext(next, options.verbose === true),
     ...(chain.length > 0 ? describeChain(chain) : []),
   ];
 }
 
-function describeLast(last: LastRun | undefined, now: number): string[] {
+function describeLast(last: LastRun | undefined, verbose: boolean, now: number): string[] {
   if (last === undefined) return ['  last run: none'];
   const { run, start, outcome, reason } = last;
   const hasNoEnd = outcome === 'not-started' || outcome === 'running';
@@ -41,8 +42,15 @@ function describeLast(last: LastRun | undefined, now: number): string[] {
   return [
     line,
     ...(reason === undefined ? [] : [`    ${describeCause(reason)}`]),
+    ...seenOtherwise(last, verbose).map((line) => `      ${line}`),
     ...failureMessage(last).map((message) => `    ${message}`),
   ];
+}
+
+/** What the reason does not say already: it names one thing. */
+function seenOtherwise({ differences = [] }: LastRun, verbose: boolean): string[] {
+  if (differences.length < 2 && !verbose) return [];
+  return cut(differences.map(describeSeenDifference), verbose);
 }
 
 function describeNext({ verdict, differences, dependency }: NextRun, verbose: boolean): string[] {
@@ -62,14 +70,13 @@ function listed(differences: readonly Difference[], verbose: boolean): string[] 
     if (same === undefined) kinds.set(difference.kind, [difference]);
     else same.push(difference);
   }
-  return [...kinds.values()].flatMap((same) => {
-    const shown = verbose ? same : same.slice(0, MAX_SHOWN);
-    const more = same.length - shown.length;
-    return [
-      ...shown.map(describeCause),
-      ...(more > 0 ? [`... and ${number(more)} more (-v shows all)`] : []),
-    ];
-  });
+  return [...kinds.values()].flatMap((same) => cut(same.map(describeCause), verbose));
+}
+
+function cut(lines: readonly string[], verbose: boolean): string[] {
+  const shown = verbose ? lines : lines.slice(0, MAX_SHOWN);
+  const more = lines.length - shown.length;
+  return [...shown, ...(more > 0 ? [`... and ${number(more)} more (-v shows all)`] : [])];
 }
 
 function describeChain(chain: readonly Link[]): string[] {

@@ -11,7 +11,8 @@ import {
 import { type BuildState, partsOf } from '../../state.js';
 import type { Trace } from '../../store/history.js';
 import type { Row } from '../../task.js';
-import { environmentDigests, environmentRecord } from '../environments.js';
+import { unpackDetails } from '../../tasks/details.js';
+import { definitionDigests, environmentDigests, environmentRecord } from '../digests.js';
 import type { AttemptEnd } from './attempt.js';
 
 /** What a task's record said when an attempt began, and the inputs of its verdict. */
@@ -63,12 +64,20 @@ export class Recorder {
     if (outcome === 'executed' || outcome === 'cached') {
       const after = this.#recorded(row)!;
       this.#rememberEnvironment(row, after.environment);
-      return { was: encodeDifference(after, before) };
+      return { was: encodeDifference(after, before), ...this.#definition(row, after, before) };
     }
     const seen = this.#seen(row, beginning);
     this.#rememberEnvironment(row, seen.environment);
     const saw = encodeDifference(before, seen);
-    return forgets ? { saw, was: encodeDifference(undefined, before) } : { saw };
+    const trace = { saw, ...this.#definition(row, seen, before) };
+    return forgets ? { ...trace, was: encodeDifference(undefined, before) } : trace;
+  }
+
+  /** If the command is another than before: what it is made of. */
+  #definition(row: Row, now: Fingerprint, before: Fingerprint | undefined): Pick<Trace, 'definition'> {
+    if (now.command === before?.command) return {};
+    const definition = definitionDigests(unpackDetails(this.#context.table.details, row));
+    return definition === undefined ? {} : { definition };
   }
 
   /** What an attempt saw that left no record; of what only a command finds, as far as the last success found it. */
