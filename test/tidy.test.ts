@@ -11,10 +11,10 @@ const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   memory: ['errors', 'task'],
   graph: ['errors', 'task', 'values', 'memory'],
-  tasks: ['errors', 'hint', 'task', 'values', 'memory', 'graph'],
+  tasks: ['errors', 'hint', 'output-claims', 'task', 'values', 'memory', 'graph'],
   artifacts: ['errors', 'sha256', 'task', 'values', 'memory', 'tasks'],
   store: ['errors', 'task', 'values', 'memory', 'graph', 'tasks', 'artifacts'],
-  manifest: ['errors', 'hint', 'task', 'values'],
+  manifest: ['errors', 'hint', 'output-claims', 'task', 'values'],
   engine: [
     'errors',
     'hint',
@@ -31,6 +31,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   errors: [],
   hint: ['errors'],
+  'output-claims': [],
   sha256: [],
   task: [],
   values: ['errors', 'hint'],

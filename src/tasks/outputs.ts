@@ -1,101 +1,81 @@
 import { DuplicateOutput } from '../errors.js';
 import type { TaskTable } from '../memory/table.js';
+import { type DeclaredOutputs, OutputClaims } from '../output-claims.js';
 import type { Row, TaskDefinition, TaskId } from '../task.js';
 import { unpackDetails } from './details.js';
 
-/** Anything that could make an output a glob. */
-const GLOB = /[*?[\]{}()!+@|\\]/;
-const NONE: readonly string[] = [];
-
 /**
- * Refuses two definitions with the same plain output, as far as these show it by themselves: a run finds out what is
- * spelled in two ways. O(outputs).
+ * Refuses two definitions with the same output, as far as these show it by themselves: a run finds out what is spelled in
+ * two ways. O(outputs).
  * @throws DuplicateOutput
  */
 export function refuseSharedOutputs(definitions: readonly TaskDefinition[]): void {
-  const makers = new Map<string, TaskId>();
+  const claims = new OutputClaims<TaskId>();
   for (const definition of definitions) {
-    for (const output of certainOutputs(definition)) {
-      const maker = makers.get(output);
-      if (maker === undefined) makers.set(output, definition.id);
-      else if (maker !== definition.id) throw new DuplicateOutput(output, maker, definition.id);
-    }
+    if (definition.outputs === undefined) continue;
+    const conflict = claims.conflict(definition, definition.id);
+    if (conflict !== undefined) throw new DuplicateOutput(conflict.output, conflict.other, definition.id);
+    claims.add(definition, definition.id);
   }
 }
 
 /**
- * Which task of a table makes which plain output. The owner's.
+ * Which task of a table makes which output. The owner's.
  *
  * Made only when a definition with outputs meets tasks that are there already, and kept exact from then on: some 100
  * bytes an output, of which who defines all tasks at once pays nothing.
  */
 export class OutputMakers {
   private readonly table: TaskTable;
-  private makers: Map<string, Row> | undefined;
+  private claims: OutputClaims<Row> | undefined;
 
   constructor(table: TaskTable) {
     this.table = table;
   }
 
   /**
-   * Refuses definitions that share a plain output with each other or with a task that is there. O(outputs), and
+   * Refuses definitions that share an output with each other or with a task that is there. O(outputs), and
    * O(tasks) once. @throws DuplicateOutput
    */
   refuseShared(definitions: readonly TaskDefinition[]): void {
     refuseSharedOutputs(definitions);
     if (this.table.counts().total === 0) return;
     for (const definition of definitions) {
-      for (const output of certainOutputs(definition)) {
-        this.makers ??= this.collect();
-        const maker = this.makers.get(output);
-        if (maker !== undefined) {
-          throw new DuplicateOutput(output, this.table.names.nameOf(maker), definition.id);
-        }
-      }
+      if (definition.outputs === undefined) continue;
+      this.claims ??= this.collect();
+      const conflict = this.claims.conflict(definition);
+      if (conflict === undefined) continue;
+      throw new DuplicateOutput(conflict.output, this.table.names.nameOf(conflict.other), definition.id);
     }
   }
 
   /** Notes what has just been defined. */
   add(definitions: readonly TaskDefinition[], rows: readonly Row[]): void {
-    const { makers } = this;
-    if (makers === undefined) return;
     definitions.forEach((definition, index) => {
-      for (const output of certainOutputs(definition)) makers.set(output, rows[index]!);
+      this.claims?.add(definition, rows[index]!);
     });
   }
 
   /** What is noted of tasks that are about to be removed; to `release` once they are. */
-  notedOf(rows: Iterable<Row>): string[] {
-    if (this.makers === undefined) return [];
-    return Array.from(rows, (row) => this.outputsOf(row)).flat();
+  notedOf(rows: Iterable<Row>): DeclaredOutputs[] {
+    if (this.claims === undefined) return [];
+    return Array.from(rows, (row) => unpackDetails(this.table.details, row));
   }
 
-  release(outputs: readonly string[]): void {
-    for (const output of outputs) this.makers?.delete(output);
+  release(noted: readonly DeclaredOutputs[]): void {
+    for (const declared of noted) this.claims?.remove(declared);
   }
 
   /** All definitions may have changed. */
   forget(): void {
-    this.makers = undefined;
+    this.claims = undefined;
   }
 
-  private collect(): Map<string, Row> {
-    const makers = new Map<string, Row>();
+  private collect(): OutputClaims<Row> {
+    const claims = new OutputClaims<Row>();
     for (let row = 0; row < this.table.rowCount; row++) {
-      if (!this.table.isLive(row)) continue;
-      for (const output of this.outputsOf(row)) makers.set(output, row);
+      if (this.table.isLive(row)) claims.add(unpackDetails(this.table.details, row), row);
     }
-    return makers;
+    return claims;
   }
-
-  private outputsOf(row: Row): readonly string[] {
-    return certainOutputs(unpackDetails(this.table.details, row));
-  }
-}
-
-/** Those that are no globs for certain. */
-function certainOutputs(definition: Pick<TaskDefinition, 'literal' | 'outputs'>): readonly string[] {
-  const { literal, outputs } = definition;
-  if (outputs === undefined) return NONE;
-  return literal ? outputs : outputs.filter((output) => !GLOB.test(output));
 }

@@ -202,7 +202,7 @@ describe('a graph', () => {
     project.define(b, a);
     assert.throws(() => project.define({ ...b, outputs: ['b', './out'] }, a), {
       code: 'DUPLICATE_OUTPUT',
-      message: '"out" is an output of both "a" and "b"; only one task may write it.',
+      message: '"out" is an output of both "b" and "a"; only one task may write it.',
     });
     project.define({ ...b, outputs: ['out', 'b'] }, { ...a, outputs: ['a'] });
     const { files } = project.artifacts;

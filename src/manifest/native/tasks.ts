@@ -1,9 +1,10 @@
 import { didYouMean } from '../../hint.js';
+import { OutputClaims, plainOutput } from '../../output-claims.js';
 import { MAX_ID_BYTES, type TaskDefinition, type TaskId } from '../../task.js';
 import { onlyExcludes } from '../../values.js';
 import { type Path, shown } from './document.js';
 import { type Draft, merge, whereIs } from './draft.js';
-import { invalidOutput, literalOutput } from './outputs.js';
+import { invalidOutput } from './outputs.js';
 import type { Problems } from './problems.js';
 import { MAX_TIMEOUT, type RawManifest, type TaskBody } from './schema.js';
 
@@ -19,8 +20,7 @@ export class TaskBuilder {
   /** With where each is written. */
   readonly #ids = new Map<TaskId, Path>();
   readonly #pools: ReadonlySet<string>;
-  /** By path: the task that makes it. */
-  readonly #makers = new Map<string, TaskId>();
+  readonly #claims = new OutputClaims<TaskId>();
 
   constructor(manifest: RawManifest, problems: Problems) {
     this.#manifest = manifest;
@@ -39,8 +39,8 @@ export class TaskBuilder {
   #afterMakers(task: TaskDefinition): TaskDefinition {
     const dependencies = new Set(task.dependencies);
     for (const input of task.inputs ?? []) {
-      const path = literalOutput(input);
-      const maker = path === undefined ? undefined : this.#makers.get(path);
+      const path = plainOutput(input);
+      const maker = path === undefined ? undefined : this.#claims.makerOf(path);
       if (maker !== undefined && maker !== task.id) dependencies.add(maker);
     }
     return dependencies.size === (task.dependencies?.length ?? 0)
@@ -155,22 +155,19 @@ export class TaskBuilder {
       if (onlyExcludes(patterns)) this.#problems.atValue(whereIs(draft, key), message);
     }
     outputs.forEach((output, index) => {
-      const reason = invalidOutput(output) ?? this.#claim(draft.id, output);
+      const reason = invalidOutput(output);
       if (reason) report(whereIs(draft, 'outputs', index), 'output', output, reason);
     });
+    const conflict = this.#claims.conflict({ outputs }, draft.id);
+    if (conflict === undefined) this.#claims.add({ outputs }, draft.id);
+    else {
+      const { output, other } = conflict;
+      const where = whereIs(draft, 'outputs', outputs.indexOf(output));
+      report(where, 'output', output, `is an output of task ${shown(other)}, too`);
+    }
     const reason = depfile === undefined ? undefined : invalidOutput(depfile);
     if (reason) report(whereIs(draft, 'depfile'), 'depfile', depfile!, reason);
     if (cwd === '') report(whereIs(draft, 'cwd'), 'cwd', cwd, 'is empty');
-  }
-
-  /** Notes who makes an output. Of globs it isn't known. */
-  #claim(id: TaskId, output: string): string | undefined {
-    const path = literalOutput(output);
-    if (path === undefined) return undefined;
-    const maker = this.#makers.get(path);
-    if (maker !== undefined && maker !== id) return `is an output of task ${shown(maker)}, too`;
-    this.#makers.set(path, id);
-    return undefined;
   }
 
   #checkVariables(draft: Draft, { env = {}, inheritEnv = [] }: TaskBody): void {

@@ -213,9 +213,24 @@ test('two tasks with the same output', () => {
       '6:17',
       /the output "\.\/dist\/\/x\/\.\.\/a\/" of task "b" is an output of task "a", too/,
     ],
+    ...(
+      [
+        ['dist/**', 'dist/**'],
+        ['dist', './dist/a/b'],
+        ['dist/a/b', 'dist/'],
+      ] as const
+    ).map(
+      ([one, other]): Case => [
+        `[tasks.a]\ncommand = "x"\noutputs = ["${one}"]\n[tasks.b]\ncommand = "x"\noutputs = ["${other}"]`,
+        '6:12',
+        new RegExp(
+          `the output "${other.replace(/[.*]/g, '\\$&')}" of task "b" is an output of task "a", too`,
+        ),
+      ],
+    ),
   ]);
   readToml(
-    '[tasks.a]\ncommand = "x"\noutputs = ["dist/*", "d", "d"]\n[tasks.b]\ncommand = "x"\noutputs = ["dist/*"]',
+    '[tasks.a]\ncommand = "x"\noutputs = ["dist/*", "!dist/x", "d", "d", "d/e"]\n[tasks.b]\ncommand = "x"\noutputs = ["dist/*"]',
   );
 });
 
