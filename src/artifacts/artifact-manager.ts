@@ -4,8 +4,50 @@ import { isAbsolute, join } from 'node:path';
 import { InvalidArgument, quote, StateUnavailable, UnknownVersion } from '../errors.js';
 import type { TaskTable } from '../memory/table.js';
 import type { TaskId } from '../task.js';
+import {
+  boolean,
+  type Check,
+  checkOptions,
+  filled,
+  listOf,
+  shown,
+  text,
+  wholeFrom,
+  wrong,
+} from '../values.js';
+import { DURABILITY_LEVELS, type Durability } from './cache/durability.js';
 import type { ActionEntry, CollectReport, VerifyReport } from './cache/index.js';
 import { type TaskUsage, usageOf } from './usage.js';
+
+const atLeastNothing: Check = (value) =>
+  typeof value === 'number' && value >= 0 ? undefined : wrong('must be a number of at least 0', value);
+
+const bytesOf: Check = (value) =>
+  value instanceof Uint8Array ? undefined : wrong('must be a Uint8Array', value);
+
+const absolutePath: Check = (value) =>
+  typeof value === 'string' && isAbsolute(value) ? text(value) : wrong('must be an absolute path', value);
+
+const level: Check = (value) =>
+  DURABILITY_LEVELS.includes(value as Durability)
+    ? undefined
+    : wrong(`must be one of ${DURABILITY_LEVELS.join(', ')}`, value);
+
+const COLLECT_OPTIONS = {
+  maxAge: atLeastNothing,
+  maxBytes: atLeastNothing,
+  dryRun: boolean,
+  within: atLeastNothing,
+} satisfies Record<keyof CollectOptions, Check>;
+
+const RECORD_OPTIONS = {
+  root: absolutePath,
+  paths: listOf(filled),
+  log: bytesOf,
+  duration: atLeastNothing,
+  run: wholeFrom(0),
+  durability: level,
+} satisfies Record<keyof RecordOptions, Check>;
 
 const DAY_MS = 86_400_000;
 const DEFAULT_MAX_AGE_MS = 14 * DAY_MS;
@@ -41,6 +83,8 @@ export interface ArtifactVersion {
   /** The number of the run that made it, and where that was. */
   readonly run: number;
   readonly host: string;
+  /** Of the millrace that kept it. */
+  readonly toolVersion: string;
   /** What git had checked out then, if the root was in a repository: a hexadecimal name. */
   readonly commit?: string;
   /** When it was made, and when it was of use last (made or restored): milliseconds since the epoch. */
@@ -70,9 +114,14 @@ export interface RecordOptions {
   readonly duration?: number;
   /** The number of the run in the history (default 0). */
   readonly run?: number;
+  /** What it survives once it is kept (default `rename`). */
+  readonly durability?: Durability;
 }
 
-/** What tasks have made, in this build and in earlier ones. Needs no lock: any number of processes may use it at once. */
+/**
+ * What tasks have made, in this build and in earlier ones. Needs no lock: any number of processes may use it at once, also those that have opened
+ * the state for reading only.
+ */
 export class ArtifactManager {
   private readonly table: TaskTable;
   private readonly where: string | undefined;
@@ -91,6 +140,7 @@ export class ArtifactManager {
    * @throws StateUnavailable for a state in memory
    */
   async versions(task?: TaskId): Promise<ArtifactVersion[]> {
+    if (task !== undefined) requireText('A task id', task);
     const { versions } = await this.inventory();
     return task === undefined ? versions : versions.filter((one) => one.task === task);
   }
@@ -114,7 +164,13 @@ export class ArtifactManager {
       if (bytes === undefined) continue;
       const entry = decodeEntry(bytes);
       if (entry === undefined) unreadable++;
-      else versions.push({ ...describe(entry), version: key, usedAt, pinned: pinned.has(key) });
+      else
+        versions.push({
+          ...describe(entry),
+          version: key,
+          usedAt: Math.round(usedAt),
+          pinned: pinned.has(key),
+        });
     }
     versions.sort((one, other) => other.time - one.time);
     return { versions, unreadable };
@@ -126,18 +182,17 @@ export class ArtifactManager {
    * @throws InvalidArgument for a path outside of the root, or of what is no file, link or folder; StateUnavailable for a state in memory;
    *   what `node:fs` throws
    */
-  async record(
-    task: TaskId,
-    { root, paths, log, duration = 0, run = 0 }: RecordOptions,
-  ): Promise<ArtifactVersion> {
-    requireAbsolute(root);
+  async record(task: TaskId, options: RecordOptions): Promise<ArtifactVersion> {
+    requireText('A task id', task);
+    checkOptions('record', options, RECORD_OPTIONS, ['root', 'paths']);
+    const { durability, duration = 0, log, paths, root, run = 0 } = options;
     const { gitCommit, inSlices, record } = await load();
     const commit = gitCommit(root);
     const origin = {
       ...{ run, host: hostname(), version: this.millrace, time: Date.now() },
       ...(commit === undefined ? {} : { commit }),
     };
-    const recording = { task, root, paths, log: log ?? new Uint8Array(0), duration, origin };
+    const recording = { task, root, paths, log: log ?? new Uint8Array(0), duration, origin, durability };
     return await this.lookup(await inSlices(record(this.directory, recording)));
   }
 
@@ -148,9 +203,10 @@ export class ArtifactManager {
 
   /**
    * The version that a name or the beginning of one means.
-   * @throws UnknownVersion if there is none, or more than one
+   * @throws UnknownVersion if there is none, or more than one; InvalidArgument
    */
   async lookup(version: string): Promise<ArtifactVersion> {
+    requireText('A version', version);
     const { versions: found } = await this.read((name) => name.startsWith(version));
     if (found.length !== 1) throw new UnknownVersion(version, found.length);
     return found[0]!;
@@ -166,6 +222,7 @@ export class ArtifactManager {
   async restore(of: string | { readonly task: TaskId }, into: string): Promise<ArtifactVersion> {
     requireAbsolute(into);
     const { decodeEntry, restoreTo, storedPath } = await load();
+    if (typeof of !== 'string') checkOptions('restore', of, { task: filled }, ['task']);
     const found = typeof of === 'string' ? await this.lookup(of) : (await this.versions(of.task))[0];
     if (found === undefined) throw new UnknownVersion((of as { task: TaskId }).task, 0);
     const bytes = readIfThere(storedPath(this.directory, 'actions', found.version));
@@ -203,9 +260,10 @@ export class ArtifactManager {
    * Removes what was of no use for long, or is too much. Never what a task that is defined has made last, or what is pinned; other
    * processes may build, restore and collect meanwhile. O(entries + files).
    * @returns undefined if it was given up in time
-   * @throws StateUnavailable for a state in memory; what `node:fs` throws
+   * @throws StateUnavailable for a state in memory; InvalidArgument; what `node:fs` throws
    */
   async collect(options: CollectOptions = {}): Promise<CollectReport | undefined> {
+    checkOptions('collect', options, COLLECT_OPTIONS);
     const { collect, inSlices } = await load();
     const { directory } = this;
     const { maxAge = DEFAULT_MAX_AGE_MS, maxBytes = defaultMaxBytes(directory), dryRun = false } = options;
@@ -224,7 +282,13 @@ export class ArtifactManager {
   }
 }
 
+function requireText(what: string, given: unknown): void {
+  if (typeof given === 'string' && given !== '') return;
+  throw new InvalidArgument(`${what} must be a string that is not empty, not ${shown(given)}.`);
+}
+
 function requireAbsolute(folder: string): void {
+  requireText('The folder', folder);
   if (!isAbsolute(folder)) throw new InvalidArgument(`The folder ${quote(folder)} must be absolute.`);
 }
 
@@ -234,7 +298,7 @@ function load() {
 }
 
 function describe({ duration, files, folders, links, log, origin, task }: ActionEntry) {
-  const { commit, host, run, time } = origin;
+  const { commit, host, run, time, version: toolVersion } = origin;
   const logBytes = log?.size ?? 0;
   const bytes = files.reduce((sum, { size }) => sum + size, logBytes);
   const named = files.map(({ path, digest, size }) => ({ path, digest, size }));
@@ -247,6 +311,7 @@ function describe({ duration, files, folders, links, log, origin, task }: Action
     bytes,
     run,
     host,
+    toolVersion,
     time,
     duration,
     ...(commit === undefined ? {} : { commit }),

@@ -9,6 +9,8 @@ export {
   ActionCache,
   type Candidate,
   type CollectReport,
+  DURABILITY_LEVELS,
+  type Durability,
   type Executed,
   type Execution,
   type Restored,

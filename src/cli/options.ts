@@ -1,3 +1,5 @@
+import type { Durability } from '../artifacts/index.js';
+
 /** Options that every command understands. */
 export interface GlobalOptions {
   /** Work as if started in this folder. */
@@ -17,6 +19,7 @@ export interface RunCommandOptions extends GlobalOptions {
   readonly dryRun?: boolean;
   readonly force?: boolean;
   readonly cache: boolean;
+  readonly durability?: Durability;
 }
 
 export interface GcCommandOptions extends GlobalOptions {

@@ -1,4 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { DURABILITY_LEVELS } from '../artifacts/cache/durability.js';
 import { VERSION } from '../engine/version.js';
 import { didYouMean } from '../hint.js';
 import { withCommandHint } from './command-hint.js';
@@ -112,6 +113,14 @@ function addRun(program: Command, context: Context, done: (exitCode: number) => 
     .option('-k, --keep-going <n>', 'start nothing more after this many failures; 0: never stop', count(0), 1)
     .option('-n, --dry-run', 'only show what would run')
     .option('--no-cache', 'run what is not fresh; neither restore outputs nor keep them for later')
+    .addOption(
+      new Option(
+        '--durability <level>',
+        'what is kept of outputs survives: rename a kill, fsync a power cut, too',
+      )
+        .choices(DURABILITY_LEVELS)
+        .default('rename'),
+    )
     .option('--force', 'run the targets even if they are fresh (not what they need; without a target: all)')
     .action(async (targets: string[], _own: unknown, command: Command) => {
       const { run } = await import('./commands/run.js');

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
+import { DURABILITY_LEVELS, type Durability } from '../artifacts/index.js';
 import { InvalidArgument, quote } from '../errors.js';
 import type { TaskId } from '../task.js';
 import {
@@ -43,6 +44,11 @@ export interface RunOptions {
   readonly force?: boolean;
   /** False: run every command that is not fresh; neither restore outputs nor keep them for later (default true). */
   readonly cache?: boolean;
+  /**
+   * What is kept of outputs survives: `none` promises nothing, `rename` (default) a kill of this process, `fsync` also a crash of the machine.
+   * Whatever is not whole is found when it is read.
+   */
+  readonly durability?: Durability;
   /** Only tell what would run, and change nothing. */
   readonly dryRun?: boolean;
   /** Tasks of the pool `console` get this process's terminal. */
@@ -81,6 +87,10 @@ const RUN_OPTIONS = {
   keepGoing: wholeFrom(0),
   force: boolean,
   cache: boolean,
+  durability: (value) =>
+    DURABILITY_LEVELS.includes(value as Durability)
+      ? undefined
+      : wrong(`must be one of ${DURABILITY_LEVELS.join(', ')}`, value),
   dryRun: boolean,
   terminal: boolean,
   signal: (value) => (value instanceof AbortSignal ? undefined : wrong('must be an AbortSignal', value)),

@@ -10,7 +10,7 @@ import { inSlices } from '../../src/artifacts/cache/steps.js';
 import { temporaryFolder } from './support.js';
 
 const HOUR_MS = 3_600_000;
-const ORIGIN = { run: 1, host: 'here', version: '0.1.0', time: 1 };
+const ORIGIN = { run: 1, host: 'here', version: '0.1.0' };
 
 /** A content store whose files are as old as a test wants. */
 class Content {
@@ -29,8 +29,9 @@ class Content {
   entry(task: string, age: number, ...contents: string[]): { key: Digest; blobs: Blob[] } {
     const blobs = contents.map((content) => this.store.putBytes(Buffer.from(content)));
     const files = blobs.map((blob, at) => ({ path: `f${at}`, executable: false, ...blob }));
-    const key = String(this.count++).padStart(64, '0') as Digest;
-    const rest = { links: [], folders: [], log: null, duration: 1, origin: ORIGIN };
+    const time = this.count++;
+    const key = String(time).padStart(64, '0') as Digest;
+    const rest = { links: [], folders: [], log: null, duration: 1, origin: { ...ORIGIN, time } };
     this.actions.write('actions', key, encodeEntry({ task, files, ...rest }));
     for (const { digest } of blobs) this.age(this.store.pathOf(digest), age);
     this.age(this.pathOf(key), age);
@@ -82,7 +83,8 @@ test('what was of no use for long goes, with the blobs that nobody else needs', 
 
 test('the newest of a task that is defined stays, however old and large', async (t) => {
   const content = new Content(t);
-  const older = content.entry('a', 100, 'x'.repeat(1000));
+  // That it was of use later makes it no newer.
+  const older = content.entry('a', 98, 'x'.repeat(1000));
   const newest = content.entry('a', 99, 'y'.repeat(1000));
   const undefinedNow = content.entry('gone', 98, 'z');
   await content.collect({ maxBytes: 1, isDefined: (task) => task === 'a' });

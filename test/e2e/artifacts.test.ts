@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { COPY, run, stored } from './cache-support.js';
+import { COPY, outcomes, run, stored } from './cache-support.js';
 import { eventsOf, explain, Project } from './rig.js';
 
 test('gc removes what is of no use, and a run does so once a day', async (t) => {
@@ -186,11 +187,37 @@ test('what is kept can be listed, restored elsewhere, pinned and verified', asyn
     chmodSync(path, 0o600);
     writeFileSync(path, bytes);
   };
-  damage(stored(project, 'blobs')[0]!);
-  damage(stored(project, 'actions')[0]!);
-  const verified = await project.millrace(['artifacts', 'verify']);
-  assert.equal(verified.exitCode, 1);
-  assert.match(verified.stdout.toString(), /2 damaged and set aside\n$/);
+  for (const kind of ['blobs', 'actions'] as const) {
+    damage(stored(project, kind)[0]!);
+    const verified = await project.millrace(['artifacts', 'verify']);
+    assert.equal(verified.exitCode, 1);
+    assert.match(verified.stdout.toString(), /: 1 damaged and set aside(, 1 incomplete and removed)?\n$/);
+  }
   assert.equal(stored(project, 'quarantine').length, 2);
   assert.equal((await project.millrace(['artifacts', 'verify'])).exitCode, 0);
+});
+
+test('verify finds lists of inputs that are damaged and files that are gone, and nothing waits for a pipe', async (t) => {
+  const project = new Project(t, { in: '1', h: '1' });
+  const command = 'echo out: in h > d; cat in h > out';
+  project.writeTasks({ some: { command, inputs: ['in'], outputs: ['out'], depfile: 'd' } });
+  await run(project, '--durability', 'fsync');
+  const verify = async () => (await project.millrace(['artifacts', 'verify'])).stdout.toString();
+  assert.equal(await verify(), 'millrace: 1 kept execution, 1 file: all whole\n');
+  const [list] = stored(project, 'inputs');
+  writeFileSync(list!, 'damaged');
+  rmSync(stored(project, 'blobs')[0]!);
+  const said = 'millrace: 1 kept execution, 0 files: 1 damaged and set aside, 1 incomplete and removed\n';
+  assert.equal(await verify(), said);
+  await run(project, '--force');
+  for (const kind of ['blobs', 'actions', 'inputs'] as const) {
+    for (const path of stored(project, kind)) {
+      rmSync(path);
+      execFileSync('mkfifo', [path]);
+    }
+  }
+  project.delete('out');
+  assert.deepEqual(outcomes(await run(project)), { some: 'executed' });
+  assert.equal((await project.millrace(['gc'])).exitCode, 0);
+  assert.match(await verify(), /: all whole\n$/);
 });

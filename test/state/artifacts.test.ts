@@ -58,13 +58,48 @@ describe('an embedder', () => {
     });
   });
 
+  test('is told of slips, and nothing is kept or removed', async (t) => {
+    const root = temporaryFolder(t);
+    writeFileSync(join(root, 'f'), 'f');
+    await withState(await stateDirectory(t), async ({ artifacts }) => {
+      await artifacts.record('t', { root, paths: ['f'], durability: 'fsync' });
+      const loose = artifacts as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
+      const slips: [string, RegExp, ...unknown[]][] = [
+        ['collect', /"maxAge" of collect must be a number of at least 0; it is "30d"/, { maxAge: '30d' }],
+        ['collect', /"maxBytes" of collect must be/, { maxBytes: Number.NaN }],
+        ['collect', /collect has no option "dryrun" \(did you mean "dryRun"\?\)/, { dryrun: true }],
+        ['record', /A task id must be a string that is not empty, not undefined/],
+        ['record', /"root" of record must be an absolute path; it is "r"/, 't', { root: 'r', paths: [] }],
+        ['record', /"paths" of record must be a list of strings; it is undefined/, 't', { root }],
+        ['record', /"duration" of record must be/, 't', { root, paths: [], duration: -1 }],
+        ['record', /"log" of record must be a Uint8Array/, 't', { root, paths: [], log: 'text' }],
+        [
+          'record',
+          /"durability" of record must be one of none, rename, fsync/,
+          't',
+          { root, paths: [], durability: 1 },
+        ],
+        ['restore', /The options of restore must be an object, not null/, null, root],
+        ['restore', /restore has no option "tsk"/, { tsk: 't' }, root],
+        ['restore', /The folder must be a string that is not empty, not undefined/, 'a'],
+        ['lookup', /A version must be a string that is not empty, not ""/, ''],
+        ['pin', /A version must be a string/, 5],
+        ['versions', /A task id must be a string/, 5],
+      ];
+      for (const [method, message, ...args] of slips) {
+        await assert.rejects(loose[method]!.call(artifacts, ...args), { code: 'INVALID_ARGUMENT', message });
+      }
+      assert.equal((await artifacts.versions()).length, 1);
+    });
+  });
+
   test('cannot record what lies outside, leads out, or is no file', async (t) => {
     const root = temporaryFolder(t);
     symlinkSync('/etc', join(root, 'etc'));
     symlinkSync('../..', join(root, 'up'));
     execFileSync('mkfifo', [join(root, 'pipe')]);
     await withState(await stateDirectory(t), async ({ artifacts }) => {
-      for (const path of ['../x', '/etc/passwd', 'etc/passwd', 'etc', 'up', 'pipe', 'missing', '', '.']) {
+      for (const path of ['../x', '/etc/passwd', 'etc/passwd', 'etc', 'up', 'pipe', 'missing', '.']) {
         await assert.rejects(
           artifacts.record('t', { root, paths: [path] }),
           { code: 'INVALID_ARGUMENT', message: /cannot be kept: it / },

@@ -16,6 +16,7 @@ import { ActionFiles } from './action-files.js';
 import { actionKey, discoveredKey, hexDigest } from './action-key.js';
 import { BlobStore, type Digest } from './blobs.js';
 import { decodeSets, encodeSets, withSet } from './discovered-sets.js';
+import type { Durability } from './durability.js';
 import { type ActionEntry, type ActionFile, encodeEntry, isInner, pathsOf } from './entry.js';
 import { FoldersInRoot } from './folders.js';
 import { gitCommit } from './git-commit.js';
@@ -66,6 +67,8 @@ export interface ActionCacheOptions {
   readonly directory: string;
   /** Those that share in what is large; without, the calling thread does all. They must outlive the cache. */
   readonly threads?: FileThreads;
+  /** What is kept survives (default `rename`). */
+  readonly durability?: Durability | undefined;
   /** Number of the run. */
   readonly run: number;
   /** Of millrace. */
@@ -99,7 +102,7 @@ export class ActionCache {
   constructor(options: ActionCacheOptions) {
     this.options = options;
     this.context = options.checker.context;
-    this.blobs = BlobStore.open(options.directory);
+    this.blobs = BlobStore.open(options.directory, options.durability);
     this.actions = new ActionFiles(options.directory, this.blobs);
   }
 

@@ -23,7 +23,7 @@ export class ActionFiles {
   read(kind: ActionFileKind, key: Digest): Buffer | undefined {
     const path = this.pathOf(kind, key);
     // Most often there is none, and an error costs five times as much as a look.
-    if (statSync(path, { throwIfNoEntry: false }) === undefined) return undefined;
+    if (!statSync(path, { throwIfNoEntry: false })?.isFile()) return undefined;
     try {
       return readFileSync(path);
     } catch (error) {

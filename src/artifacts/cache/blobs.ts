@@ -14,7 +14,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { sha256Hasher, sha256Hex } from '../../sha256.js';
-import { type Durability, publish, publishBytes, sweepDrafts, writeAll, writeNew } from './durable.js';
+import type { Durability } from './durability.js';
+import { publish, publishBytes, sweepDrafts, writeAll, writeNew } from './durable.js';
 import { GRACE_MS } from './grace.js';
 import { moveAside } from './quarantine.js';
 import type { Steps } from './steps.js';
@@ -107,7 +108,8 @@ export class BlobStore {
 
   /** True if the blob is there with its size. Its bytes are checked when they are read. */
   has({ digest, size }: Blob): boolean {
-    return statSync(this.pathOf(digest), { throwIfNoEntry: false })?.size === size;
+    const stat = statSync(this.pathOf(digest), { throwIfNoEntry: false });
+    return stat?.isFile() === true && stat.size === size;
   }
 
   /** Stores bytes. @throws what `node:fs` throws */
@@ -120,7 +122,7 @@ export class BlobStore {
 
   /** Reads a blob; undefined if it is not there, or damaged: then it is set aside. */
   getBytes(blob: Blob): Buffer | undefined {
-    const source = openIfThere(this.pathOf(blob.digest));
+    const source = this.open(blob.digest);
     if (source === undefined) return undefined;
     const bytes = readFileSync(source);
     closeSync(source);
@@ -159,7 +161,7 @@ export class BlobStore {
    */
   *extract(blob: Blob, target: string, mode: number): Steps<boolean> {
     const { digest, size } = blob;
-    const source = openIfThere(this.pathOf(digest));
+    const source = this.open(digest);
     if (source === undefined) return false;
     let whole = false;
     let fits = false;
@@ -180,7 +182,7 @@ export class BlobStore {
 
   /** Reads a blob: true if it is whole. One that is damaged is set aside; undefined if there is none. @throws what `node:fs` throws */
   *check(digest: Digest): Steps<boolean | undefined> {
-    const source = openIfThere(this.pathOf(digest));
+    const source = this.open(digest);
     if (source === undefined) return undefined;
     let whole = false;
     try {
@@ -190,6 +192,21 @@ export class BlobStore {
     }
     if (!whole) this.quarantine(digest);
     return whole;
+  }
+
+  /** Undefined if it is not there. What is no file is damaged. */
+  private open(digest: Digest): number | undefined {
+    try {
+      // A pipe that is in its place must not block the open.
+      const source = openSync(this.pathOf(digest), constants.O_RDONLY | constants.O_NONBLOCK);
+      if (fstatSync(source).isFile()) return source;
+      closeSync(source);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw error;
+    }
+    this.quarantine(digest);
+    return undefined;
   }
 
   noteDamage(): void {
@@ -255,13 +272,4 @@ function* copyChecked(source: number, copy: number | undefined, digest: Digest):
 
 function readBlock(descriptor: number, buffer: Buffer): Buffer {
   return buffer.subarray(0, readSync(descriptor, buffer, 0, buffer.length, null));
-}
-
-function openIfThere(path: string): number | undefined {
-  try {
-    return openSync(path, 'r');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
 }

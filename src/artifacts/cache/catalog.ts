@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { type ContentId, ContentTable, DIGEST_BYTES } from '../contents.js';
 import type { ActionEntry } from './entry.js';
 import { unseal } from './seal.js';
@@ -11,6 +11,8 @@ export interface CatalogEntry {
   readonly task: string;
   /** When it was of use last: milliseconds since the epoch. */
   readonly usedAt: number;
+  /** When it was made. */
+  readonly madeAt: number;
   /** Its blobs are [start, end) in the catalog's list. */
   readonly start: number;
   readonly end: number;
@@ -79,7 +81,8 @@ export class Catalog {
       if (!isDigest(digest, this.digest)) return false;
       this.addBlob(this.digests.intern(this.digest), size);
     }
-    this.entries.push({ key, task: entry.task, usedAt: file.usedAt, start, end: this.count });
+    const madeAt = Number(entry.origin?.time ?? 0);
+    this.entries.push({ key, task: entry.task, usedAt: file.usedAt, madeAt, start, end: this.count });
     return true;
   }
 
@@ -92,10 +95,12 @@ export class Catalog {
 
   /** Undefined if there is none any more. The bytes are valid until the next call. */
   private readFile(path: string): { readonly bytes: Buffer; readonly usedAt: number } | undefined {
-    const descriptor = ifThere(() => openSync(path, 'r'));
+    const descriptor = ifThere(() => openSync(path, constants.O_RDONLY | constants.O_NONBLOCK));
     if (descriptor === undefined) return undefined;
     try {
-      const { mtimeMs, size } = fstatSync(descriptor);
+      const stat = fstatSync(descriptor);
+      if (!stat.isFile()) return undefined;
+      const { mtimeMs, size } = stat;
       if (size > this.buffer.length) this.buffer = Buffer.allocUnsafeSlow(size * 2);
       const count = readSync(descriptor, this.buffer, 0, size, 0);
       return { bytes: this.buffer.subarray(0, count), usedAt: mtimeMs };

@@ -16,7 +16,7 @@ export interface CollectOptions {
   readonly graceMs?: number;
   /** Only tell what would be removed. */
   readonly dryRun?: boolean;
-  /** Whether a task is still defined: the newest entry of one that is stays, whatever its age and size. */
+  /** Whether a task is still defined: the entry of one that is which was made last stays, whatever its age and size. */
   readonly isDefined: (task: string) => boolean;
 }
 
@@ -79,15 +79,16 @@ function keptEntries(
 ): Set<CatalogEntry> {
   const { entries } = catalog;
   const { isDefined, maxBytes, usedSince } = options;
-  const newestFirst = [...entries].sort((one, other) => other.usedAt - one.usedAt);
+  const lastUsedFirst = [...entries].sort((one, other) => other.usedAt - one.usedAt);
   const newest = new Map<string, CatalogEntry>();
-  for (const entry of newestFirst) {
-    if (!newest.has(entry.task) && isDefined(entry.task)) newest.set(entry.task, entry);
+  for (const entry of entries) {
+    const isNewer = entry.madeAt > (newest.get(entry.task)?.madeAt ?? -1);
+    if (isNewer && isDefined(entry.task)) newest.set(entry.task, entry);
   }
   const kept = new Set([...newest.values(), ...entries.filter(({ key }) => pinned.has(key))]);
   const room = new Room(catalog);
   for (const entry of kept) room.add(entry);
-  const candidates = newestFirst.filter((entry) => !kept.has(entry) && entry.usedAt >= usedSince);
+  const candidates = lastUsedFirst.filter((entry) => !kept.has(entry) && entry.usedAt >= usedSince);
   const all = new Room(catalog);
   for (const entry of [...kept, ...candidates]) all.add(entry);
   const limit = all.bytes > maxBytes ? maxBytes * LOW_WATER : Number.POSITIVE_INFINITY;

@@ -1,5 +1,6 @@
 export { ActionCache, type Candidate, type Execution, type Restored } from './action-cache.js';
 export type { CollectReport } from './collect.js';
+export { DURABILITY_LEVELS, type Durability } from './durability.js';
 export type { ActionEntry } from './entry.js';
 export type { Executed } from './own-files.js';
 export type { VerifyReport } from './verify.js';

@@ -6,6 +6,7 @@ import { hashInSteps } from '../examine.js';
 import { cleanPath } from '../paths.js';
 import { ActionFiles } from './action-files.js';
 import { BlobStore, type Digest } from './blobs.js';
+import type { Durability } from './durability.js';
 import {
   type ActionEntry,
   type ActionFile,
@@ -27,6 +28,8 @@ export interface Recording {
   readonly log: Uint8Array;
   readonly duration: number;
   readonly origin: ActionEntry['origin'];
+  /** Default: `rename`. */
+  readonly durability?: Durability | undefined;
 }
 
 interface Kept {
@@ -41,8 +44,8 @@ interface Kept {
  * @throws InvalidArgument for a path outside of the root, or of what is no file, link or folder; what `node:fs` throws
  */
 export function* record(directory: string, recording: Recording): Steps<Digest> {
-  const { task, duration, log, origin, root } = recording;
-  const store = BlobStore.open(directory);
+  const { durability, duration, log, origin, root, task } = recording;
+  const store = BlobStore.open(directory, durability);
   const inRoot = new FoldersInRoot(root);
   const kept: Kept = { files: [], links: [], folders: [] };
   for (const path of new Set(recording.paths.map(cleanPath))) {

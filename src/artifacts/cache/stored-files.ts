@@ -54,11 +54,11 @@ export function* foldersOf(directory: string, kind: string): Generator<StoredFol
   }
 }
 
-/** Undefined if it is gone by now. */
+/** Undefined if it is gone by now, or no file: nothing else is ours. */
 export function storedFile({ path: folder, prefix }: StoredFolder, name: string): StoredFile | undefined {
   const path = `${folder}/${name}`;
   const stat = ifThere((): Stats | undefined => statSync(path, { throwIfNoEntry: false }));
-  return stat && { path, key: prefix + name, usedAt: stat.mtimeMs, size: stat.size };
+  return stat?.isFile() ? { path, key: prefix + name, usedAt: stat.mtimeMs, size: stat.size } : undefined;
 }
 
 function namesIn(folder: string): Dirent[] {

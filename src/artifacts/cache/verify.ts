@@ -1,7 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { BlobStore, type Digest } from './blobs.js';
+import { readFileSync, rmSync } from 'node:fs';
+import { type Blob, BlobStore, type Digest } from './blobs.js';
 import { decodeEntry } from './decode-entry.js';
+import type { ActionEntry } from './entry.js';
 import { moveAside } from './quarantine.js';
+import { isSealed } from './seal.js';
 import type { Steps } from './steps.js';
 import { ifThere, listed } from './stored-files.js';
 
@@ -9,24 +11,16 @@ export interface VerifyReport {
   /** Kept executions, and files, that were looked at. */
   readonly entries: number;
   readonly blobs: number;
-  /** Those of them that were damaged, and are set aside. */
+  /** Those of them that were damaged, and are set aside; lists of discovered inputs count as executions. */
   readonly damagedEntries: number;
   readonly damagedBlobs: number;
+  /** Kept executions of which a file is missing, or was damaged: they were of no use, and are removed. */
+  readonly incompleteEntries: number;
 }
 
-/** Reads a content store and sets aside what is damaged. @throws what `node:fs` throws */
+/** Reads a content store, sets aside what is damaged and removes what is of no use without it. O(bytes). @throws what `node:fs` throws */
 export function* verify(directory: string): Steps<VerifyReport> {
-  const report = { entries: 0, blobs: 0, damagedEntries: 0, damagedBlobs: 0 };
-  for (const { key, path } of yield* listed(directory, 'actions')) {
-    const bytes = ifThere(() => readFileSync(path));
-    if (bytes === undefined) continue;
-    report.entries++;
-    if (decodeEntry(bytes) === undefined) {
-      moveAside(directory, path, key);
-      report.damagedEntries++;
-    }
-    yield;
-  }
+  const report = { entries: 0, blobs: 0, damagedEntries: 0, damagedBlobs: 0, incompleteEntries: 0 };
   const store = BlobStore.open(directory);
   for (const { key } of yield* listed(directory, 'blobs')) {
     const isWhole = yield* store.check(key as Digest);
@@ -34,5 +28,30 @@ export function* verify(directory: string): Steps<VerifyReport> {
     if (isWhole === false) report.damagedBlobs++;
     yield;
   }
+  // Behind the blobs, so that what was set aside is missed.
+  for (const kind of ['actions', 'inputs'] as const) {
+    for (const { key, path } of yield* listed(directory, kind)) {
+      yield;
+      const bytes = ifThere(() => readFileSync(path));
+      if (bytes === undefined) continue;
+      if (kind === 'actions') report.entries++;
+      const entry = kind === 'actions' ? decodeEntry(bytes) : isSealed(bytes);
+      if (entry === undefined || entry === false) {
+        moveAside(directory, path, `${kind}-${key}`);
+        report.damagedEntries++;
+      } else if (typeof entry === 'object' && !(yield* isComplete(store, entry))) {
+        rmSync(path, { force: true });
+        report.incompleteEntries++;
+      }
+    }
+  }
   return report;
+}
+
+function* isComplete(store: BlobStore, { files, log }: ActionEntry): Steps<boolean> {
+  for (const blob of [...files, log] as (Blob | null)[]) {
+    if (blob !== null && !store.has(blob)) return false;
+    yield;
+  }
+  return true;
 }

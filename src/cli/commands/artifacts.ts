@@ -9,6 +9,7 @@ import { ExitCode } from '../failure.js';
 import type { GlobalOptions, RestoreCommandOptions } from '../options.js';
 import { warnOn, withProject } from '../project.js';
 import { ago, bytes, display, number, plural } from '../render/text.js';
+import { counted } from '../render/wording.js';
 
 /** Digits of a version that people see; enough to name it. */
 const SHORT = 12;
@@ -71,19 +72,22 @@ export function unpin(version: string, options: GlobalOptions, context: Context)
   return change(options, context, 'no longer pinned', (artifacts) => artifacts.unpin(version));
 }
 
-/** `millrace artifacts verify`: exit code 1 if something was damaged. */
+/** `millrace artifacts verify`: exit code 1 if something was damaged or is missing. */
 export async function verify(options: GlobalOptions, context: Context): Promise<number> {
   return await withState(options, context, async ({ artifacts }) => {
     const report = await artifacts.verify();
-    const { entries, blobs, damagedEntries, damagedBlobs } = report;
+    const { blobs, damagedBlobs, damagedEntries, entries, incompleteEntries } = report;
     const damaged = damagedEntries + damagedBlobs;
-    const found = damaged === 0 ? 'all whole' : `${number(damaged)} damaged and set aside`;
+    const found = counted([
+      [damaged, 'damaged and set aside'],
+      [incompleteEntries, 'incomplete and removed'],
+    ]);
     if (options.json) writeJson(context, report);
     else
       context.stdout.write(
-        `millrace: ${plural(entries, 'kept execution')}, ${plural(blobs, 'file')}: ${found}\n`,
+        `millrace: ${plural(entries, 'kept execution')}, ${plural(blobs, 'file')}: ${found || 'all whole'}\n`,
       );
-    return damaged === 0 ? ExitCode.Ok : ExitCode.Failed;
+    return found === '' ? ExitCode.Ok : ExitCode.Failed;
   });
 }
 

@@ -37,6 +37,7 @@ export async function run(
       keepGoing: options.keepGoing,
       force: options.force ?? false,
       cache: options.cache,
+      ...(options.durability === undefined ? {} : { durability: options.durability }),
       dryRun: options.dryRun ?? false,
       terminal: !options.json,
       signal: interruption.signal,

@@ -141,7 +141,8 @@ export class Run {
     const warn = (message: string, row?: Row) => this.#warn(message, row);
     try {
       const directory = contentDirectory(state.directory);
-      const cache = new ActionCache({ checker, directory, threads, run, version: VERSION });
+      const { durability } = options;
+      const cache = new ActionCache({ checker, directory, durability, threads, run, version: VERSION });
       const idOf = (row: Row) => this.#table.names.nameOf(row);
       return new RunCache(cache, warn, (row) => state.history.attempts({ task: idOf(row) }));
     } catch (error) {
