@@ -1,12 +1,16 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { openState } from '../../src/index.js';
+import type { Attempt, Trace } from '../../src/store/history.js';
+import { GrowingSegment, Segment, type StoredSegment } from '../../src/store/segment.js';
 import type { BenchRow, BenchSuite } from '../suite.js';
 import { type Contestant, inTurn, MILLRACE, NINJA, runOnce } from './process.js';
 
 const COMMANDS = 2000;
 const EDGES = 100_000;
 const EDGES_PER_FOLDER = 1000;
+const WITHOUT_FINGERPRINTS = 'state-without-fingerprints';
 const COUNT = new Intl.NumberFormat('en-US');
 
 /** The command line as a whole process, beside ninja on the same build.ninja. */
@@ -15,7 +19,7 @@ export const suite: BenchSuite = {
   async run() {
     const root = mkdtempSync(join(tmpdir(), 'millrace-bench-'));
     try {
-      return [throughput(root), ...largeFresh(root), smallFresh(root)];
+      return [throughput(root), ...(await largeFresh(root)), smallFresh(root)];
     } finally {
       rmSync(root, { recursive: true });
     }
@@ -45,7 +49,7 @@ function throughput(root: string): BenchRow {
 }
 
 /** All is built, nothing changed: what it takes to see that, and to explain one task. */
-function largeFresh(root: string): BenchRow[] {
+async function largeFresh(root: string): Promise<BenchRow[]> {
   const manifest = `rule make\n  command = echo made > $out\n${largeGraph()}`;
   const ninja = project(root, 'no-op-ninja', manifest);
   const millrace = project(root, 'no-op-millrace', manifest);
@@ -54,12 +58,16 @@ function largeFresh(root: string): BenchRow[] {
   runOnce({ command: [...NINJA, '--quiet', '-j2'], cwd: ninja, expect: /^/ });
   // To keep 100,000 executions takes longer than all that is measured, and matters for nothing of it.
   runOnce({ command: [...MILLRACE, 'run', '-j2', '--no-cache'], cwd: millrace, expect: /100,000 ran in/ });
-  const [ours, theirs] = inTurn(
+  cpSync(join(millrace, '.millrace'), join(millrace, WITHOUT_FINGERPRINTS), { recursive: true });
+  await forgetFingerprints(join(millrace, WITHOUT_FINGERPRINTS));
+  const noOp = { command: [...MILLRACE, 'run', '-j2'], cwd: millrace, expect: /all 100,000 tasks are fresh/ };
+  const [ours, theirs, without] = inTurn(
     [
-      { command: [...MILLRACE, 'run', '-j2'], cwd: millrace, expect: /all 100,000 tasks are fresh/ },
+      noOp,
       { command: [...NINJA, '-j2'], cwd: ninja, expect: /no work to do/ },
+      { ...noOp, command: [...noOp.command, '--state', WITHOUT_FINGERPRINTS] },
     ],
-    7,
+    9,
   );
   return [
     {
@@ -69,8 +77,29 @@ function largeFresh(root: string): BenchRow[] {
       peer: { name: 'ninja', value: theirs! },
       ...against(ours!, theirs!, 1),
     },
+    {
+      what: 'the same, beside a state that has kept nothing of what its tasks saw',
+      value: ours!,
+      unit: 'ms',
+      peer: { name: 'without', value: without! },
+      ...against(ours!, without!, 1.03),
+    },
     why(millrace),
   ];
+}
+
+/** Leaves of every attempt in a state what a build without `why` would have kept. */
+async function forgetFingerprints(directory: string): Promise<void> {
+  await using state = await openState(directory);
+  const { records } = state.opened.store;
+  for (const key of records.keys(['attempts'])) {
+    const bare = new GrowingSegment<Attempt>();
+    for (const attempt of new Segment<Attempt & Trace>(records.get(key) as StoredSegment).all()) {
+      const { definition: _definition, saw: _saw, was: _was, ...rest } = attempt;
+      bare.items.push(rest);
+    }
+    records.put(key, bare.stored());
+  }
 }
 
 function why(folder: string): BenchRow {

@@ -60,7 +60,8 @@ class AllDifferences implements DifferenceSink {
 
   filesDiffer(task: Row, kind: FileKind, { files }: Tally): boolean {
     for (const file of files) {
-      if (kind === 'input-missing' && this.missing.has(file)) continue;
+      // One that is new as well, or told with those that can't come into being, is told once.
+      if (this.missing.has(file)) continue;
       if (kind === 'input-missing') this.missing.add(file);
       this.differences.push(this.comparison.differenceIn(task, kind, file));
     }

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { MillraceError, StateCorrupt, StateLocked } from '../errors.js';
+import { MillraceError, StateCorrupt, StateLocked, UnknownVersion } from '../errors.js';
 import { type Context, writeJson } from './context.js';
 import { display } from './render/text.js';
 
@@ -45,6 +45,9 @@ function messageOf(error: MillraceError): string {
         ? `stop it by "kill ${pid}"`
         : `if it is gone for good, remove ${join(directory, 'lock')}`;
     return `${problem}; wait for it to end, or ${advice}.`;
+  }
+  if (error instanceof UnknownVersion) {
+    return `${error.message.replace(/\.$/, '')}; "millrace artifacts list TASK" shows the versions.`;
   }
   if (error instanceof StateCorrupt) {
     return (

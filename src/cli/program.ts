@@ -53,7 +53,7 @@ async function execute(args: readonly string[], context: Context): Promise<numbe
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return ExitCode.Ok;
-    const failure = error instanceof CommanderError ? usageFailure(error) : failureOf(error);
+    const failure = error instanceof CommanderError ? usageFailure(error, args) : failureOf(error);
     reportFailure(context, failure, args.includes('--json'));
     if (context.env.MILLRACE_DEBUG === '1') context.stderr.write(`${stackOf(error)}\n`);
     return failure.exitCode;
@@ -149,7 +149,12 @@ function addWhy(program: Command, context: Context, done: (exitCode: number) => 
     .description('show what the last run did with a task and what the next one would do, and why')
     .argument('<task>', 'a task, or a file that a task makes')
     .option('--chain', 'follow the cause through the tasks that it came by')
-    .option('--diff <runs...>', 'compare what the task saw in two runs: TASK --diff RUN1 RUN2')
+    .addOption(
+      new Option(
+        '--diff <runs...>',
+        'compare what the task saw in two runs: TASK --diff RUN1 RUN2',
+      ).conflicts('chain'),
+    )
     .action(async (task: string, _own: unknown, command: Command) => {
       const { why } = await import('./commands/why.js');
       done(await why(task, command.optsWithGlobals<WhyCommandOptions>(), context));
@@ -201,7 +206,12 @@ function addArtifacts(program: Command, context: Context, done: (exitCode: numbe
       .action(async (...given: unknown[]) => {
         const command = given.at(-1) as Command;
         const options = command.optsWithGlobals<RestoreCommandOptions>();
-        done(await act(await import('./commands/artifacts.js'), command.args[0] ?? '', options));
+        const argument = command.args[0] ?? '';
+        try {
+          done(await act(await import('./commands/artifacts.js'), argument, options));
+        } catch (error) {
+          throw command.name() === 'list' ? withCommandHint(error, [argument], command) : error;
+        }
       });
   add(
     'list [task]',
@@ -247,10 +257,13 @@ function count(least: number): (text: string) => number {
   };
 }
 
-function usageFailure(error: CommanderError): Failure {
+function usageFailure(error: CommanderError, args: readonly string[]): Failure {
   const said = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
   const needsHint = error.code === 'commander.unknownOption' && !said.includes('Did you mean');
-  const message = needsHint ? `${said} ("millrace COMMAND --help" lists the options)` : said;
+  // What follows it is taken for numbers of runs.
+  const isBehindDiff = error.code === 'commander.missingArgument' && args.includes('--diff');
+  const hint = isBehindDiff ? ' (it stands before the option: millrace why TASK --diff RUN1 RUN2)' : '';
+  const message = needsHint ? `${said} ("millrace COMMAND --help" lists the options)` : said + hint;
   return { code: 'BAD_USAGE', message, exitCode: ExitCode.Usage };
 }
 

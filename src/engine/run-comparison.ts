@@ -44,7 +44,9 @@ interface Attempted {
 
 function seenIn(state: BuildState, seenByTask: SeenByTask, task: TaskId, run: RunId): Attempted {
   if (runOf(state, run) === undefined) {
-    throw new InvalidArgument(`There is no run ${run} in the history.`);
+    const [newest] = state.history.runs({ limit: 1 });
+    const known = newest === undefined ? 'there was none yet' : `the last one was ${newest.run}`;
+    throw new InvalidArgument(`There is no run ${run} in the history: ${known}, or it is forgotten.`);
   }
   for (const { index, outcome, print, run: attemptedIn } of seenByTask.attempts()) {
     if (attemptedIn > run) continue;

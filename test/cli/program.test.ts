@@ -31,6 +31,7 @@ describe('bad usage', () => {
     [['help', 'bogus'], /unknown command 'bogus' \("millrace help" lists the commands\)/],
     [['help', 'statu'], /unknown command 'statu' \(did you mean "status"\?\)/],
     [['artifacts', 'help', 'bogus'], /unknown command 'bogus' \("millrace artifacts help" lists/],
+    [['artifacts', 'lst'], /No task is named "lst".*\(did you mean the command "list"\?\)/],
     [['gc', '--max-age', '14'], /argument '14' is invalid\. It must be a number and s, m, h, d or w/],
     [['gc', '--max-size', '1XiB'], /It must be a number and B, KB, MB, GB, TB, KiB, MiB, GiB or TiB/],
     [['artifacts', 'restore', 'a', '--into', ''], /--into needs the name of a folder\./],

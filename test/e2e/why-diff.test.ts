@@ -80,7 +80,12 @@ describe('millrace why --diff', { concurrency: 2 }, () => {
     await project.build();
     for (const [args, message] of [
       [['app', '--diff', '1', '2'], /What "app" saw in run 1 or before is not known/],
-      [['gen', '--diff', '1', '3'], /There is no run 3/],
+      [
+        ['gen', '--diff', '1', '3'],
+        /There is no run 3 in the history: the last one was 2, or it is forgotten\.\n/,
+      ],
+      [['--diff', '1', '2', 'gen'], /missing required argument 'task' \(it stands before the option/],
+      [['gen', '--chain', '--diff', '1', '2'], /'--diff <runs...>' cannot be used with option '--chain'/],
       [['gen', '--diff', '1'], /--diff takes the numbers of two runs/],
       [['gen', '--diff', 'a', 'b'], /--diff takes the numbers of two runs/],
     ] as const) {
