@@ -102,7 +102,7 @@ async function keepAll(root: string, directory: string): Promise<{ hash: number;
   await pause(50);
   const { cache, checker, row, threads } = open(root, directory);
   const inputs = checker.inputsOf(row);
-  let made: Made = { missing: [], links: [], foreignLinks: [], emptyFolders: [], hasLeftovers: false };
+  let made: Made = { missing: [], links: [], foreignLinks: [], emptyFolders: [] };
   const hash = await measured(async () => {
     made = await checker.recordSuccess(row, {
       inputs,
@@ -119,7 +119,7 @@ async function keepAll(root: string, directory: string): Promise<{ hash: number;
       truncated: false,
       duration: 1,
     });
-    if (why !== undefined) throw new Error(why);
+    if (why !== undefined) throw new Error(why.why);
   });
   await threads.close();
   return { hash, keep };

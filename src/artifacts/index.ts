@@ -13,6 +13,7 @@ export {
   type Durability,
   type Executed,
   type Execution,
+  type NotKept,
   type Restored,
   type VerifyReport,
 } from './cache/index.js';

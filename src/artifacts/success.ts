@@ -34,10 +34,10 @@ export interface Made {
   /** Empty folders that were made, or emptied, since the start. */
   readonly emptyFolders: readonly string[];
   /**
-   * True if globs match what an earlier execution made and this one has not written again: whether it would be made from
+   * The first of what globs match of an earlier execution and this one has not written again: whether it would be made from
    * scratch, too, nobody can tell.
    */
-  readonly hasLeftovers: boolean;
+  readonly leftover?: string;
 }
 
 /**
@@ -66,7 +66,7 @@ export async function writeSuccess(
   const missing = outputs.filter((file) => scanner.contentOf(file) === Content.Missing);
   if (missing.length > 0 && !isOptional) {
     const paths = Array.from(missing, (file) => files.pathOf(file));
-    return { missing: paths, links: [], foreignLinks: [], emptyFolders: [], hasLeftovers: false };
+    return { missing: paths, links: [], foreignLinks: [], emptyFolders: [] };
   }
   const inputs = await readInputs(context, task, outputs, success);
   // Of most tasks all outputs are declared as they stand: then nobody asks.
@@ -89,13 +89,14 @@ export async function writeSuccess(
     ),
     foreign: foreign.length,
   });
+  const left = origin.indexOf('left');
   const isNew = (path: string) => isChangedSince(join(context.root, path), success.startedAt);
   return {
     missing: [],
     links,
     foreignLinks: links.filter((path) => !isNew(path)),
     emptyFolders: emptyFolders.filter(isNew),
-    hasLeftovers: origin.includes('left'),
+    ...(left < 0 ? {} : { leftover: files.pathOf(outputs[left]!) }),
   };
 }
 

@@ -45,6 +45,8 @@ export interface TaskFinished {
   readonly truncated: boolean;
   /** Why it failed, if that is not in the output: one sentence. */
   readonly message?: string;
+  /** Why what it has made is not kept for later, of a task of which that is: a clause without a full stop. */
+  readonly notKept?: string;
   /** For a failure: what was executed, as a person would type it; none for a task without a command whose input is missing. */
   readonly command?: string;
 }

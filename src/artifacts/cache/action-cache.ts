@@ -1,6 +1,7 @@
 import { rmdirSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
+import { quote } from '../../errors.js';
 import type { Row } from '../../task.js';
 import { unpackDetails } from '../../tasks/details.js';
 import type { TaskChecker } from '../check.js';
@@ -156,23 +157,24 @@ export class ActionCache {
 
   /**
    * Keeps what an execution left behind, unless the task is not to be kept or something has moved meanwhile.
-   * @returns why it is not kept, if somebody should know: a sentence
+   * @returns why it is not kept, of a task of which executions are
    * @throws what `node:fs` throws
    */
   async keep(
     task: Row,
     { inputs, made, output, truncated, duration }: Execution,
-  ): Promise<string | undefined> {
+  ): Promise<NotKept | undefined> {
     const { run, version } = this.options;
     const { context } = this;
     const action = this.lacksOutputs(task) ? undefined : actionKey(context, task, inputs);
     if (action === undefined) return undefined;
     const record = context.artifacts.records.read(task)!;
-    if (this.takesForInput(task, record)) return undefined;
+    const input = this.ownInput(task, record);
+    if (input !== undefined) return new NotKept(`its output ${quote(input)} is an input by its patterns`);
     const stray = this.options.checker.strayInput(task);
-    if (stray !== undefined) return moved('input', stray).why;
+    if (stray !== undefined) return moved('input', stray);
     const products = await storeProducts(context, this.blobs, { record, made }, this.options.threads);
-    if (products instanceof NotKept) return products.why;
+    if (products instanceof NotKept) return products;
     const log = output.length === 0 ? null : { ...this.blobs.putBytes(output), truncated };
     const key = this.findsInputs(task) ? this.keepDiscovered(action, record.discovered) : action;
     if (key === undefined) return undefined;
@@ -280,13 +282,15 @@ export class ActionCache {
   }
 
   /**
-   * True if what the task has made is also an input by its patterns: a formatter, which must see what is there now. The action key does not
+   * What the task has made and is also an input by its patterns: of a formatter, which must see what is there now. The action key does not
    * have such inputs.
    */
-  private takesForInput(task: Row, record: TaskRecord): boolean {
+  private ownInput(task: Row, record: TaskRecord): string | undefined {
     const { files } = this.context.artifacts;
     const isInput = this.inputMatcher(task);
-    return filesOf(record.outputs).some((file) => isInput(files.pathOf(file)));
+    return filesOf(record.outputs)
+      .map((file) => files.pathOf(file))
+      .find(isInput);
   }
 
   /** Of a literal task, whose inputs are all in the key, nothing matches. */

@@ -13,12 +13,15 @@ import { finishJob } from './shared-job.js';
 import { inSlices, type Steps } from './steps.js';
 import { type FileToStore, StoreJob } from './store-job.js';
 
-/** Why an execution is not kept. With a sentence if somebody should know. */
+/** Why an execution is not kept: a clause for a person. */
 export class NotKept {
-  readonly why: string | undefined;
+  readonly why: string;
+  /** True if it is a mistake, or could be one. */
+  readonly isSuspect: boolean;
 
-  constructor(why?: string) {
+  constructor(why: string, isSuspect = false) {
     this.why = why;
+    this.isSuspect = isSuspect;
   }
 }
 
@@ -43,10 +46,7 @@ export async function storeProducts(
   { made, record }: { readonly made: Made; readonly record: TaskRecord },
   threads?: FileThreads,
 ): Promise<Products | NotKept> {
-  const obstacle =
-    inputObstacle(context, record) ??
-    foreignOutput(context, record, made) ??
-    (made.hasLeftovers ? new NotKept() : undefined);
+  const obstacle = inputObstacle(context, record) ?? foreignOutput(context, record, made) ?? leftover(made);
   const listed = obstacle ?? (await inSlices(listProducts(context, record, made)));
   if (listed instanceof NotKept) return listed;
   const { files } = context.artifacts;
@@ -68,7 +68,7 @@ function* takeResults(
     if (stored === 'moved') return moved('output', path);
     if (stored === 'link') {
       const link = readLink(root, path);
-      if (link === undefined) return new NotKept();
+      if (link instanceof NotKept) return link;
       products.links.push(link);
     } else products.files.push({ path, ...stored });
     yield;
@@ -76,10 +76,11 @@ function* takeResults(
   return products;
 }
 
-/** Undefined if it leads out of the root. */
-function readLink(root: string, path: string): ActionLink | undefined {
+function readLink(root: string, path: string): ActionLink | NotKept {
   const target = readlinkSync(join(root, path));
-  return leadsInside(path, target) ? { path, target } : undefined;
+  return leadsInside(path, target)
+    ? { path, target }
+    : new NotKept(`its output ${quote(path)} is a link that is absolute or leads out of the root`);
 }
 
 /** What there is to store. */
@@ -105,11 +106,11 @@ function* listProducts(
     const row = outputs[at]!;
     const path = files.pathOf(row);
     const content = outputs[at + 1]! as ContentId;
-    if (!isInner(path) || !inRoot.holds(path)) return new NotKept();
+    if (!isInner(path) || !inRoot.holds(path)) return outside(path);
     if (content === Content.Folder) {
       if (isLink(join(root, path))) links.add(path);
       else list.folders.push(path);
-    } else if (!isBytes(content)) return new NotKept();
+    } else if (!isBytes(content)) return new NotKept(`its output ${quote(path)} is no file`);
     else {
       list.files.push({ row, digest: contents.digestOf(content)! });
       list.bytes += files.stat(row).size;
@@ -119,11 +120,20 @@ function* listProducts(
   // One that is declared itself, and is empty, is among the outputs, too.
   for (const path of made.emptyFolders) if (!list.folders.includes(path)) list.folders.push(path);
   for (const path of links) {
-    const link = inRoot.holds(path) ? readLink(root, path) : undefined;
-    if (link === undefined) return new NotKept();
+    const link = inRoot.holds(path) ? readLink(root, path) : outside(path);
+    if (link instanceof NotKept) return link;
     list.links.push(link);
   }
   return list;
+}
+
+function outside(path: string): NotKept {
+  return new NotKept(`its output ${quote(path)} lies outside of the root, or behind a link`);
+}
+
+function leftover({ leftover }: Made): NotKept | undefined {
+  if (leftover === undefined) return undefined;
+  return new NotKept(`${quote(leftover)} is of an earlier execution, and was not written again`);
 }
 
 function isLink(path: string): boolean {
@@ -141,7 +151,8 @@ function foreignOutput(
   if (first === undefined) return undefined;
   const path = quote(first);
   return new NotKept(
-    `Its outputs are not kept for later: ${path} matches them, but the command has not written it. Leave it out by a pattern that begins with "!", or remove it.`,
+    `${path} matches them, but the command has not written it. Leave it out by a pattern that begins with "!", or remove it`,
+    true,
   );
 }
 
@@ -155,12 +166,18 @@ function inputObstacle(
   }
   for (let at = 0; at < discovered.length; at += 2) {
     // It may have moved, or is just so new that nobody can tell.
-    if (!isBytes(discovered[at + 1]! as ContentId)) return new NotKept();
+    if (!isBytes(discovered[at + 1]! as ContentId)) {
+      const path = quote(artifacts.files.pathOf(discovered[at]!));
+      return new NotKept(`its input ${path} is no file, or may have changed while it ran`);
+    }
   }
   const own = new Set(filesOf(outputs));
-  return filesOf(declared).some((file) => own.has(file)) ? new NotKept() : undefined;
+  const both = filesOf(declared).find((file) => own.has(file));
+  return both === undefined
+    ? undefined
+    : new NotKept(`${quote(artifacts.files.pathOf(both))} is an input as well as an output`);
 }
 
 export function moved(what: 'input' | 'output', path: string): NotKept {
-  return new NotKept(`Its outputs are not kept for later: its ${what} ${quote(path)} changed while it ran.`);
+  return new NotKept(`its ${what} ${quote(path)} changed while it ran`, true);
 }

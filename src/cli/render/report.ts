@@ -94,6 +94,8 @@ export class Report {
     const why =
       this.options.verbose && event.reason !== undefined ? `: ${display(describeReason(event.reason))}` : '';
     this.line(`[${number(finished)}/${number(total)}] ${label(event)}${inBrackets(how, again)}${why}`);
+    if (this.options.verbose && event.notKept !== undefined)
+      this.line(`  not kept for later: ${display(event.notKept)}`);
   }
 
   private failed(event: TaskFinished): void {

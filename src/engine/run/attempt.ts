@@ -35,6 +35,8 @@ export interface AttemptEnd {
   /** Why it failed, if the output does not say it: one sentence. */
   readonly message?: string;
   readonly warnings?: readonly string[];
+  /** Why what it has made is not kept for later, of a task of which that is: a clause. */
+  readonly notKept?: string;
 }
 
 /** What all attempts of a run share. */
@@ -140,8 +142,9 @@ async function record(
   const notKept = await cache?.keep(row, { inputs: verdict.inputs, made, output, truncated, duration });
   const declared = declarations.warningsFor(row, details);
   // They say the same of what the task itself has written, and more.
-  const warnings = declared.length > 0 || notKept === undefined ? declared : [notKept];
-  return { outcome: 'executed', duration, result, warnings };
+  const isTold = declared.length === 0 && notKept?.isSuspect === true;
+  const warnings = isTold ? [`Its outputs are not kept for later: ${notKept.why}.`] : declared;
+  return { outcome: 'executed', duration, result, warnings, ...(notKept && { notKept: notKept.why }) };
 }
 
 function unsuccessful(result: LaneResult, { timeout }: TaskDetails): AttemptEnd {

@@ -1,4 +1,11 @@
-import type { ActionCache, Candidate, Executed, Execution, Restored } from '../../artifacts/index.js';
+import type {
+  ActionCache,
+  Candidate,
+  Executed,
+  Execution,
+  NotKept,
+  Restored,
+} from '../../artifacts/index.js';
 import { isSystemError, NotRestored } from '../../errors.js';
 import type { Row } from '../../task.js';
 
@@ -62,7 +69,7 @@ export class RunCache {
   }
 
   /** See `ActionCache.keep`. */
-  async keep(task: Row, execution: Execution): Promise<string | undefined> {
+  async keep(task: Row, execution: Execution): Promise<NotKept | undefined> {
     if (this.#broken) return undefined;
     try {
       return await this.#cache.keep(task, execution);

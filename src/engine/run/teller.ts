@@ -91,7 +91,7 @@ export class Teller {
     retrying: boolean,
     reason: Reason | undefined,
   ): [EventBody, ...EventBody[]] {
-    const { result, restored, message, outcome, duration, warnings = [] } = end;
+    const { duration, message, notKept, outcome, restored, result, warnings = [] } = end;
     const details = this.#context.detailsOf(row);
     const task = this.#context.table.names.nameOf(row);
     const failed = outcome === 'failed' || outcome === 'timed-out';
@@ -110,6 +110,7 @@ export class Teller {
       output: (result ?? restored)?.output ?? Buffer.alloc(0),
       truncated: (result ?? restored)?.truncated ?? false,
       ...(message === undefined ? {} : { message }),
+      ...(notKept === undefined ? {} : { notKept }),
       ...(failed && details.command !== undefined ? { command: commandText(details.command) } : {}),
     };
     return [finished, ...warnings.map((message): EventBody => ({ type: 'warning', message, task }))];
