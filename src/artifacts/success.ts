@@ -1,7 +1,7 @@
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Row } from '../task.js';
-import { Content } from './contents.js';
+import { Content, isBytes } from './contents.js';
 import { type CheckContext, currentEnvironmentKey } from './context.js';
 import { isRacy } from './examine.js';
 import type { FileRow } from './files.js';
@@ -34,8 +34,8 @@ export interface Made {
   /** Empty folders that were made, or emptied, since the start. */
   readonly emptyFolders: readonly string[];
   /**
-   * The first of what globs match of an earlier execution and this one has not written again: whether it would be made from
-   * scratch, too, nobody can tell.
+   * The first output that was there before and was not written again: whether it would be made from scratch, too, nobody can
+   * tell.
    */
   readonly leftover?: string;
 }
@@ -69,12 +69,8 @@ export async function writeSuccess(
     return { missing: paths, links: [], foreignLinks: [], emptyFolders: [] };
   }
   const inputs = await readInputs(context, task, outputs, success);
-  // Of most tasks all outputs are declared as they stand: then nobody asks.
-  const originOf = plain === outputs.length ? undefined : origins(context, task, success);
-  const origin = Array.from(
-    outputs,
-    (file, index): Origin => (index < plain || originOf === undefined ? 'made' : originOf(file as FileRow)),
-  );
+  const originOf = origins(context, task, plain === outputs.length, success);
+  const origin = Array.from(outputs, (file, index) => originOf(file as FileRow, index < plain));
   const foreign = outputs.filter((_, index) => origin[index] === 'foreign');
   const ownFirst = new Int32Array(outputs.length);
   ownFirst.set(outputs.filter((_, index) => origin[index] !== 'foreign'));
@@ -109,22 +105,28 @@ function isChangedSince(path: string, time: number): boolean {
 /** Whose a file is: of this execution, of an earlier one of the task, or of neither. */
 type Origin = 'made' | 'left' | 'foreign';
 
-/** Tells of files that match the outputs of a task where they come from. */
+/** Tells of files that match the outputs of a task where they come from. @param arePlain true if all are declared as they stand */
 function origins(
   { artifacts }: CheckContext,
   task: Row,
+  arePlain: boolean,
   { foreign, restored, startedAt }: Success,
-): (file: FileRow) => Origin {
+): (file: FileRow, isPlain: boolean) => Origin {
   const { files, records } = artifacts;
-  if (restored !== undefined) return (file) => (restored.has(files.pathOf(file)) ? 'made' : 'foreign');
-  const record = records.read(task);
+  if (restored !== undefined) {
+    return (file, isPlain) => (isPlain || restored.has(files.pathOf(file)) ? 'made' : 'foreign');
+  }
+  // Of what is declared as it stands nobody asks whose it was.
+  const record = arePlain ? undefined : records.read(task);
   const before = new Map(record === undefined ? [] : entriesOf(ownOutputs(record)));
   // Who has written it since, the command or the user, nobody can tell.
   const stillForeign = new Set(foreign);
-  return (file) => {
-    if (stillForeign.has(file)) return 'foreign';
-    if (isRacy(files.stat(file), startedAt)) return 'made';
-    return before.get(file) === files.content(file) ? 'left' : 'foreign';
+  return (file, isPlain) => {
+    if (!isPlain && stillForeign.has(file)) return 'foreign';
+    const content = files.content(file);
+    // Only files have times; an output that may stay away, and did, is not left.
+    if (!isBytes(content) || isRacy(files.stat(file), startedAt)) return 'made';
+    return isPlain || before.get(file) === content ? 'left' : 'foreign';
   };
 }
 

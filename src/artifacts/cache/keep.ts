@@ -133,7 +133,7 @@ function outside(path: string): NotKept {
 
 function leftover({ leftover }: Made): NotKept | undefined {
   if (leftover === undefined) return undefined;
-  return new NotKept(`${quote(leftover)} is of an earlier execution, and was not written again`);
+  return new NotKept(`${quote(leftover)} was there before, and was not written again`);
 }
 
 function isLink(path: string): boolean {
