@@ -45,12 +45,13 @@ async function measure(folder: string): Promise<BenchRow[]> {
   const fresh: number[] = [];
   for (let round = 0; round <= ROUNDS; round++) {
     const root = join(folder, `${round}`);
+    const startedAt = Date.now();
     writeOutputs(join(root, 'a', 'out'));
     const copy = await timed(
       () => void execFileSync('cp', ['-r', join(root, 'a', 'out'), join(root, 'copy')]),
     );
     const content = join(root, 'content');
-    const kept = await keepAll(join(root, 'a'), content);
+    const kept = await keepAll(join(root, 'a'), content, startedAt);
     const restore = await restoreAll(join(root, 'b'), content);
     execFileSync('diff', ['-r', join(root, 'a'), join(root, 'b')]);
     // The first round warms up.
@@ -96,7 +97,12 @@ async function measure(folder: string): Promise<BenchRow[]> {
 
 const delay = loopDelay();
 
-async function keepAll(root: string, directory: string): Promise<{ hash: number; keep: number }> {
+/** @param startedAt before the outputs were written */
+async function keepAll(
+  root: string,
+  directory: string,
+  startedAt: number,
+): Promise<{ hash: number; keep: number }> {
   process.chdir(root);
   // So that no file is too young to be told from a later one.
   await pause(50);
@@ -107,7 +113,7 @@ async function keepAll(root: string, directory: string): Promise<{ hash: number;
     made = await checker.recordSuccess(row, {
       inputs,
       discovered: new Int32Array(0),
-      startedAt: Date.now(),
+      startedAt,
     });
     if (made.missing.length > 0) throw new Error(`${made.missing[0]} is missing.`);
   });
