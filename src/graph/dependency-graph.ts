@@ -91,7 +91,12 @@ export class DependencyGraph {
 
   /** All tasks, dependencies first; depends on the graph and the order of definition alone. O(tasks + edges). */
   order(): TaskId[] {
-    return Array.from(this.orderRows(), (row) => this.table.names.nameOf(row));
+    const { names } = this.table;
+    const rows = this.orderRows();
+    // `Array.from` would go through the iterator, and take a fifth of all the time.
+    const ids = new Array<TaskId>(rows.length);
+    for (let index = 0; index < ids.length; index++) ids[index] = names.nameOf(rows[index]!);
+    return ids;
   }
 
   /** As `order`, as rows. */

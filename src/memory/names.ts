@@ -132,7 +132,8 @@ export class NameTable {
     const end = start + this.blob.bytes.readUInt16LE(ref);
     if (end > this.blob.bytes.length) this.renew();
     this.blob.bring(start, end);
-    return this.blob.bytes.toString('utf8', start, end);
+    // UTF-8 by default; to be told so takes Node longer than to decode a short name.
+    return this.blob.bytes.toString(undefined, start, end);
   }
 
   /** A number that the row's name alone has: another name, or the same one given again, has another. 0 = no name. */
