@@ -29,12 +29,16 @@ export class UnknownVersion extends MillraceError {
   readonly version: string;
 
   /** @param count how many versions have names that begin like this */
-  constructor(version: string, count: number) {
+  constructor(version: string, count: number, task?: string) {
     const why =
       count === 0
         ? 'is not kept, or not whole any more'
         : `means ${count} of those that are kept: give more of its digits`;
-    super('UNKNOWN_VERSION', `The version ${quote(version)} ${why}.`);
+    const what =
+      task === undefined
+        ? `The version ${quote(version)} ${why}`
+        : `Nothing is kept of the task ${quote(task)}`;
+    super('UNKNOWN_VERSION', `${what}.`);
     this.version = version;
   }
 }
@@ -253,11 +257,13 @@ export class DuplicateOutput extends MillraceError {
   readonly path: string;
   readonly tasks: readonly [string, string];
 
-  constructor(path: string, first: string, second: string) {
-    super(
-      'DUPLICATE_OUTPUT',
-      `${quote(path)} is an output of both ${quote(first)} and ${quote(second)}; only one task may write it.`,
-    );
+  /** @param theirs the output of the first that the path lies in, or holds, if it is another */
+  constructor(path: string, first: string, second: string, theirs = path) {
+    const what =
+      theirs === path
+        ? `${quote(path)} is an output of both ${quote(first)} and ${quote(second)}`
+        : `${quote(path)}, an output of ${quote(second)}, and ${quote(theirs)}, one of ${quote(first)}, lie in each other`;
+    super('DUPLICATE_OUTPUT', `${what}; only one task may write it.`);
     this.path = path;
     this.tasks = [first, second];
   }

@@ -31,16 +31,17 @@ export class OutputClaims<Maker> {
     return this.makers.get(path);
   }
 
-  /** The first output of a declaration that is another maker's, as it is written, and whose. O(outputs). */
+  /** The first output of a declaration that is another maker's, as it is written; whose, and by which output of that. O(outputs). */
   conflict(
     declared: DeclaredOutputs,
     maker?: Maker,
-  ): { readonly output: string; readonly other: Maker } | undefined {
+  ): { readonly output: string; readonly other: Maker; readonly theirs: string } | undefined {
     const { literal, outputs = NONE } = declared;
     for (const output of outputs) {
       const key = keyOf(output, declared);
-      const other = key === undefined ? undefined : this.holder(key, literal === true);
-      if (other !== undefined && other !== maker) return { output, other };
+      const theirs = key === undefined ? undefined : this.holder(key, literal === true);
+      const other = theirs === undefined ? undefined : this.makers.get(theirs);
+      if (other !== undefined && other !== maker) return { output, other, theirs: theirs! };
     }
     return undefined;
   }
@@ -68,16 +69,13 @@ export class OutputClaims<Maker> {
     }
   }
 
-  /** Who makes it, something above it or something below it. */
-  private holder(key: string, literal: boolean): Maker | undefined {
-    const maker = this.makers.get(key);
-    if (maker !== undefined || literal || GLOB.test(key)) return maker;
-    for (const folder of foldersOf(key)) {
-      const above = this.makers.get(folder);
-      if (above !== undefined) return above;
-    }
-    if ((this.folders.get(key) ?? 0) === 0) return undefined;
-    for (const [output, below] of this.makers) if (output.startsWith(`${key}/`)) return below;
+  /** What of somebody's it is, or lies in, or holds. */
+  private holder(key: string, literal: boolean): string | undefined {
+    if (this.makers.has(key)) return key;
+    if (literal || GLOB.test(key)) return undefined;
+    const above = foldersOf(key).find((folder) => this.makers.has(folder));
+    if (above !== undefined || (this.folders.get(key) ?? 0) === 0) return above;
+    for (const output of this.makers.keys()) if (output.startsWith(`${key}/`)) return output;
     return undefined;
   }
 }

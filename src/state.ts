@@ -71,6 +71,10 @@ export class BuildState implements AsyncDisposable {
   /** @internal see `partsOf` */
   readonly opened: Opened;
   private closing: Promise<void> | undefined;
+  private isClosed = false;
+  private readonly stopping = new AbortController();
+  /** Runs of engines that are under way. */
+  private readonly runs = new Set<Promise<unknown>>();
 
   /** Use `openState`. */
   constructor(opened: Opened) {
@@ -107,15 +111,24 @@ export class BuildState implements AsyncDisposable {
     return { table: this.opened.table.handle(), readOnly: this.readOnly };
   }
 
+  /** @internal A run of an engine: `close` stops it by the signal, and waits for its end. */
+  async hold<Result>(run: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
+    if (this.closing !== undefined) throw new StateUnavailable('The state is closed.');
+    const running = run(this.stopping.signal);
+    this.runs.add(running);
+    try {
+      return await running;
+    } finally {
+      this.runs.delete(running);
+    }
+  }
+
   /**
-   * Commits, and gives everything back; again, it does nothing. From now on `tasks`, `graph`, `artifacts` and `history` refuse all
+   * Stops a run that is under way as if it was cancelled, commits, and gives everything back; again, it does nothing. From then on `tasks`, `graph`, `artifacts` and `history` refuse all
    * calls; what other threads have attached does not, so stop them before. @throws CommitFailed
    */
   close(): Promise<void> {
-    if (this.closing === undefined) {
-      this.closing = this.closeOnce();
-      for (const part of [this.tasks, this.graph, this.artifacts, this.history]) refuseFromNowOn(part);
-    }
+    this.closing ??= this.closeOnce();
     return this.closing;
   }
 
@@ -130,11 +143,17 @@ export class BuildState implements AsyncDisposable {
   }
 
   private requireOpen(): void {
-    if (this.closing !== undefined) throw new StateUnavailable('The state is closed.');
+    if (this.isClosed) throw new StateUnavailable('The state is closed.');
   }
 
   private async closeOnce(): Promise<void> {
     const { store, lock } = this.opened;
+    if (this.runs.size > 0) {
+      this.stopping.abort();
+      await Promise.allSettled(this.runs);
+    }
+    for (const part of [this.tasks, this.graph, this.artifacts, this.history]) refuseFromNowOn(part);
+    this.isClosed = true;
     try {
       if (!this.readOnly) await store.commit();
     } finally {

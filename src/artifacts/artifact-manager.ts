@@ -224,7 +224,10 @@ export class ArtifactManager {
     const { decodeEntry, restoreTo, storedPath } = await load();
     if (typeof of !== 'string') checkOptions('restore', of, { task: filled }, ['task']);
     const found = typeof of === 'string' ? await this.lookup(of) : (await this.versions(of.task))[0];
-    if (found === undefined) throw new UnknownVersion((of as { task: TaskId }).task, 0);
+    if (found === undefined) {
+      const { task } = of as { readonly task: TaskId };
+      throw new UnknownVersion(task, 0, task);
+    }
     const bytes = readIfThere(storedPath(this.directory, 'actions', found.version));
     const entry = bytes && decodeEntry(bytes);
     const isWhole = entry !== undefined && (await restoreTo(into, this.directory, entry));

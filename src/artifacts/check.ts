@@ -107,6 +107,18 @@ export class TaskChecker {
   }
 
   /**
+   * As `check`, at the task's turn: its outputs are looked at again, for what has run since the start may have removed or overwritten
+   * them. O(its outputs) calls of `stat` more.
+   */
+  checkAgain(task: Row): Verdict {
+    const { records, taskFiles } = this.context.artifacts;
+    const recorded = records.has(task) ? records.outputsOf(task) : NOTHING;
+    const rows = new Set([...taskFiles.outputs.view(task), ...recorded]);
+    this.context.scanner.scanSync(Int32Array.from(rows));
+    return this.check(task);
+  }
+
+  /**
    * Records that a command exited with 0: looks at the outputs, and again at the inputs. If declared outputs are missing, the task has
    * failed.
    * @throws FileUnreadable

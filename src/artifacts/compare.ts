@@ -93,7 +93,7 @@ export class Comparison {
     if (kind === 'output-added' || kind === 'output-missing' || kind === 'output-changed')
       return { kind, path };
     // A task without a command may be named after a file, but has not changed it.
-    const maker = kind === 'input-missing' ? this.makerOf(task, file) : this.commandThatMakes(file);
+    const maker = kind === 'input-missing' ? this.makerOf(task, file) : this.commandThatMade(task, file);
     return { kind, path, ...(maker < 0 ? {} : { producer: this.context.table.names.nameOf(maker) }) };
   }
 
@@ -228,11 +228,18 @@ export class Comparison {
     return this.context.scanner.contentOf(file);
   }
 
-  /** The row of the task whose command makes a file, or -1. */
-  private commandThatMakes(file: number): number {
-    const { files, taskFiles } = this.context.artifacts;
+  /** The row of the task whose command makes a file, or -1: who declares it by a plain path, or what `task` depends on and has made it last. */
+  private commandThatMade(task: Row, file: number): number {
+    const { files, records, taskFiles } = this.context.artifacts;
     const producer = files.producer(file);
-    return producer >= 0 && taskFiles.has(producer as Row, TaskFlag.Command) ? producer : -1;
+    if (producer >= 0) return taskFiles.has(producer as Row, TaskFlag.Command) ? producer : -1;
+    const below = new Set<number>(this.context.table.dependencies.view(task));
+    for (const row of below) {
+      if (!taskFiles.has(row as Row, TaskFlag.Command)) {
+        for (const member of this.context.table.dependencies.view(row)) below.add(member);
+      } else if (records.outputsOf(row).includes(file)) return row;
+    }
+    return -1;
   }
 
   /**

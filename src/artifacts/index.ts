@@ -13,7 +13,7 @@ export {
   type Durability,
   type Executed,
   type Execution,
-  type NotKept,
+  NotKept,
   type Restored,
   type VerifyReport,
 } from './cache/index.js';

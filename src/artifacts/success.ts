@@ -1,10 +1,11 @@
 import { lstatSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Row } from '../task.js';
+import { inSlices, type Steps } from './cache/steps.js';
 import { Content, isBytes } from './contents.js';
 import { type CheckContext, currentEnvironmentKey } from './context.js';
 import { isRacy } from './examine.js';
-import type { FileRow } from './files.js';
+import type { FileRow, FileStat, FileTable } from './files.js';
 import { entriesOf, filesOf, ownOutputs } from './records.js';
 import type { FileResolver } from './resolve.js';
 import { TaskFlag } from './task-files.js';
@@ -61,6 +62,7 @@ export async function writeSuccess(
   const { files, records, taskFiles } = context.artifacts;
   const { emptyFolders, links, plain, rows } = resolver.outputsOf(task);
   const outputs = rows.slice();
+  const before = Array.from(outputs, (file) => statOf(files, file));
   await scanner.scan(outputs);
   const isOptional = taskFiles.has(task, TaskFlag.OptionalOutputs);
   const missing = outputs.filter((file) => scanner.contentOf(file) === Content.Missing);
@@ -69,8 +71,7 @@ export async function writeSuccess(
     return { missing: paths, links: [], foreignLinks: [], emptyFolders: [] };
   }
   const inputs = await readInputs(context, task, outputs, success);
-  const originOf = origins(context, task, plain === outputs.length, success);
-  const origin = Array.from(outputs, (file, index) => originOf(file as FileRow, index < plain));
+  const origin = await inSlices(originsOf(context, task, { outputs, plain, before }, success));
   const foreign = outputs.filter((_, index) => origin[index] === 'foreign');
   const ownFirst = new Int32Array(outputs.length);
   ownFirst.set(outputs.filter((_, index) => origin[index] !== 'foreign'));
@@ -105,29 +106,59 @@ function isChangedSince(path: string, time: number): boolean {
 /** Whose a file is: of this execution, of an earlier one of the task, or of neither. */
 type Origin = 'made' | 'left' | 'foreign';
 
-/** Tells of files that match the outputs of a task where they come from. @param arePlain true if all are declared as they stand */
-function origins(
-  { artifacts }: CheckContext,
+/** Files that match the outputs of a task: first those that are declared as they stand. */
+interface Matched {
+  readonly outputs: Int32Array;
+  readonly plain: number;
+  /** As they were before the start, as far as that is known. */
+  readonly before: readonly (FileStat | undefined)[];
+}
+
+/** Tells of files that match the outputs of a task where they come from. */
+function* originsOf(
+  { artifacts, root }: CheckContext,
   task: Row,
-  arePlain: boolean,
+  { before, outputs, plain }: Matched,
   { foreign, restored, startedAt }: Success,
-): (file: FileRow, isPlain: boolean) => Origin {
+): Steps<Origin[]> {
   const { files, records } = artifacts;
-  if (restored !== undefined) {
-    return (file, isPlain) => (isPlain || restored.has(files.pathOf(file)) ? 'made' : 'foreign');
-  }
   // Of what is declared as it stands nobody asks whose it was.
-  const record = arePlain ? undefined : records.read(task);
-  const before = new Map(record === undefined ? [] : entriesOf(ownOutputs(record)));
+  const record = plain === outputs.length ? undefined : records.read(task);
+  const own = new Map(record === undefined ? [] : entriesOf(ownOutputs(record)));
   // Who has written it since, the command or the user, nobody can tell.
-  const stillForeign = new Set(foreign);
-  return (file, isPlain) => {
-    if (!isPlain && stillForeign.has(file)) return 'foreign';
+  const stillForeign = new Set<number>(foreign);
+  const origins: Origin[] = [];
+  for (const [index, file] of outputs.entries()) {
+    yield;
+    const isPlain = index < plain;
+    const path = files.pathOf(file);
     const content = files.content(file);
+    if (restored !== undefined) origins.push(isPlain || restored.has(path) ? 'made' : 'foreign');
+    else if (!isPlain && stillForeign.has(file)) origins.push('foreign');
     // Only files have times; an output that may stay away, and did, is not left.
-    if (!isBytes(content) || isRacy(files.stat(file), startedAt)) return 'made';
-    return isPlain || before.get(file) === content ? 'left' : 'foreign';
-  };
+    else if (!isBytes(content)) origins.push('made');
+    else if (wasWritten(resolve(root, path), files.stat(file), before[index], startedAt))
+      origins.push('made');
+    else origins.push(isPlain || own.get(file as FileRow) === content ? 'left' : 'foreign');
+  }
+  return origins;
+}
+
+/** True if a file, or the link by which it is reached, was made or written since. Another mode alone is no other file. */
+function wasWritten(path: string, now: FileStat, before: FileStat | undefined, startedAt: number): boolean {
+  const own = lstatSync(path, { throwIfNoEntry: false });
+  if (own?.isSymbolicLink()) return isRacy(own, startedAt);
+  if (!isRacy(now, startedAt)) return false;
+  return (
+    before === undefined ||
+    before.ino !== now.ino ||
+    before.mtimeMs !== now.mtimeMs ||
+    before.size !== now.size
+  );
+}
+
+function statOf(files: FileTable, file: number): FileStat | undefined {
+  return isBytes(files.content(file)) ? files.stat(file) : undefined;
 }
 
 async function readInputs(

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { MillraceError, StateCorrupt, StateLocked, UnknownVersion } from '../errors.js';
+import { isSystemError, MillraceError, StateCorrupt, StateLocked, UnknownVersion } from '../errors.js';
 import { type Context, writeJson } from './context.js';
 import { display } from './render/text.js';
 
@@ -29,6 +29,10 @@ export function failureOf(thrown: unknown): Failure {
     return { code: error.code, message: messageOf(error), exitCode: exitCodeOf(error.code) };
   }
   const message = error instanceof Error ? error.message : String(error);
+  if (isSystemError(error)) {
+    const code = 'SYSTEM_ERROR';
+    return { code, message: `The system refuses something: ${message}.`, exitCode: ExitCode.Failed };
+  }
   return {
     code: 'INTERNAL',
     message: `This is a defect in millrace, please report it: ${message} (MILLRACE_DEBUG=1 shows where)`,

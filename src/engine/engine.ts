@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { FileScanner, FileThreads, TaskChecker } from '../artifacts/index.js';
+import { FileScanner, FileThreads, TaskChecker, TaskFlag } from '../artifacts/index.js';
 import { InvalidArgument, StateUnavailable } from '../errors.js';
 import { BuildState, partsOf } from '../state.js';
 import type { Row } from '../task.js';
@@ -76,8 +76,13 @@ export class BuildEngine {
     if (this.#busy) throw new StateUnavailable('This engine is running already; wait for its run to end.');
     this.#busy = true;
     try {
-      const plan = await this.#plan(options);
-      return options.dryRun === true ? this.#tellPlan(plan) : await this.#execute(plan, options);
+      return await this.#state.hold(async (closing) => {
+        const signal = options.signal === undefined ? closing : AbortSignal.any([options.signal, closing]);
+        const plan = await this.#plan(options);
+        return options.dryRun === true
+          ? this.#tellPlan(plan)
+          : await this.#execute(plan, { ...options, signal });
+      });
     } finally {
       if (this.#ownsThreads) await this.#threads.close();
       this.#busy = false;
@@ -95,9 +100,8 @@ export class BuildEngine {
     const { table, artifacts } = partsOf(this.#state);
     const targets = options.targets ?? [];
     const rows = targets.map((target) => this.#state.tasks.rowOf(target));
-    const forced = new Set(options.force === true ? rows : []);
-    const isForced = (row: Row) => options.force === true && (forced.size === 0 || forced.has(row));
     artifacts.taskFiles.refresh(table);
+    const isForced = this.#forced(options, rows);
     const selection = select(table, rows);
     const scan = { root: this.#scanRoot(), threads: this.#threads };
     const scanner = new FileScanner(artifacts.files, artifacts.contents, scan);
@@ -108,6 +112,18 @@ export class BuildEngine {
     const assessment = options.dryRun === true ? foresee(subject, assessed) : assessed;
     const emitter = new Emitter(options.onEvent);
     return { emitter, checker, scanner, selection, assessment, isForced, targets, jobs, startedAt };
+  }
+
+  #forced({ force = false }: RunOptions, targets: readonly Row[]): (row: Row) => boolean {
+    if (force === false) return () => false;
+    if (force === 'all' || targets.length === 0) return () => true;
+    const { table, artifacts } = partsOf(this.#state);
+    const forced = new Set(targets);
+    for (const row of forced) {
+      if (artifacts.taskFiles.has(row, TaskFlag.Command)) continue;
+      for (const member of table.dependencies.items(row)) forced.add(member as Row);
+    }
+    return (row) => forced.has(row);
   }
 
   async #execute(plan: Plan, options: RunOptions): Promise<RunSummary> {

@@ -40,8 +40,8 @@ export interface RunOptions {
   readonly jobs?: number;
   /** Start nothing more after so many failures; 0: never (default 1). */
   readonly keepGoing?: number;
-  /** Run the targets even if they are fresh. */
-  readonly force?: boolean;
+  /** Run the targets even if they are fresh, for a task without a command what it groups; `all`: also what they need. */
+  readonly force?: boolean | 'all';
   /** False: run every command that is not fresh; neither restore outputs nor keep them for later (default true). */
   readonly cache?: boolean;
   /**
@@ -85,7 +85,7 @@ const RUN_OPTIONS = {
   targets: listOf(string),
   jobs: wholeFrom(1),
   keepGoing: wholeFrom(0),
-  force: boolean,
+  force: (value) => (value === 'all' ? undefined : boolean(value)),
   cache: boolean,
   durability: (value) =>
     DURABILITY_LEVELS.includes(value as Durability)

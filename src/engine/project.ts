@@ -104,7 +104,7 @@ export class Project implements AsyncDisposable {
    * is read again. See `BuildEngine.run`.
    * @param options.targets names as for `resolveTargets`
    */
-  async run(options: RunOptions): Promise<RunSummary> {
+  async run(options: RunOptions = {}): Promise<RunSummary> {
     checkRunOptions(options);
     const events = new EventRelay(options.onEvent);
     const first = options.dryRun === true ? await this.#foreseeRegeneration(events) : [];
@@ -117,7 +117,9 @@ export class Project implements AsyncDisposable {
     const named = names.length > 0 ? await this.resolveTargets(names) : this.#manifest.defaults;
     // Without a target every task is meant, the one that makes the manifest, too.
     const targets = named.length > 0 ? [...new Set([...first, ...named])] : named;
-    return await this.#newEngine().run({ ...options, targets, onEvent: events.relay });
+    // Nobody has named the defaults, so it is all that is meant.
+    const force = options.force === true && names.length === 0 ? { force: 'all' as const } : {};
+    return await this.#newEngine().run({ ...options, ...force, targets, onEvent: events.relay });
   }
 
   /** Kills all commands that run, without waiting. */

@@ -1,8 +1,15 @@
 import type { Reason } from '../artifacts/reason.js';
-import { StateUnavailable } from '../errors.js';
+import { InvalidArgument, StateUnavailable } from '../errors.js';
 import type { Outcome, TaskId } from '../task.js';
 import { AttemptLog } from './attempt-log.js';
 import type { Key } from './database.js';
+import {
+  checkAttempt,
+  checkAttemptsQuery,
+  checkRunEnd,
+  checkRunStart,
+  checkRunsQuery,
+} from './history-checks.js';
 import type { Records } from './records.js';
 
 /** The number of a run: the first is 1. */
@@ -116,10 +123,11 @@ export class BuildHistory {
     this.log = new AttemptLog(records);
   }
 
-  /** @throws StateUnavailable if the state is open for reading only, or a run has not ended */
+  /** @throws StateUnavailable if the state is open for reading only, or a run has not ended; InvalidArgument */
   beginRun(start: RunStart): RunId {
     if (this.options.readOnly) throw new StateUnavailable('The state is open for reading only.');
     if (this.current !== undefined) throw new StateUnavailable(`Run ${this.current} has not ended yet.`);
+    checkRunStart(start);
     const run = this.newest() + 1;
     this.records.put(NEWEST_RUN, run);
     const { targets, jobs, version } = start;
@@ -137,21 +145,19 @@ export class BuildHistory {
   /**
    * Adds to the run that was begun last.
    * @param trace what the attempt saw, for `traces`
-   * @throws StateUnavailable if none is under way
+   * @throws StateUnavailable if none is under way; InvalidArgument
    */
   addAttempt(attempt: Attempt, trace: Trace = {}): void {
     if (this.current === undefined) throw new StateUnavailable('No run is under way.');
+    checkAttempt(attempt);
     this.log.add({ ...attempt, ...trace });
   }
 
-  /** @throws StateUnavailable if the run was not begun here, or has ended */
+  /** @throws StateUnavailable if the run was not begun here, or has ended; InvalidArgument */
   endRun(run: RunId, end: RunEnd): void {
     if (this.current !== run) throw new StateUnavailable(`Run ${run} was not begun here, or has ended.`);
-    const { result, total, executed, cached, fresh, failed, blocked, cancelled, duration } = end;
+    const kept = checkRunEnd(end);
     const stored = this.records.get(runKey(run)) as StoredRun;
-    const kept: RunEnd = {
-      ...{ result, total, executed, cached, fresh, failed, blocked, cancelled, duration },
-    };
     this.records.put(runKey(run), { ...stored, end: kept });
     this.log.end();
     this.current = undefined;
@@ -187,6 +193,7 @@ export class BuildHistory {
    * @param options.before only runs with a smaller number
    */
   runs(options: { readonly limit?: number; readonly before?: RunId } = {}): RunRecord[] {
+    checkRunsQuery(options);
     const all = this.runIds().filter((run) => run < (options.before ?? Number.POSITIVE_INFINITY));
     return all.slice(0, options.limit ?? all.length).map((run) => this.runRecord(run));
   }
@@ -195,7 +202,13 @@ export class BuildHistory {
    * The attempts of a run in the order in which they ended, or those at a task (of one run, or of all), newest first.
    * O(attempts looked at); for a task it is O(runs log attempts), and O(commits) of a run that was interrupted.
    */
-  *attempts(of: { readonly run: RunId } | OfTask): Generator<AttemptRecord, void> {
+  attempts(of: { readonly run: RunId } | OfTask): Generator<AttemptRecord, void> {
+    checkAttemptsQuery(of);
+    if (!('run' in of || 'task' in of)) throw new InvalidArgument('attempts needs a run, a task or both.');
+    return this.found(of);
+  }
+
+  private *found(of: { readonly run: RunId } | OfTask): Generator<AttemptRecord, void> {
     if (!('task' in of)) {
       for (const stored of this.log.ofRun(of.run)) yield attemptOf(stored, of.run);
       return;

@@ -9,6 +9,7 @@ import {
   renameSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { describe, test } from 'node:test';
@@ -107,6 +108,37 @@ describe('what was built before is restored', { concurrency: 2 }, () => {
     assert.equal(await step('a.c', '#include "a.h"\n'), 'executed');
     assert.equal(await step('a.h', '1'), 'cached');
     assert.equal(await step('a.c', '#include "b.h"\n'), 'cached');
+  });
+
+  test('by what it found, after a collection of what was of no use for long', async (t) => {
+    const project = new Project(t, { in: '1', h: '1' });
+    const command = 'echo out: in h > d; cat in h > out';
+    project.writeTasks({ some: { command, inputs: ['in'], outputs: ['out'], depfile: 'd' } });
+    await run(project);
+    const old = new Date(Date.now() - 15 * 86_400_000);
+    for (const kind of ['actions', 'blobs', 'inputs'] as const) {
+      for (const path of stored(project, kind)) utimesSync(path, old, old);
+    }
+    assert.equal((await project.millrace(['gc'])).exitCode, 0);
+    project.delete('out');
+    assert.deepEqual(outcomes(await run(project)), { some: 'cached' });
+  });
+
+  test('also if an output is declared by its absolute path, or is a link', async (t) => {
+    const project = new Project(t, { in: '1' });
+    const twice = `build two | ${project.path('two')}: copy in`;
+    const rules =
+      'rule copy\n  command = cp in $out\nrule both\n  command = cp in two\nrule link\n  command = ln -sfn in ln\n';
+    project.write(
+      'build.ninja',
+      `${rules}${twice.replace('copy', 'both')}\nbuild ${project.path('one')}: copy in\nbuild ln: link in\n`,
+    );
+    await run(project);
+    for (const change of [() => project.delete('one', 'two', 'ln'), () => project.write('one', 'edited')]) {
+      change();
+      assert.ok(Object.values(outcomes(await run(project))).every((outcome) => outcome === 'cached'));
+      assert.deepEqual([project.read('one'), project.read('two'), project.read('ln')], ['1', '1', '1']);
+    }
   });
 
   test('for tasks of build.ninja, and for those that only print', async (t) => {

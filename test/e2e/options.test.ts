@@ -92,6 +92,22 @@ describe('run', { concurrency: 2 }, () => {
     assert.equal(eventsOf(forced, 'task-planned').length, 3);
   });
 
+  test('--force without a target runs all, also beside defaults, and for a group what it groups', async (t) => {
+    const project = new Project(t);
+    const touch = (file: string) => ({ command: `touch ${file}`, outputs: [file] });
+    const tasks = {
+      a: touch('a'),
+      b: { ...touch('b'), deps: ['a'] },
+      c: touch('c'),
+      all: { deps: ['b', 'c'] },
+    };
+    project.writeTasks(tasks, { default: ['b'] });
+    await project.build(['all']);
+    assert.deepEqual([...(await project.build(['--force'])).keys()].sort(), ['a', 'b']);
+    assert.deepEqual([...(await project.build(['--force', 'b'])).keys()], ['b']);
+    assert.deepEqual([...(await project.build(['--force', 'all'])).keys()].sort(), ['b', 'c']);
+  });
+
   test('takes targets by id and by what they make', async (t) => {
     const project = three(t);
     assert.deepEqual([...(await project.build(['doc'])).keys()], ['lib', 'doc']);

@@ -65,6 +65,26 @@ describe('restoring leaves alone what the task has not made', { concurrency: 2 }
     assert.deepEqual(warnings(await run(project)), []);
   });
 
+  test('of it is told, also if there is another warning', async (t) => {
+    const project = new Project(t, { in: '1' });
+    project.writeTasks({
+      site: SITE,
+      reader: { command: 'cat site/*', inputs: ['site/*'], outputs: ['x'], deps: [] },
+    });
+    project.writeTasks({
+      site: SITE,
+      reader: { command: 'cat site/* > x || touch x', inputs: ['site/*'], outputs: ['x'] },
+    });
+    await project.millrace(['run']);
+    project.write('site/notes.txt', 'mine');
+    project.write('in', '2');
+    const told = warnings(await run(project, '-j1'));
+    assert.ok(
+      told.some((message) => message.includes('"site/notes.txt" matches them, but')),
+      `${told}`,
+    );
+  });
+
   test('one that was there before the first run, too', async (t) => {
     const project = new Project(t, { in: '1', 'site/.gitkeep': '' });
     project.writeTasks({ site: SITE });

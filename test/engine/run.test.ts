@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { BuildEngine, openState } from '../../src/index.js';
@@ -17,6 +17,29 @@ test('a listener that throws ends the run with its error, once what runs has end
   assert.equal(state.history.runs()[0]?.result, 'interrupted');
   const { result, executed } = await engine.run({ jobs: 2 });
   assert.deepEqual([result, executed > 0], ['succeeded', true]);
+});
+
+test('closing the state stops the run that is under way, and keeps what had ended', async (t) => {
+  const root = await temporaryFolder(t);
+  const directory = join(root, '.millrace');
+  const state = await openState(directory);
+  state.tasks.define([
+    { id: 'first', command: 'true' },
+    { id: 'slow', command: 'echo on; sleep 60; echo done > slow.txt', dependencies: ['first'] },
+  ]);
+  const engine = new BuildEngine(state, { root });
+  let closing: Promise<void> | undefined;
+  const onEvent = ({ type, task }: { type: string; task?: string }): void => {
+    if (type === 'task-started' && task === 'slow') closing = state.close();
+  };
+  const { result, cancelled } = await engine.run({ onEvent });
+  assert.deepEqual([result, cancelled], ['cancelled', 1]);
+  await closing;
+  assert.equal(existsSync(join(root, 'slow.txt')), false);
+  await assert.rejects(engine.run(), { code: 'STATE_UNAVAILABLE' });
+  await using again = await openState(directory);
+  assert.equal(again.tasks.get('first').outcome, 'executed');
+  assert.equal(again.history.runs()[0]?.result, 'cancelled');
 });
 
 test('a root that is no folder is one error, before anything runs', async (t) => {

@@ -15,6 +15,35 @@ const END: RunEnd = {
   duration: 12.5,
 };
 
+test('slips in what the history is told or asked are refused, and nothing of them is kept', async (t) => {
+  const directory = await stateDirectory(t);
+  await withState(directory, ({ history }) => {
+    const loose = history as unknown as Record<string, (...args: unknown[]) => unknown>;
+    const attempt = { task: 'a', start: 1, duration: 1, outcome: 'executed' };
+    const slips: [string, RegExp, ...unknown[]][] = [
+      ['addAttempt', /addAttempt has no option "tsk"/, { tsk: 'a' }],
+      ['addAttempt', /"start" of addAttempt must be a number/, { ...attempt, start: 'x' }],
+      ['addAttempt', /"outcome" of addAttempt must be one of/, { ...attempt, outcome: 'nonsense' }],
+      ['endRun', /"result" of endRun must be one of succeeded/, 1, {}],
+      ['endRun', /"total" of endRun must be a whole number/, 1, { ...END, total: -1 }],
+      ['runs', /"limit" of runs must be/, { limit: -1 }],
+      ['runs', /runs has no option "last"/, { last: 1 }],
+      ['attempts', /The options of attempts must be an object/],
+      ['attempts', /attempts needs a run, a task or both/, {}],
+    ];
+    assert.throws(() => loose.beginRun!.call(history), /The options of beginRun must be an object/);
+    assert.throws(() => loose.beginRun!.call(history, { targets: [], jobs: 0 }), /"jobs" of beginRun/);
+    history.beginRun({ targets: [], jobs: 1 });
+    for (const [method, message, ...args] of slips) {
+      assert.throws(() => loose[method]!.call(history, ...args), { code: 'INVALID_ARGUMENT', message });
+    }
+    history.endRun(1, END);
+  });
+  await withState(directory, ({ history }) => {
+    assert.deepEqual([history.runs().length, [...history.attempts({ run: 1 })]], [1, []]);
+  });
+});
+
 test('old runs are forgotten, for good', async (t) => {
   const directory = await stateDirectory(t);
   let state = await openState(directory);

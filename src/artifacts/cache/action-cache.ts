@@ -1,4 +1,4 @@
-import { rmdirSync, rmSync } from 'node:fs';
+import { lstatSync, rmdirSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { quote } from '../../errors.js';
@@ -9,7 +9,7 @@ import { Content, type ContentId, isBytes } from '../contents.js';
 import type { CheckContext } from '../context.js';
 import type { FileThreads } from '../file-threads.js';
 import { pathMatcher } from '../globs.js';
-import { cleanPattern } from '../paths.js';
+import { cleanPattern, pathFrom } from '../paths.js';
 import { entriesOf, filesOf, ownOutputs, type TaskRecord } from '../records.js';
 import type { Made } from '../success.js';
 import { TaskFlag } from '../task-files.js';
@@ -184,8 +184,16 @@ export class ActionCache {
       ...(commit === undefined ? {} : { commit }),
     };
     const name = context.table.names.nameOf(task);
-    this.actions.write('actions', key, encodeEntry({ task: name, ...products, log, duration, origin }));
+    const found = key === action ? {} : { action };
+    const entry = encodeEntry({ task: name, ...found, ...products, log, duration, origin });
+    this.actions.write('actions', key, entry);
     return undefined;
+  }
+
+  /** What was kept of the same action is not what executing it has come to now. @param inputs of the verdict @throws what `node:fs` throws */
+  forget(task: Row, inputs: Int32Array): void {
+    const candidate = this.find(task, inputs);
+    if (candidate !== undefined) this.actions.remove('actions', candidate.key);
   }
 
   /** An entry that is of no use. */
@@ -222,8 +230,7 @@ export class ActionCache {
     const { checker } = this.options;
     const bytes = this.actions.read('inputs', action);
     const sets = bytes === undefined ? [] : decodeSets(bytes);
-    if (bytes !== undefined && sets.length === 0 && !isSealed(bytes))
-      this.actions.quarantine('inputs', action);
+    if (bytes !== undefined && sets.length === 0) this.actions.quarantine('inputs', action);
     for (const paths of sets) {
       const discovered = checker.filesNamed(paths);
       if (discovered.some((file) => context.scanner.isUnreadable(file))) continue;
@@ -250,16 +257,24 @@ export class ActionCache {
     return log === null ? Buffer.alloc(0) : this.blobs.getBytes(log);
   }
 
-  /** True if the record of a task says that what was restored is there: somebody may have been at it at the same time. */
+  /** True if the record of a task says that what was restored is there, and its inputs are what it was looked up by: somebody may have been at them at the same time. */
   agrees(task: Row, { files }: Restored): boolean {
-    const { contents, files: table, records } = this.context.artifacts;
-    const { outputs } = records.read(task)!;
-    const recorded = new Map<number, number>();
-    for (let at = 0; at < outputs.length; at += 2) recorded.set(outputs[at]!, outputs[at + 1]!);
+    const { contents, records } = this.context.artifacts;
+    const { declared, discovered: found, outputs } = records.read(task)!;
+    const isMoved = ([, content]: readonly [unknown, ContentId]) => content === Content.Unknown;
+    if ([...entriesOf(declared), ...entriesOf(found)].some(isMoved)) return false;
+    const recorded = new Map(
+      Array.from(entriesOf(outputs), ([file, content]) => [this.innerPath(file), content]),
+    );
     return files.every(({ path, digest }) => {
-      const content = recorded.get(table.find(path));
+      const content = recorded.get(path);
       return content !== undefined && hexDigest(contents, content as ContentId) === digest;
     });
+  }
+
+  /** Relative to the root if it is below it: CMake declares some outputs by their absolute paths. */
+  private innerPath(file: number): string {
+    return pathFrom('.', this.context.artifacts.files.pathOf(file), this.context.root);
   }
 
   /** Whether the entry is the task's, with all outputs that it declares, and none that it does not. */
@@ -268,7 +283,7 @@ export class ActionCache {
     if (entry.task !== table.names.nameOf(task)) return false;
     const declared = new Set<string>();
     for (const file of artifacts.taskFiles.outputs.view(task)) {
-      const path = artifacts.files.pathOf(file);
+      const path = this.innerPath(file);
       if (!paths.has(path)) return false;
       declared.add(path);
       yield;
@@ -325,8 +340,11 @@ export class ActionCache {
     for (const [file, content] of record === undefined ? [] : entriesOf(ownOutputs(record))) {
       yield;
       const path = artifacts.files.pathOf(file);
-      if (present.has(path) || !isBytes(content) || scanner.isUnreadable(file)) continue;
-      if (!isInner(path) || !inRoot.holds(path) || scanner.contentOf(file) !== content) continue;
+      if (present.has(path) || !isBytes(content) || !isInner(path) || !inRoot.holds(path)) continue;
+      // It may be another one than at the start of the run, or a link of the user's to one like it.
+      scanner.scanSync(Int32Array.of(file));
+      if (scanner.isUnreadable(file) || scanner.contentOf(file) !== content) continue;
+      if (lstatSync(join(root, path), { throwIfNoEntry: false })?.isFile() !== true) continue;
       rmSync(join(root, path), { force: true });
       removeEmptyFolders(root, path, present);
     }

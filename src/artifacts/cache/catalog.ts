@@ -1,5 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { type ContentId, ContentTable, DIGEST_BYTES } from '../contents.js';
+import type { Blob } from './blobs.js';
 import type { ActionEntry } from './entry.js';
 import { unseal } from './seal.js';
 import type { Steps } from './steps.js';
@@ -9,6 +10,8 @@ import { foldersOf, ifThere } from './stored-files.js';
 export interface CatalogEntry {
   readonly key: string;
   readonly task: string;
+  /** The key of the list of inputs by which it is found, if it has one. */
+  readonly action: string | undefined;
   /** When it was of use last: milliseconds since the epoch. */
   readonly usedAt: number;
   /** When it was made. */
@@ -77,12 +80,14 @@ export class Catalog {
     const entry = unseal(file.bytes) as Partial<ActionEntry> | undefined;
     if (!Array.isArray(entry?.files) || typeof entry.task !== 'string') return false;
     const start = this.count;
-    for (const { digest, size } of entry.log ? [...entry.files, entry.log] : entry.files) {
-      if (!isDigest(digest, this.digest)) return false;
-      this.addBlob(this.digests.intern(this.digest), size);
+    for (const blob of entry.log ? [...entry.files, entry.log] : entry.files) {
+      const { digest, size } = (blob ?? {}) as Partial<Blob>;
+      if (!isDigest(digest, this.digest) || !Number.isSafeInteger(size)) return false;
+      this.addBlob(this.digests.intern(this.digest), size!);
     }
     const madeAt = Number(entry.origin?.time ?? 0);
-    this.entries.push({ key, task: entry.task, usedAt: file.usedAt, madeAt, start, end: this.count });
+    const { action, task } = entry;
+    this.entries.push({ key, task, action, usedAt: file.usedAt, madeAt, start, end: this.count });
     return true;
   }
 

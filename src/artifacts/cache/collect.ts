@@ -59,8 +59,11 @@ export function* collect(directory: string, options: CollectOptions): Steps<Coll
     if (!kept.has(entry)) remove(storedPath(directory, 'actions', entry.key));
   }
   yield;
+  const found = new Set(Array.from(kept, ({ action }) => action));
   for (const kind of ['inputs', 'quarantine']) {
-    for (const file of yield* listed(directory, kind)) if (file.usedAt < usedSince) remove(file.path);
+    for (const { key, path, usedAt } of yield* listed(directory, kind)) {
+      if (usedAt < usedSince && !(kind === 'inputs' && found.has(key))) remove(path);
+    }
   }
   const needed = new Room(catalog);
   for (const entry of kept) needed.add(entry);

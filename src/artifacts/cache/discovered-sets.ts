@@ -2,6 +2,9 @@ import { seal, unseal } from './seal.js';
 
 const VERSION = 1;
 
+/** What systems allow, with the zero at the end. */
+const MAX_PATH_BYTES = 4096;
+
 /** How many different lists are kept for an action: each costs a lookup as many looks at files. */
 const MAX_SETS = 8;
 
@@ -14,8 +17,19 @@ export function encodeSets(sets: DiscoveredSets): Buffer {
 
 /** None for anything but what `encodeSets` gave. */
 export function decodeSets(bytes: Buffer): DiscoveredSets {
-  const value = unseal(bytes) as { version?: unknown; sets?: DiscoveredSets } | undefined;
-  return value?.version === VERSION ? value.sets! : [];
+  const value = unseal(bytes) as { readonly version?: unknown; readonly sets?: unknown } | null | undefined;
+  const sets = value?.version === VERSION ? value.sets : undefined;
+  return Array.isArray(sets) && sets.every(isSet) ? sets : [];
+}
+
+function isSet(set: unknown): set is readonly string[] {
+  return Array.isArray(set) && set.every(isPath);
+}
+
+/** True for what can be the path of a file. */
+function isPath(path: unknown): boolean {
+  const isText = typeof path === 'string' && path !== '' && !path.includes('\0') && path.isWellFormed();
+  return isText && Buffer.byteLength(path) < MAX_PATH_BYTES;
 }
 
 /** With one list more, or an old one first again; undefined if it is the first already. */

@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import type { Blob, StoredFile } from './blobs.js';
+import type { Blob, Digest, StoredFile } from './blobs.js';
 import { seal } from './seal.js';
 import type { Steps } from './steps.js';
 
@@ -21,6 +21,8 @@ export interface ActionLink {
 export interface ActionEntry {
   readonly version: typeof ENTRY_VERSION;
   readonly task: string;
+  /** The key of the list of inputs by which the entry is found, if its execution has found some by itself. */
+  readonly action?: Digest | undefined;
   readonly files: readonly ActionFile[];
   readonly links: readonly ActionLink[];
   /** Folders that were declared themselves. */

@@ -2,6 +2,6 @@ export { ActionCache, type Candidate, type Execution, type Restored } from './ac
 export type { CollectReport } from './collect.js';
 export { DURABILITY_LEVELS, type Durability } from './durability.js';
 export type { ActionEntry } from './entry.js';
-export type { NotKept } from './keep.js';
+export { NotKept } from './keep.js';
 export type { Executed } from './own-files.js';
 export type { VerifyReport } from './verify.js';

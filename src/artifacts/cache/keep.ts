@@ -4,6 +4,7 @@ import { quote } from '../../errors.js';
 import { Content, type ContentId, isBytes } from '../contents.js';
 import type { CheckContext } from '../context.js';
 import type { FileThreads } from '../file-threads.js';
+import { pathFrom } from '../paths.js';
 import { filesOf, foreignOutputs, type TaskRecord } from '../records.js';
 import type { Made } from '../success.js';
 import type { BlobStore } from './blobs.js';
@@ -18,10 +19,13 @@ export class NotKept {
   readonly why: string;
   /** True if it is a mistake, or could be one. */
   readonly isSuspect: boolean;
+  /** Of the file that it is about, if it moved. */
+  readonly path: string | undefined;
 
-  constructor(why: string, isSuspect = false) {
+  constructor(why: string, isSuspect = false, path?: string) {
     this.why = why;
     this.isSuspect = isSuspect;
+    this.path = path;
   }
 }
 
@@ -62,7 +66,7 @@ function* takeResults(
 ): Steps<Products | NotKept> {
   const products: Products = { files: [], links, folders };
   for (const [index, { row }] of files.entries()) {
-    const path = artifacts.files.pathOf(row);
+    const path = pathFrom('.', artifacts.files.pathOf(row), root);
     const result = job.resultAt(index);
     const stored = result === 'failed' ? yield* job.put(index) : result;
     if (stored === 'moved') return moved('output', path);
@@ -102,10 +106,14 @@ function* listProducts(
   const list: ProductList = { files: [], bytes: 0, links: [], folders: [] };
   // One that is declared itself is among the outputs, too.
   const links = new Set(made.links);
+  const seen = new Set<string>();
   for (let at = 0; at < outputs.length; at += 2) {
     const row = outputs[at]!;
-    const path = files.pathOf(row);
+    const path = pathFrom('.', files.pathOf(row), root);
     const content = outputs[at + 1]! as ContentId;
+    // CMake names some outputs in two ways.
+    if (seen.has(path)) continue;
+    seen.add(path);
     if (!isInner(path) || !inRoot.holds(path)) return outside(path);
     if (content === Content.Folder) {
       if (isLink(join(root, path))) links.add(path);
@@ -179,5 +187,5 @@ function inputObstacle(
 }
 
 export function moved(what: 'input' | 'output', path: string): NotKept {
-  return new NotKept(`its ${what} ${quote(path)} changed while it ran`, true);
+  return new NotKept(`its ${what} ${quote(path)} changed while it ran`, true, path);
 }

@@ -3,7 +3,8 @@ import type { Row } from '../../task.js';
 import type { ContentId } from '../contents.js';
 import type { CheckContext } from '../context.js';
 import { changeTime, isRacy } from '../examine.js';
-import { entriesOf, ownOutputs } from '../records.js';
+import { pathFrom } from '../paths.js';
+import { entriesOf, filesOf, foreignOutputs, ownOutputs } from '../records.js';
 
 /** When a task was executed: milliseconds since the epoch, and milliseconds. */
 export interface Executed {
@@ -22,28 +23,31 @@ const TICK_MS = 20;
  */
 export class OwnFiles {
   private readonly context: CheckContext;
-  private readonly declared: ReadonlySet<number>;
+  private readonly declared: ReadonlySet<string>;
   private readonly recorded: ReadonlyMap<number, ContentId>;
+  /** Known not to be its own. */
+  private readonly foreign: ReadonlySet<number>;
   private readonly executions: Iterable<Executed>;
   private latest: readonly Executed[] | undefined;
 
   /** @param executions the newest first; asked for if nothing else tells */
   constructor(context: CheckContext, task: Row, executions: Iterable<Executed>) {
-    const { records, taskFiles } = context.artifacts;
+    const { files, records, taskFiles } = context.artifacts;
     const record = records.read(task);
     this.context = context;
-    this.declared = new Set(taskFiles.outputs.view(task));
+    const declared = Array.from(taskFiles.outputs.view(task), (file) => files.pathOf(file));
+    this.declared = new Set(declared.map((path) => pathFrom('.', path, context.root)));
     this.recorded = new Map(record === undefined ? [] : entriesOf(ownOutputs(record)));
+    this.foreign = new Set(record === undefined ? [] : filesOf(foreignOutputs(record)));
     this.executions = executions;
   }
 
-  /** Of a file that is there. */
+  /** Of a file, or a link, that is there. */
   holds(path: string, stat: Stats): boolean {
-    const { artifacts } = this.context;
-    const file = artifacts.files.find(path);
-    if (file !== -1 && this.declared.has(file)) return true;
-    if (!stat.isFile()) return false;
-    return (file !== -1 && this.isAsRecorded(file)) || this.wasWrittenByTask(stat);
+    if (this.declared.has(path)) return true;
+    const file = this.context.artifacts.files.find(path);
+    if (file !== -1 && this.foreign.has(file)) return false;
+    return (stat.isFile() && file !== -1 && this.isAsRecorded(file)) || this.wasWrittenByTask(stat);
   }
 
   private isAsRecorded(file: number): boolean {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { InvalidArgument, quote } from '../../errors.js';
 import { sha256Hex } from '../../sha256.js';
 import { hashInSteps } from '../examine.js';
-import { cleanPath } from '../paths.js';
+import { pathFrom } from '../paths.js';
 import { ActionFiles } from './action-files.js';
 import { BlobStore, type Digest } from './blobs.js';
 import type { Durability } from './durability.js';
@@ -48,7 +48,7 @@ export function* record(directory: string, recording: Recording): Steps<Digest> 
   const store = BlobStore.open(directory, durability);
   const inRoot = new FoldersInRoot(root);
   const kept: Kept = { files: [], links: [], folders: [] };
-  for (const path of new Set(recording.paths.map(cleanPath))) {
+  for (const path of new Set(recording.paths.map((path) => pathFrom('.', path, root)))) {
     if (!isInner(path) || !inRoot.holds(path)) throw unfit(path, 'lies outside of the root');
     const stat = lstatSync(join(root, path), { throwIfNoEntry: false });
     if (stat?.isSymbolicLink()) kept.links.push({ path, target: targetOf(root, path) });

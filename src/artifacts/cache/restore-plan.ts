@@ -1,4 +1,4 @@
-import { lstatSync, type Stats } from 'node:fs';
+import { lstatSync, readlinkSync, type Stats } from 'node:fs';
 import { quote } from '../../errors.js';
 import type { ActionEntry, ActionFile, ActionLink } from './entry.js';
 import { FoldersInRoot } from './folders.js';
@@ -17,8 +17,8 @@ export class Obstacle {
 export interface RestoreChecks {
   /** True if the file that is there has the bytes of the entry's. */
   hasContent(file: ActionFile): boolean;
-  /** True if the file that is there, with other bytes, may be replaced. */
-  mayReplace(file: ActionFile, stat: Stats): boolean;
+  /** True if the file that is there, with other bytes, or the link, may be replaced. */
+  mayReplace(file: { readonly path: string }, stat: Stats): boolean;
 }
 
 /** For a folder where whatever is in the way is replaced. */
@@ -56,15 +56,20 @@ export function* planRestore(
     }
     if (stat?.isFile() && checks.hasContent(file)) {
       if (isExecutable(stat) === file.executable) continue;
-    } else if (stat !== undefined && !checks.mayReplace(file, stat)) {
-      return new Obstacle(`the task has not made ${quote(path)} as it is`);
-    }
+    } else if (stat !== undefined && !isReplaceable(stat)) {
+      return new Obstacle(`${quote(path)} there is no file`);
+    } else if (stat !== undefined && !checks.mayReplace(file, stat)) return notMade(path);
     place.delivery.files.push(file);
   }
   for (const link of links) {
-    const place = places.find(link.path);
+    const { path, target } = link;
+    const place = places.find(path);
     // A file in its place may be the user's.
     if (place === 'unreachable' || place.stat?.isSymbolicLink() === false) return IN_THE_WAY;
+    if (place.stat !== undefined) {
+      if (readlinkSync(`${root}/${path}`) === target) continue;
+      if (!checks.mayReplace(link, place.stat)) return notMade(path);
+    }
     place.delivery.links.push(link);
   }
   for (const path of folders) {
@@ -113,6 +118,15 @@ interface Place {
 }
 
 const IN_THE_WAY = new Obstacle('a file or a link is in the way of its folders');
+
+function notMade(path: string): Obstacle {
+  return new Obstacle(`the task has not made ${quote(path)} as it is`);
+}
+
+/** Of a pipe or a device no second name can be kept everywhere. */
+function isReplaceable(stat: Stats): boolean {
+  return stat.isFile() || stat.isSymbolicLink();
+}
 
 function newDelivery(): Delivery {
   return { files: [], links: [], folders: [] };

@@ -17,5 +17,10 @@ export function isSealed(bytes: Buffer): boolean {
 
 /** The value; undefined if the bytes are not what `seal` gave. */
 export function unseal(bytes: Buffer): unknown {
-  return isSealed(bytes) ? JSON.parse(bytes.toString('utf8', HASH_CHARACTERS + 1)) : undefined;
+  if (!isSealed(bytes)) return undefined;
+  try {
+    return JSON.parse(bytes.toString('utf8', HASH_CHARACTERS + 1));
+  } catch {
+    return undefined;
+  }
 }

@@ -1,9 +1,9 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { type Blob, BlobStore, type Digest } from './blobs.js';
 import { decodeEntry } from './decode-entry.js';
+import { decodeSets } from './discovered-sets.js';
 import type { ActionEntry } from './entry.js';
 import { moveAside } from './quarantine.js';
-import { isSealed } from './seal.js';
 import type { Steps } from './steps.js';
 import { ifThere, listed } from './stored-files.js';
 
@@ -35,11 +35,11 @@ export function* verify(directory: string): Steps<VerifyReport> {
       const bytes = ifThere(() => readFileSync(path));
       if (bytes === undefined) continue;
       if (kind === 'actions') report.entries++;
-      const entry = kind === 'actions' ? decodeEntry(bytes) : isSealed(bytes);
-      if (entry === undefined || entry === false) {
+      const entry = kind === 'actions' ? decodeEntry(bytes) : undefined;
+      if (kind === 'actions' ? entry === undefined : decodeSets(bytes).length === 0) {
         moveAside(directory, path, `${kind}-${key}`);
         report.damagedEntries++;
-      } else if (typeof entry === 'object' && !(yield* isComplete(store, entry))) {
+      } else if (entry !== undefined && !(yield* isComplete(store, entry))) {
         rmSync(path, { force: true });
         report.incompleteEntries++;
       }

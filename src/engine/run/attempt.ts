@@ -1,5 +1,6 @@
 import {
   type Candidate,
+  NotKept,
   pathFrom,
   type Restored,
   type StaleVerdict,
@@ -55,6 +56,8 @@ export interface Work {
   readonly verdict: StaleVerdict;
   readonly root: string;
   readonly terminal: boolean;
+  /** True if it was attempted in this run before. */
+  readonly isRetry: boolean;
   readonly signal: AbortSignal | undefined;
   /** Milliseconds that the command took last time; 0 if it never ran. */
   readonly expected: number;
@@ -109,7 +112,12 @@ async function execute(work: Work, tools: Tools): Promise<AttemptEnd> {
   const startedAt = Date.now();
   const command = { ...laneCommand(details, root, terminal), ...(expected > 0 ? { expected } : {}), onBegin };
   const result = await tools.lanes.run(command, work.signal);
-  if (result.outcome !== 'exited' || result.exitCode !== 0) return unsuccessful(result, details);
+  if (result.outcome !== 'exited' || result.exitCode !== 0) {
+    if (result.outcome === 'exited' || result.outcome === 'timed-out') {
+      tools.cache?.forget(work.row, work.verdict.inputs);
+    }
+    return unsuccessful(result, details);
+  }
   try {
     return await record(work, tools, result, { startedAt, foreign });
   } catch (error) {
@@ -119,7 +127,7 @@ async function execute(work: Work, tools: Tools): Promise<AttemptEnd> {
 }
 
 async function record(
-  { row, details, verdict, root }: Work,
+  { isRetry, row, details, verdict, root }: Work,
   { cache, checker, declarations }: Tools,
   result: LaneResult,
   before: Pick<Success, 'foreign' | 'startedAt'>,
@@ -139,12 +147,22 @@ async function record(
   }
   cleanUp(details, root);
   const { duration, output, truncated } = result;
-  const notKept = await cache?.keep(row, { inputs: verdict.inputs, made, output, truncated, duration });
+  const { inputs } = verdict;
+  const notKept = isRetry
+    ? new NotKept('it was tried again, and what it left before cannot be told apart')
+    : await cache?.keep(row, { inputs, made, output, truncated, duration });
+  if (notKept !== undefined) cache?.forget(row, inputs);
   const declared = declarations.warningsFor(row, details);
-  // They say the same of what the task itself has written, and more.
-  const isTold = declared.length === 0 && notKept?.isSuspect === true;
-  const warnings = isTold ? [`Its outputs are not kept for later: ${notKept.why}.`] : declared;
+  const warnings =
+    notKept?.isSuspect === true && !declared.some((warning) => saysMore(warning, notKept))
+      ? [...declared, `Its outputs are not kept for later: ${notKept.why}.`]
+      : declared;
   return { outcome: 'executed', duration, result, warnings, ...(notKept && { notKept: notKept.why }) };
+}
+
+/** True for a warning of the same file: they are of what the task itself has written, too, and say what to do. */
+function saysMore(warning: string, { path }: NotKept): boolean {
+  return path !== undefined && warning.includes(quote(path)) && warning.includes(' was written while it ran');
 }
 
 function unsuccessful(result: LaneResult, { timeout }: TaskDetails): AttemptEnd {

@@ -79,6 +79,16 @@ export class RunCache {
     }
   }
 
+  /** See `ActionCache.forget`. */
+  forget(task: Row, inputs: Int32Array): void {
+    if (this.#broken) return;
+    try {
+      this.#cache.forget(task, inputs);
+    } catch (error) {
+      this.#giveUp(error);
+    }
+  }
+
   /** What was set aside since the last time. */
   #tellDamage(task: Row): void {
     const { damaged } = this.#cache;

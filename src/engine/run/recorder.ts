@@ -44,7 +44,7 @@ export class Recorder {
     const { result, outcome, duration, message } = end;
     const attempt = {
       task: this.#context.table.names.nameOf(row),
-      start: result?.start ?? Date.now(),
+      start: result?.start ?? Date.now() - Math.ceil(duration),
       duration,
       outcome,
       ...(result?.exitCode === undefined ? {} : { exitCode: result.exitCode }),

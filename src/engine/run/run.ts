@@ -82,6 +82,8 @@ export class Run {
   /** Definitions of tasks that were claimed or are waiting for a pool. */
   readonly #details = new Map<Row, TaskDetails>();
   readonly #blocked = new Set<Row>();
+  /** Tasks that are attempted again, or were. */
+  readonly #retried = new Set<Row>();
   readonly #counts = { executed: 0, cached: 0, fresh: 0, failed: 0 };
   /** Stops the commands. Every one listens, and so many listeners are for Node a leak unless it is told otherwise. */
   readonly #cancel = new AbortController();
@@ -239,7 +241,7 @@ export class Run {
     if (!taskFiles.has(row, TaskFlag.Command)) return 'group';
     try {
       if (isForced(row)) return { fresh: false, reason: { kind: 'forced' }, inputs: checker.inputsOf(row) };
-      return checker.check(row);
+      return checker.checkAgain(row);
     } catch (error) {
       if (isOfTask(error)) return error;
       throw error;
@@ -261,6 +263,7 @@ export class Run {
     const work = {
       ...{ row, details, verdict, root: engine.root, terminal, signal: this.#cancel.signal },
       expected: this.#table.duration(row),
+      isRetry: this.#retried.has(row),
       onBegin: () => this.#guarded(() => this.#teller.started(row, reason)),
     };
     attempt(work, this.#tools).then(
@@ -331,7 +334,9 @@ export class Run {
     else if (restored !== undefined) complete(this.#table, row, { outcome, duration: restored.duration });
     else if (outcome === 'cancelled') release(this.#table, row, 'cancelled');
     else fail(this.#table, row, { outcome, ...(duration > 0 ? { duration } : {}) });
-    if (retrying) retry(this.#table, row);
+    if (!retrying) return;
+    this.#retried.add(row);
+    retry(this.#table, row);
   }
 
   #completeFresh(row: Row): void {

@@ -161,9 +161,11 @@ export class TaskBuilder {
     const conflict = this.#claims.conflict({ outputs }, draft.id);
     if (conflict === undefined) this.#claims.add({ outputs }, draft.id);
     else {
-      const { output, other } = conflict;
+      const { output, other, theirs } = conflict;
       const where = whereIs(draft, 'outputs', outputs.indexOf(output));
-      report(where, 'output', output, `is an output of task ${shown(other)}, too`);
+      const isSame = theirs === output || theirs === plainOutput(output);
+      const what = isSame ? 'is' : `lies in, or holds, ${shown(theirs)},`;
+      report(where, 'output', output, `${what} an output of task ${shown(other)}${isSame ? ', too' : ''}`);
     }
     const reason = depfile === undefined ? undefined : invalidOutput(depfile);
     if (reason) report(whereIs(draft, 'depfile'), 'depfile', depfile!, reason);

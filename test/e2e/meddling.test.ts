@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { hash } from 'node:crypto';
+import { readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
+import { describe, test } from 'node:test';
+import { COPY, outcomes, run, stored } from './cache-support.js';
+import { Project, summary } from './rig.js';
+
+/** What the command does is in its input. */
+const SCRIPT = { command: 'sh in', inputs: ['in'], outputs: ['lib/**'] };
+
+describe('whoever meddles with outputs', { concurrency: 2 }, () => {
+  test('a task that runs before removes or overwrites them: they are made again', async (t) => {
+    for (const [damage, read] of [
+      ['rm -rf dist', 'b'],
+      ['echo bad > dist/b', 'b'],
+    ] as const) {
+      const project = new Project(t, { s: '1', in: 'b' });
+      project.writeTasks({
+        prep: { command: `${damage}; mkdir -p dist; cp s dist/s`, inputs: ['s'], outputs: ['dist/s'] },
+        b: { command: 'cp in dist/b', deps: ['prep'], inputs: ['in'], outputs: ['dist/b'] },
+      });
+      await run(project);
+      // What prep makes is the same, so only a look at its own outputs tells that b is not fresh.
+      project.delete('dist/s');
+      await run(project, '--no-cache');
+      assert.equal(project.read('dist/b'), read);
+    }
+  });
+
+  test('the user edits what would be removed, or replaced by restoring', async (t) => {
+    const project = new Project(t, { in: '' });
+    project.writeTasks({ some: SCRIPT });
+    const script = async (text: string) => {
+      project.write('in', text);
+      return outcomes(await run(project)).some;
+    };
+    await script('mkdir -p lib; echo 1 > lib/a; ln -sfn a lib/cur');
+    await script('rm -r lib; mkdir lib; echo 2 > lib/a; echo 2 > lib/b');
+    project.delete('lib/b');
+    writeFileSync(project.path('mine'), '2\n');
+    symlinkSync('../mine', project.path('lib/b'));
+    symlinkSync('../mine', project.path('lib/cur'));
+    // The link where one would go is the user's: the command decides.
+    assert.equal(await script('mkdir -p lib; echo 1 > lib/a; ln -sfn a lib/cur'), 'executed');
+    assert.equal(readlinkSync(project.path('lib/b')), '../mine');
+  });
+
+  test('leftovers do not pass for made: links, modes, what a failed attempt has left', async (t) => {
+    const sequences: Record<string, [first: string, second: string, rest?: object]> = {
+      link: ['mkdir -p lib; echo 1 > lib/real; ln -s real lib/old', 'echo 2 > lib/real'],
+      mode: [
+        'mkdir -p lib; echo 1 > lib/a; echo 1 > lib/old; chmod -R a+r lib',
+        'echo 2 > lib/a; chmod -R a+r lib',
+      ],
+      retry: [
+        'mkdir -p lib; echo 1 > lib/a',
+        'if test -e mark; then rm mark; echo 2 > lib/a; else touch mark lib/old; exit 1; fi',
+        { retries: 1 },
+      ],
+    };
+    for (const [what, [first, second, rest]] of Object.entries(sequences)) {
+      const project = new Project(t, { in: first });
+      project.writeTasks({ some: { ...SCRIPT, ...rest } });
+      await run(project);
+      const kept = stored(project, 'actions').length;
+      project.write('in', second);
+      await run(project);
+      assert.equal(stored(project, 'actions').length, kept, what);
+    }
+  });
+
+  test('a pipe is where an output goes: nothing waits for it, on whatever file system the state is', async (t) => {
+    const project = new Project(t, { in: '1' });
+    project.writeTasks({ copy: { ...COPY, command: 'rm -f out; cp in out' } });
+    await run(project);
+    project.delete('out');
+    execFileSync('mkfifo', [project.path('out')]);
+    assert.deepEqual(outcomes(await run(project)), { copy: 'executed' });
+  });
+
+  test('what has failed since is not restored', async (t) => {
+    const project = new Project(t, { in: '1' });
+    project.writeTasks({ copy: { ...COPY, command: 'test ! -e flag && cp in out' } });
+    await run(project);
+    project.write('flag', '');
+    for (const args of [['--force'], [], []]) {
+      assert.equal(summary(await project.millrace(['run', '--json', ...args])).failed, 1);
+    }
+  });
+
+  test('an input changes while outputs are restored by what it was: the command runs', async (t) => {
+    const project = new Project(t, { in: 'v1', t: '' });
+    using gate = project.gate('gate');
+    const slow = (text: string) => ({
+      command: `touch reached; read line < gate; echo ${text}; cp t so`,
+      inputs: ['t'],
+      outputs: ['so'],
+    });
+    const tasks = (text: string) => ({
+      slow: slow(text),
+      b: { command: 'cat in so > out', deps: ['slow'], inputs: ['in'], outputs: ['out'] },
+    });
+    project.writeTasks(tasks('1'));
+    gate.open();
+    await run(project);
+    project.write('in', 'v2');
+    await run(project);
+    project.write('in', 'v1');
+    project.writeTasks(tasks('2'));
+    project.delete('reached');
+    const running = project.start(['run', '--json']);
+    await project.untilExists('reached');
+    project.write('in', 'v3');
+    gate.open();
+    assert.equal((await running.result).exitCode, 0);
+    assert.equal(project.read('out'), 'v3');
+  });
+});
+
+test('sealed entries of strangers are misses, and set aside', async (t) => {
+  const project = new Project(t, { in: '1', h: '1' });
+  const command = 'echo out: in h > d; cat in h > out';
+  project.writeTasks({ some: { command, inputs: ['in'], outputs: ['out'], depfile: 'd' } });
+  const sealed = (text: string) => `${hash('sha256', text)}\n${text}`;
+  const lists = [
+    '{"version":1}',
+    '{"version":1,"sets":5}',
+    '{"version":1,"sets":[null]}',
+    '{"version":1,"sets":[[5]]}',
+    'not JSON',
+    'null',
+    '{"version":1,"sets":[[""]]}',
+    '{"version":1,"sets":[["a\\u0000b"]]}',
+    JSON.stringify({ version: 1, sets: [['x'.repeat(5000)]] }),
+  ];
+  const entries = [
+    'not JSON',
+    'null',
+    '{"version":1,"task":"a","files":[null],"links":[],"folders":[],"log":null}',
+  ];
+  for (const [kind, texts] of [
+    ['inputs', lists],
+    ['actions', entries],
+  ] as const) {
+    for (const text of texts) {
+      await run(project, '--force');
+      for (const path of stored(project, kind)) writeFileSync(path, sealed(text));
+      project.delete('out');
+      assert.deepEqual(outcomes(await run(project)), { some: 'executed' }, text);
+      for (const path of stored(project, kind)) writeFileSync(path, sealed(text));
+      for (const args of [['gc'], ['artifacts'], ['artifacts', 'verify']]) {
+        const { exitCode, stderr } = await project.millrace(args);
+        assert.ok(exitCode === 0 || args[1] === 'verify', `${args} ${text}: ${stderr}`);
+        assert.ok(exitCode! < 2, stderr);
+      }
+      assert.equal(
+        stored(project, kind).some((path) => readFileSync(path, 'utf8') === sealed(text)),
+        false,
+      );
+    }
+  }
+});
+
+test('why names who made what only a glob matches, and follows it', async (t) => {
+  const project = new Project(t, { 'g.sh': 'mkdir -p o; echo 1 > o/a' });
+  project.writeTasks({
+    gen: { command: 'sh g.sh', inputs: ['g.sh'], outputs: ['o/**'] },
+    use: { command: 'cat o/* > use.out', deps: ['gen'], outputs: ['use.out'] },
+  });
+  await run(project);
+  project.write('g.sh', 'mkdir -p o; echo 2 > o/a');
+  await run(project);
+  const { stdout } = await project.millrace(['why', 'use', '--chain']);
+  assert.match(
+    stdout.toString(),
+    /use \(run 2\): input changed: "o\/a", made by "gen"\n +gen \(run 2\): input changed: "g.sh"\n$/,
+  );
+  assert.deepEqual(readdirSync(project.path('o')), ['a']);
+});
