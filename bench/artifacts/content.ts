@@ -120,6 +120,7 @@ async function keepAll(
   const keep = await measured(async () => {
     const why = await cache.keep(row, {
       inputs,
+      startedAt,
       made,
       output: Buffer.alloc(0),
       truncated: false,

@@ -1,9 +1,14 @@
+import { statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { FileUnreadable } from '../errors.js';
 import type { Row } from '../task.js';
+import { unpackDetails } from '../tasks/details.js';
 import { Comparison, type DifferenceSink, type FileKind, type TaskKind, unreadableInput } from './compare.js';
 import { Content } from './contents.js';
 import type { CheckContext } from './context.js';
 import type { FileRow } from './files.js';
+import { pathMatcher } from './globs.js';
+import { cleanPattern } from './paths.js';
 import type { Reason } from './reason.js';
 import { Field, filesOf, foreignOutputs } from './records.js';
 import { FileResolver } from './resolve.js';
@@ -139,6 +144,27 @@ export class TaskChecker {
     return gone === undefined ? undefined : files.pathOf(gone);
   }
 
+  /**
+   * A folder in which globs look for inputs and in which something was made, removed or renamed since a moment: what came may be gone again.
+   * Not one in which the task itself has made something, or a folder for it. Of folders in which no input is, nothing is said.
+   */
+  restlessFolder(task: Row, since: number): string | undefined {
+    const { artifacts, root, table } = this.context;
+    if (artifacts.taskFiles.has(task, TaskFlag.Literal)) return undefined;
+    const { inputs = [] } = unpackDetails(table.details, task);
+    const record = artifacts.records.read(task)!;
+    const pathsOf = (pairs: Int32Array) => filesOf(pairs).map((file) => artifacts.files.pathOf(file));
+    const named = new Set(inputs.map(cleanPattern));
+    const isMatched = pathMatcher([...named]);
+    const found = pathsOf(record.declared).filter((path) => !named.has(path) && isMatched(path));
+    const own = foldersAbove(pathsOf(record.outputs));
+    return [...new Set(found.map(dirname))].find((folder) => {
+      const stat = own.has(folder) ? undefined : statSync(resolve(root, folder), { throwIfNoEntry: false });
+      // The moment may be early by the millisecond that it was cut off at.
+      return stat !== undefined && stat.mtimeMs > since + 1;
+    });
+  }
+
   /** Outputs that are on record as not made by the task, and are there now. Scans what was not scanned, synchronously. */
   foreignOutputs(task: Row): FileRow[] {
     const { artifacts, scanner } = this.context;
@@ -185,6 +211,15 @@ export class TaskChecker {
     this.comparison.walk(task, first);
     return first.reason;
   }
+}
+
+/** The folders that paths lie in, and those that they lie in, up to the root or `/`. */
+function foldersAbove(paths: readonly string[]): Set<string> {
+  const folders = new Set<string>();
+  for (const path of paths) {
+    for (let folder = dirname(path); !folders.has(folder); folder = dirname(folder)) folders.add(folder);
+  }
+  return folders;
 }
 
 /** Ends the walk at the first difference, which is the reason. */

@@ -4,7 +4,7 @@ import { hash } from 'node:crypto';
 import { readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { COPY, outcomes, run, stored } from './cache-support.js';
-import { Project, summary } from './rig.js';
+import { eventsOf, Project, summary } from './rig.js';
 
 /** What the command does is in its input. */
 const SCRIPT = { command: 'sh in', inputs: ['in'], outputs: ['lib/**'] };
@@ -77,6 +77,34 @@ describe('whoever meddles with outputs', { concurrency: 2 }, () => {
     project.delete('out');
     execFileSync('mkfifo', [project.path('out')]);
     assert.deepEqual(outcomes(await run(project)), { copy: 'executed' });
+  });
+
+  test('something comes and goes beside inputs: nothing is kept', async (t) => {
+    const project = new Project(t, { 'src/a': 'a', 'src/b': 'b' });
+    const command = 'echo x > src/z; cat src/* > out; rm src/z';
+    project.writeTasks({
+      glob: { command, inputs: ['src/*'], outputs: ['out'] },
+      folder: { command: command.replace('out', 'two'), deps: ['glob'], inputs: ['src'], outputs: ['two'] },
+      plain: {
+        command: 'touch src/x; rm src/x; cat src/a > three',
+        deps: ['folder'],
+        inputs: ['src/a'],
+        outputs: ['three'],
+      },
+    });
+    const ended = eventsOf(await run(project), 'task-finished').map(({ task, notKept }) => [task, notKept]);
+    const why = 'something came or went in "src", where its inputs are, while it ran';
+    assert.deepEqual(ended, [
+      ['glob', why],
+      ['folder', why],
+      ['plain', undefined],
+    ]);
+    // That a task makes its own folder beside its inputs says nothing.
+    project.writeTasks({
+      own: { command: 'mkdir made; cat *.json > made/x', inputs: ['*.json'], outputs: ['made/*'] },
+    });
+    const [own] = eventsOf(await run(project), 'task-finished');
+    assert.equal(own!.notKept, undefined);
   });
 
   test('what has failed since is not restored', async (t) => {

@@ -43,6 +43,8 @@ export interface Candidate {
 export interface Execution {
   /** The inputs as they were before it: of the verdict. */
   readonly inputs: Int32Array;
+  /** `Date.now()` before it. */
+  readonly startedAt: number;
   readonly made: Made;
   readonly output: Buffer;
   readonly truncated: boolean;
@@ -162,7 +164,7 @@ export class ActionCache {
    */
   async keep(
     task: Row,
-    { inputs, made, output, truncated, duration }: Execution,
+    { duration, inputs, made, output, startedAt, truncated }: Execution,
   ): Promise<NotKept | undefined> {
     const { run, version } = this.options;
     const { context } = this;
@@ -173,6 +175,10 @@ export class ActionCache {
     if (input !== undefined) return new NotKept(`its output ${quote(input)} is an input by its patterns`);
     const stray = this.options.checker.strayInput(task);
     if (stray !== undefined) return moved('input', stray);
+    const folder = this.options.checker.restlessFolder(task, startedAt);
+    if (folder !== undefined) {
+      return new NotKept(`something came or went in ${quote(folder)}, where its inputs are, while it ran`);
+    }
     const products = await storeProducts(context, this.blobs, { record, made }, this.options.threads);
     if (products instanceof NotKept) return products;
     const log = output.length === 0 ? null : { ...this.blobs.putBytes(output), truncated };

@@ -19,7 +19,7 @@ export class NotKept {
   readonly why: string;
   /** True if it is a mistake, or could be one. */
   readonly isSuspect: boolean;
-  /** Of the file that it is about, if it moved. */
+  /** The file that it is about, of a suspect. */
   readonly path: string | undefined;
 
   constructor(why: string, isSuspect = false, path?: string) {
@@ -157,10 +157,10 @@ function foreignOutput(
   const [file] = filesOf(foreignOutputs(record));
   const first = file === undefined ? foreignLinks[0] : artifacts.files.pathOf(file);
   if (first === undefined) return undefined;
-  const path = quote(first);
   return new NotKept(
-    `${path} matches them, but the command has not written it. Leave it out by a pattern that begins with "!", or remove it`,
+    `${quote(first)} matches them, but the command has not written it. Leave it out by a pattern that begins with "!", or remove it`,
     true,
+    first,
   );
 }
 

@@ -150,7 +150,7 @@ async function record(
   const { inputs } = verdict;
   const notKept = isRetry
     ? new NotKept('it was tried again, and what it left before cannot be told apart')
-    : await cache?.keep(row, { inputs, made, output, truncated, duration });
+    : await cache?.keep(row, { inputs, startedAt: before.startedAt, made, output, truncated, duration });
   if (notKept !== undefined) cache?.forget(row, inputs);
   const declared = declarations.warningsFor(row, details);
   const warnings =
@@ -160,9 +160,9 @@ async function record(
   return { outcome: 'executed', duration, result, warnings, ...(notKept && { notKept: notKept.why }) };
 }
 
-/** True for a warning of the same file: they are of what the task itself has written, too, and say what to do. */
+/** True for a warning of the same file: it is of what tasks have written, too, and says what to do. */
 function saysMore(warning: string, { path }: NotKept): boolean {
-  return path !== undefined && warning.includes(quote(path)) && warning.includes(' was written while it ran');
+  return path !== undefined && warning.includes(quote(path));
 }
 
 function unsuccessful(result: LaneResult, { timeout }: TaskDetails): AttemptEnd {
