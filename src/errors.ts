@@ -1,3 +1,5 @@
+import { getSystemErrorMap } from 'node:util';
+
 /** Every error that millrace throws on purpose. `code` is stable, the message is for a person. */
 export class MillraceError extends Error {
   readonly code: string;
@@ -258,9 +260,9 @@ export class DuplicateOutput extends MillraceError {
   readonly tasks: readonly [string, string];
 
   /** @param theirs the output of the first that the path lies in, or holds, if it is another */
-  constructor(path: string, first: string, second: string, theirs = path) {
+  constructor(path: string, first: string, second: string, theirs?: string) {
     const what =
-      theirs === path
+      theirs === undefined
         ? `${quote(path)} is an output of both ${quote(first)} and ${quote(second)}`
         : `${quote(path)}, an output of ${quote(second)}, and ${quote(theirs)}, one of ${quote(first)}, lie in each other`;
     super('DUPLICATE_OUTPUT', `${what}; only one task may write it.`);
@@ -302,6 +304,11 @@ function abbreviate(ids: readonly string[]): readonly string[] {
 /** A text for messages: control characters are shown, not sent to the terminal. */
 export function quote(text: string): string {
   return JSON.stringify(text);
+}
+
+/** What an error of the operating system says, in words. */
+export function systemWords({ errno = 0, message }: NodeJS.ErrnoException): string {
+  return getSystemErrorMap().get(errno)?.[1] ?? message;
 }
 
 /** True for an error of the operating system. */

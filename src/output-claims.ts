@@ -31,17 +31,18 @@ export class OutputClaims<Maker> {
     return this.makers.get(path);
   }
 
-  /** The first output of a declaration that is another maker's, as it is written; whose, and by which output of that. O(outputs). */
+  /** The first output of a declaration that is another maker's, as it is written; whose, and by which output of that, if it is another: one lies in the other then. O(outputs). */
   conflict(
     declared: DeclaredOutputs,
     maker?: Maker,
-  ): { readonly output: string; readonly other: Maker; readonly theirs: string } | undefined {
+  ): { readonly output: string; readonly other: Maker; readonly theirs: string | undefined } | undefined {
     const { literal, outputs = NONE } = declared;
     for (const output of outputs) {
       const key = keyOf(output, declared);
       const theirs = key === undefined ? undefined : this.holder(key, literal === true);
       const other = theirs === undefined ? undefined : this.makers.get(theirs);
-      if (other !== undefined && other !== maker) return { output, other, theirs: theirs! };
+      if (other === undefined || other === maker) continue;
+      return { output, other, theirs: theirs === key ? undefined : theirs };
     }
     return undefined;
   }

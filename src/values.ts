@@ -1,3 +1,4 @@
+import { isAbsolute } from 'node:path';
 import { InvalidArgument, quote } from './errors.js';
 import { didYouMean } from './hint.js';
 
@@ -30,6 +31,19 @@ export const filled: Check = (value) => (value === '' ? wrong('must not be empty
 
 export const callable: Check = (value) =>
   typeof value === 'function' ? undefined : wrong('must be a function', value);
+
+export const milliseconds: Check = (value) =>
+  typeof value === 'number' && value >= 0
+    ? undefined
+    : wrong('must be a number of milliseconds of at least 0', value);
+
+export const absolutePath: Check = (value) =>
+  typeof value === 'string' && isAbsolute(value) ? text(value) : wrong('must be an absolute path', value);
+
+export const oneOf =
+  (values: readonly string[]): Check =>
+  (value) =>
+    values.includes(value as string) ? undefined : wrong(`must be one of ${values.join(', ')}`, value);
 
 export const wholeFrom =
   (least: number): Check =>

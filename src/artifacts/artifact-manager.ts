@@ -5,13 +5,14 @@ import { InvalidArgument, quote, StateUnavailable, UnknownVersion } from '../err
 import type { TaskTable } from '../memory/table.js';
 import type { TaskId } from '../task.js';
 import {
+  absolutePath,
   boolean,
   type Check,
   checkOptions,
   filled,
   listOf,
+  oneOf,
   shown,
-  text,
   wholeFrom,
   wrong,
 } from '../values.js';
@@ -24,14 +25,6 @@ const atLeastNothing: Check = (value) =>
 
 const bytesOf: Check = (value) =>
   value instanceof Uint8Array ? undefined : wrong('must be a Uint8Array', value);
-
-const absolutePath: Check = (value) =>
-  typeof value === 'string' && isAbsolute(value) ? text(value) : wrong('must be an absolute path', value);
-
-const level: Check = (value) =>
-  DURABILITY_LEVELS.includes(value as Durability)
-    ? undefined
-    : wrong(`must be one of ${DURABILITY_LEVELS.join(', ')}`, value);
 
 const COLLECT_OPTIONS = {
   maxAge: atLeastNothing,
@@ -46,7 +39,7 @@ const RECORD_OPTIONS = {
   log: bytesOf,
   duration: atLeastNothing,
   run: wholeFrom(0),
-  durability: level,
+  durability: oneOf(DURABILITY_LEVELS),
 } satisfies Record<keyof RecordOptions, Check>;
 
 const DAY_MS = 86_400_000;

@@ -29,7 +29,7 @@ const SPECIAL: Finding = { kind: 'special' };
  * Kernels stamp files by a clock that ticks every 1-10 ms: of two changes this close the later one may not show in the
  * times.
  */
-const TICK_MS = 20;
+export const TICK_MS = 20;
 /** The same for file systems that keep whole seconds (or, as FAT, even ones). */
 const COARSE_TICK_MS = 2_020;
 /** How often a file that changes while it is hashed is hashed anew at once. */

@@ -1,18 +1,18 @@
 import { statSync } from 'node:fs';
-import { isAbsolute } from 'node:path';
 import { DURABILITY_LEVELS, type Durability } from '../artifacts/index.js';
 import { InvalidArgument, quote } from '../errors.js';
 import type { TaskId } from '../task.js';
 import {
+  absolutePath,
   boolean,
   type Check,
   callable,
   checkOptions,
   filled,
   listOf,
+  oneOf,
   recordOf,
   string,
-  text,
   wholeFrom,
   wrong,
 } from '../values.js';
@@ -70,9 +70,6 @@ export interface ProjectOptions {
   readonly onWarning?: (message: string) => void;
 }
 
-const absolutePath: Check = (value) =>
-  typeof value === 'string' && isAbsolute(value) ? text(value) : wrong('must be an absolute path', value);
-
 const ENGINE_OPTIONS = {
   root: absolutePath,
   pools: recordOf(wholeFrom(1)),
@@ -87,10 +84,7 @@ const RUN_OPTIONS = {
   keepGoing: wholeFrom(0),
   force: (value) => (value === 'all' ? undefined : boolean(value)),
   cache: boolean,
-  durability: (value) =>
-    DURABILITY_LEVELS.includes(value as Durability)
-      ? undefined
-      : wrong(`must be one of ${DURABILITY_LEVELS.join(', ')}`, value),
+  durability: oneOf(DURABILITY_LEVELS),
   dryRun: boolean,
   terminal: boolean,
   signal: (value) => (value instanceof AbortSignal ? undefined : wrong('must be an AbortSignal', value)),

@@ -1,14 +1,17 @@
-import { OUTCOMES, type Outcome } from '../task.js';
-import { anything, type Check, checkOptions, filled, listOf, string, wholeFrom, wrong } from '../values.js';
+import { OUTCOMES } from '../task.js';
+import {
+  anything,
+  type Check,
+  checkOptions,
+  filled,
+  listOf,
+  milliseconds,
+  oneOf,
+  string,
+  wholeFrom,
+  wrong,
+} from '../values.js';
 import type { Attempt, RunEnd, RunStart } from './history.js';
-
-const milliseconds: Check = (value) =>
-  typeof value === 'number' && value >= 0
-    ? undefined
-    : wrong('must be a number of milliseconds of at least 0', value);
-
-const outcome: Check = (value) =>
-  OUTCOMES.includes(value as Outcome) ? undefined : wrong(`must be one of ${OUTCOMES.join(', ')}`, value);
 
 const RESULTS = ['succeeded', 'failed', 'cancelled'] as const satisfies readonly RunEnd['result'][];
 
@@ -23,7 +26,7 @@ const ATTEMPT = {
   task: filled,
   start: milliseconds,
   duration: milliseconds,
-  outcome,
+  outcome: oneOf(OUTCOMES),
   exitCode: (value) => (Number.isInteger(value) ? undefined : wrong('must be a whole number', value)),
   signal: string,
   message: string,
@@ -33,10 +36,7 @@ const ATTEMPT = {
 const count = wholeFrom(0);
 
 const END = {
-  result: (value) =>
-    RESULTS.includes(value as RunEnd['result'])
-      ? undefined
-      : wrong(`must be one of ${RESULTS.join(', ')}`, value),
+  result: oneOf(RESULTS),
   total: count,
   executed: count,
   cached: count,

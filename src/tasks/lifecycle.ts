@@ -1,7 +1,7 @@
 import { IllegalTransition, InvalidArgument, quote, UnknownTask } from '../errors.js';
 import type { TaskTable } from '../memory/table.js';
 import { OUTCOMES, type Outcome, type Row, STATUS_NAMES, TaskStatus } from '../task.js';
-import { anything, type Check, checkOptions, type Problem, shown, wrong } from '../values.js';
+import { anything, type Check, checkOptions, milliseconds, shown } from '../values.js';
 
 /** What a caller may say about the end of an attempt. */
 export interface AttemptResult {
@@ -81,17 +81,11 @@ function recordDuration(table: TaskTable, row: Row, result: AttemptResult | unde
   table.setDuration(row, result.duration);
 }
 
-const RESULT = { outcome: anything, duration: durationInMs } satisfies Record<keyof AttemptResult, Check>;
+const RESULT = { outcome: anything, duration: milliseconds } satisfies Record<keyof AttemptResult, Check>;
 
 /** Checks what a caller says about the end of an attempt. @throws InvalidArgument */
 export function checkResult(action: string, result: AttemptResult | undefined): void {
   if (result !== undefined) checkOptions(action, result, RESULT);
-}
-
-export function durationInMs(value: unknown): Problem | undefined {
-  return typeof value === 'number' && value >= 0
-    ? undefined
-    : wrong('must be a number of milliseconds of at least 0', value);
 }
 
 function codes(...outcomes: Outcome[]): Codes {

@@ -1,6 +1,6 @@
 import { DuplicateOutput } from '../errors.js';
 import type { TaskTable } from '../memory/table.js';
-import { type DeclaredOutputs, OutputClaims, plainOutput } from '../output-claims.js';
+import { type DeclaredOutputs, OutputClaims } from '../output-claims.js';
 import type { Row, TaskDefinition, TaskId } from '../task.js';
 import { unpackDetails } from './details.js';
 
@@ -14,7 +14,9 @@ export function refuseSharedOutputs(definitions: readonly TaskDefinition[]): voi
   for (const definition of definitions) {
     if (definition.outputs === undefined) continue;
     const conflict = claims.conflict(definition, definition.id);
-    if (conflict !== undefined) throw refusal(conflict, conflict.other, definition.id);
+    if (conflict !== undefined) {
+      throw new DuplicateOutput(conflict.output, conflict.other, definition.id, conflict.theirs);
+    }
     claims.add(definition, definition.id);
   }
 }
@@ -45,7 +47,8 @@ export class OutputMakers {
       this.claims ??= this.collect();
       const conflict = this.claims.conflict(definition);
       if (conflict === undefined) continue;
-      throw refusal(conflict, this.table.names.nameOf(conflict.other), definition.id);
+      const { other, output, theirs } = conflict;
+      throw new DuplicateOutput(output, this.table.names.nameOf(other), definition.id, theirs);
     }
   }
 
@@ -78,13 +81,4 @@ export class OutputMakers {
     }
     return claims;
   }
-}
-
-function refusal(
-  { output, theirs }: { readonly output: string; readonly theirs: string },
-  other: TaskId,
-  id: TaskId,
-): DuplicateOutput {
-  const isSame = theirs === output || theirs === plainOutput(output);
-  return new DuplicateOutput(output, other, id, isSame ? output : theirs);
 }

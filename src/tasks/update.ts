@@ -1,16 +1,7 @@
 import type { StatusWord, TaskTable } from '../memory/table.js';
 import { OUTCOMES, type Row, type TaskId, type TaskStatus } from '../task.js';
-import { anything, type Check, checkOptions, wrong } from '../values.js';
-import {
-  type AttemptResult,
-  complete,
-  durationInMs,
-  fail,
-  release,
-  reset,
-  retry,
-  start,
-} from './lifecycle.js';
+import { anything, type Check, checkOptions, milliseconds, oneOf } from '../values.js';
+import { type AttemptResult, complete, fail, release, reset, retry, start } from './lifecycle.js';
 
 /** One change of a batch: what to do with which task. */
 export interface TaskChange extends AttemptResult {
@@ -31,12 +22,9 @@ const ACTIONS: ReadonlyMap<TaskChange['action'], Action> = new Map<TaskChange['a
 const CHANGE = {
   // Has an error of its own.
   task: anything,
-  action: (value) =>
-    ACTIONS.has(value as TaskChange['action'])
-      ? undefined
-      : wrong(`must be one of ${[...ACTIONS.keys()].join(', ')}`, value),
+  action: oneOf([...ACTIONS.keys()]),
   outcome: anything,
-  duration: durationInMs,
+  duration: milliseconds,
 } satisfies Record<keyof TaskChange, Check>;
 
 /** How to take one change back. */

@@ -1,9 +1,7 @@
+import { MAX_PATH_BYTES } from './entry.js';
 import { seal, unseal } from './seal.js';
 
 const VERSION = 1;
-
-/** What systems allow, with the zero at the end. */
-const MAX_PATH_BYTES = 4096;
 
 /** How many different lists are kept for an action: each costs a lookup as many looks at files. */
 const MAX_SETS = 8;
@@ -29,7 +27,7 @@ function isSet(set: unknown): set is readonly string[] {
 /** True for what can be the path of a file. */
 function isPath(path: unknown): boolean {
   const isText = typeof path === 'string' && path !== '' && !path.includes('\0') && path.isWellFormed();
-  return isText && Buffer.byteLength(path) < MAX_PATH_BYTES;
+  return isText && Buffer.byteLength(path) <= MAX_PATH_BYTES;
 }
 
 /** With one list more, or an old one first again; undefined if it is the first already. */

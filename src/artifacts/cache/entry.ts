@@ -60,7 +60,7 @@ export function encodeEntry(entry: Omit<ActionEntry, 'version'>): Buffer {
 
 /** What systems allow. Bytes. */
 const MAX_NAME_BYTES = 255;
-const MAX_PATH_BYTES = 4095;
+export const MAX_PATH_BYTES = 4095;
 
 /** True if what an entry brings can be there at once: each path once, nothing below a file or link, no name that no system allows. O(paths). */
 export function* canExist(entry: Pick<ActionEntry, 'files' | 'folders' | 'links'>): Steps<boolean> {

@@ -2,7 +2,7 @@ import type { Stats } from 'node:fs';
 import type { Row } from '../../task.js';
 import type { ContentId } from '../contents.js';
 import type { CheckContext } from '../context.js';
-import { changeTime, isRacy } from '../examine.js';
+import { changeTime, isRacy, TICK_MS } from '../examine.js';
 import { pathFrom } from '../paths.js';
 import { entriesOf, filesOf, foreignOutputs, ownOutputs } from '../records.js';
 
@@ -14,8 +14,6 @@ export interface Executed {
 
 /** Of so many executions it is looked at when they were. */
 const LATEST = 16;
-/** Kernels stamp files by a clock that ticks every 1-10 ms. */
-const TICK_MS = 20;
 
 /**
  * Tells which files among the outputs of a task are its own, so that they may be replaced: what it declares by a plain path, what is as

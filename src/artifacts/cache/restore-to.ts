@@ -1,7 +1,6 @@
 import { mkdirSync, mkdtempSync, rmdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { getSystemErrorMap } from 'node:util';
-import { isSystemError, NotRestored, quote } from '../../errors.js';
+import { isSystemError, NotRestored, quote, systemWords } from '../../errors.js';
 import { BlobStore } from './blobs.js';
 import type { ActionEntry } from './entry.js';
 import { restoreEntry } from './restore.js';
@@ -43,8 +42,9 @@ function tryFolder(path: string): void {
   }
 }
 
-function inWords({ code, errno, message, path }: NodeJS.ErrnoException, into: string): string {
+function inWords(error: NodeJS.ErrnoException, into: string): string {
+  const { code, path } = error;
   if (code === 'EEXIST' || code === 'ENOTDIR') return `${quote(path ?? into)} is not a folder`;
-  const why = getSystemErrorMap().get(errno ?? 0)?.[1] ?? message;
+  const why = systemWords(error);
   return path === undefined || path === into ? why : `${why}: ${quote(path)}`;
 }

@@ -1,7 +1,6 @@
 import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
-import { getSystemErrorMap } from 'node:util';
-import { isSystemError, NotRestored, quote } from '../../errors.js';
+import { isSystemError, NotRestored, quote, systemWords } from '../../errors.js';
 import type { FileThreads } from '../file-threads.js';
 import type { BlobStore } from './blobs.js';
 import { Drafts } from './drafts.js';
@@ -107,7 +106,7 @@ function stagedPath(staged: string, tree: string, path: string): string {
 }
 
 function refusal(root: string, error: NodeJS.ErrnoException & { readonly dest?: string }): NotRestored {
-  const words = getSystemErrorMap().get(error.errno ?? 0)?.[1] ?? error.message;
+  const words = systemWords(error);
   const path = error.dest ?? error.path;
   const why = path === undefined ? words : `${words}: ${quote(relative(root, path))}`;
   return new NotRestored(root, why, { cause: error });

@@ -11,16 +11,20 @@ export function seal(value: unknown): Buffer {
 
 /** True for bytes that `seal` gave. */
 export function isSealed(bytes: Buffer): boolean {
-  const text = bytes.toString('utf8', HASH_CHARACTERS + 1);
-  return bytes.toString('latin1', 0, HASH_CHARACTERS + 1) === `${sha256Hex(text)}\n`;
+  return sealedText(bytes) !== undefined;
 }
 
 /** The value; undefined if the bytes are not what `seal` gave. */
 export function unseal(bytes: Buffer): unknown {
-  if (!isSealed(bytes)) return undefined;
+  const text = sealedText(bytes);
   try {
-    return JSON.parse(bytes.toString('utf8', HASH_CHARACTERS + 1));
+    return text === undefined ? undefined : JSON.parse(text);
   } catch {
     return undefined;
   }
+}
+
+function sealedText(bytes: Buffer): string | undefined {
+  const text = bytes.toString('utf8', HASH_CHARACTERS + 1);
+  return bytes.toString('latin1', 0, HASH_CHARACTERS + 1) === `${sha256Hex(text)}\n` ? text : undefined;
 }

@@ -163,9 +163,11 @@ export class TaskBuilder {
     else {
       const { output, other, theirs } = conflict;
       const where = whereIs(draft, 'outputs', outputs.indexOf(output));
-      const isSame = theirs === output || theirs === plainOutput(output);
-      const what = isSame ? 'is' : `lies in, or holds, ${shown(theirs)},`;
-      report(where, 'output', output, `${what} an output of task ${shown(other)}${isSame ? ', too' : ''}`);
+      const reason =
+        theirs === undefined
+          ? `is an output of task ${shown(other)}, too`
+          : `lies in, or holds, ${shown(theirs)}, an output of task ${shown(other)}`;
+      report(where, 'output', output, reason);
     }
     const reason = depfile === undefined ? undefined : invalidOutput(depfile);
     if (reason) report(whereIs(draft, 'depfile'), 'depfile', depfile!, reason);
