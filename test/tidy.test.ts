@@ -12,8 +12,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   memory: ['errors', 'task'],
   graph: ['errors', 'task', 'values', 'memory'],
   tasks: ['errors', 'hint', 'output-claims', 'task', 'values', 'memory', 'graph'],
-  artifacts: ['errors', 'sha256', 'task', 'values', 'memory', 'tasks'],
-  store: ['errors', 'task', 'values', 'memory', 'graph', 'tasks', 'artifacts'],
+  artifacts: ['errors', 'make-folder', 'sha256', 'task', 'values', 'memory', 'tasks'],
+  store: ['errors', 'make-folder', 'task', 'values', 'memory', 'graph', 'tasks', 'artifacts'],
   manifest: ['errors', 'hint', 'output-claims', 'task', 'values'],
   engine: [
     'errors',
@@ -32,6 +32,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   hint: ['errors'],
   'output-claims': [],
+  'make-folder': [],
   sha256: [],
   task: [],
   values: ['errors', 'hint'],

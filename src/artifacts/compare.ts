@@ -1,5 +1,6 @@
 import { FileUnreadable } from '../errors.js';
 import type { Row } from '../task.js';
+import { commandThatMade } from './commands-below.js';
 import { Content, type ContentId } from './contents.js';
 import { type CheckContext, currentEnvironmentKey } from './context.js';
 import { pathFrom } from './paths.js';
@@ -92,8 +93,8 @@ export class Comparison {
     const path = this.context.artifacts.files.pathOf(file);
     if (kind === 'output-added' || kind === 'output-missing' || kind === 'output-changed')
       return { kind, path };
-    // A task without a command may be named after a file, but has not changed it.
-    const maker = kind === 'input-missing' ? this.makerOf(task, file) : this.commandThatMade(task, file);
+    const maker =
+      kind === 'input-missing' ? this.makerOf(task, file) : commandThatMade(this.context, task, file);
     return { kind, path, ...(maker < 0 ? {} : { producer: this.context.table.names.nameOf(maker) }) };
   }
 
@@ -226,20 +227,6 @@ export class Comparison {
 
   private contentOf(file: number): ContentId {
     return this.context.scanner.contentOf(file);
-  }
-
-  /** The row of the task whose command makes a file, or -1: who declares it by a plain path, or what `task` depends on and has made it last. */
-  private commandThatMade(task: Row, file: number): number {
-    const { files, records, taskFiles } = this.context.artifacts;
-    const producer = files.producer(file);
-    if (producer >= 0) return taskFiles.has(producer as Row, TaskFlag.Command) ? producer : -1;
-    const below = new Set<number>(this.context.table.dependencies.view(task));
-    for (const row of below) {
-      if (!taskFiles.has(row as Row, TaskFlag.Command)) {
-        for (const member of this.context.table.dependencies.view(row)) below.add(member);
-      } else if (records.outputsOf(row).includes(file)) return row;
-    }
-    return -1;
   }
 
   /**

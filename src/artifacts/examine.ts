@@ -1,6 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from 'node:fs';
-import { getSystemErrorMap } from 'node:util';
-import { FileUnreadable } from '../errors.js';
+import { FileUnreadable, isSystemError, systemWords } from '../errors.js';
 import { sha256, sha256Hasher } from '../sha256.js';
 import type { FileStat, FileTable } from './files.js';
 
@@ -148,10 +147,7 @@ function isAbsence(error: unknown): boolean {
 
 /** The error for a path that the system refuses to show. */
 export function unreadable(path: string, error: unknown): unknown {
-  const { errno, code } = error as NodeJS.ErrnoException;
-  if (errno === undefined) return error;
-  const [, words] = getSystemErrorMap().get(errno) ?? [];
-  return new FileUnreadable(path, words ?? code ?? String(errno), { cause: error });
+  return isSystemError(error) ? new FileUnreadable(path, systemWords(error), { cause: error }) : error;
 }
 
 function isSame(one: FileStat, other: FileStat): boolean {

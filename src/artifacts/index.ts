@@ -18,6 +18,7 @@ export {
   type VerifyReport,
 } from './cache/index.js';
 export { type StaleVerdict, TaskChecker, type Verdict } from './check.js';
+export { commandsOf, commandThatMade } from './commands-below.js';
 export type { Difference } from './compare.js';
 export { Content, type ContentId, ContentTable, nameOfContent } from './contents.js';
 export { type CheckContext, currentEnvironmentKey } from './context.js';

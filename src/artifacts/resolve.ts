@@ -1,5 +1,6 @@
 import type { Row } from '../task.js';
 import { unpackDetails } from '../tasks/details.js';
+import { commandsOf } from './commands-below.js';
 import type { CheckContext } from './context.js';
 import { expandGlobs, expandTree, isGlob, pathMatcher } from './globs.js';
 import { cleanPattern } from './paths.js';
@@ -85,18 +86,10 @@ export class FileResolver {
 
   /** What the direct dependencies have made; for one without a command, what its dependencies have made. */
   private outputsBefore(task: Row): Set<number> {
-    const { table, artifacts } = this.context;
+    const { context } = this;
     const rows = new Set<number>();
-    const seen = new Set<number>();
-    const waiting = [...table.dependencies.view(task)];
-    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-      if (seen.has(next)) continue;
-      seen.add(next);
-      if (!artifacts.taskFiles.has(next, TaskFlag.Command)) {
-        waiting.push(...table.dependencies.view(next));
-      } else {
-        for (const file of artifacts.records.outputsOf(next)) rows.add(file);
-      }
+    for (const row of commandsOf(context, context.table.dependencies.view(task))) {
+      for (const file of context.artifacts.records.outputsOf(row)) rows.add(file);
     }
     return rows;
   }

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { FileScanner, FileThreads, TaskChecker, TaskFlag } from '../artifacts/index.js';
+import { commandsOf, FileScanner, FileThreads, TaskChecker } from '../artifacts/index.js';
 import { InvalidArgument, StateUnavailable } from '../errors.js';
 import { BuildState, partsOf } from '../state.js';
 import type { Row } from '../task.js';
@@ -117,12 +117,7 @@ export class BuildEngine {
   #forced({ force = false }: RunOptions, targets: readonly Row[]): (row: Row) => boolean {
     if (force === false) return () => false;
     if (force === 'all' || targets.length === 0) return () => true;
-    const { table, artifacts } = partsOf(this.#state);
-    const forced = new Set(targets);
-    for (const row of forced) {
-      if (artifacts.taskFiles.has(row, TaskFlag.Command)) continue;
-      for (const member of table.dependencies.items(row)) forced.add(member as Row);
-    }
+    const forced = new Set(commandsOf(partsOf(this.#state), targets));
     return (row) => forced.has(row);
   }
 

@@ -2,11 +2,11 @@ import {
   applyDifference,
   Content,
   type ContentId,
+  commandThatMade,
   type FileRow,
   type Fingerprint,
   fingerprintOf,
   nameOfContent,
-  TaskFlag,
 } from '../artifacts/index.js';
 import { type BuildState, partsOf } from '../state.js';
 import type { RunId, TraceRecord } from '../store/history.js';
@@ -135,10 +135,9 @@ export class SeenByTask {
   }
 
   private producerOf(file: FileRow): { readonly producer?: TaskId } {
-    const { artifacts, table } = partsOf(this.state);
-    const producer = artifacts.files.producer(file);
-    if (producer < 0 || !artifacts.taskFiles.has(producer as Row, TaskFlag.Command)) return {};
-    return { producer: table.names.nameOf(producer) };
+    const tables = partsOf(this.state);
+    const maker = commandThatMade(tables, this.row, file);
+    return maker < 0 ? {} : { producer: tables.table.names.nameOf(maker) };
   }
 }
 

@@ -2,6 +2,7 @@ import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ArtifactTables, afterLoad, artifactRegions, createArtifacts } from '../artifacts/index.js';
 import { StateCorrupt } from '../errors.js';
+import { makeFolder } from '../make-folder.js';
 import { TaskTable } from '../memory/table.js';
 import { OUTCOMES, type Row, TaskStatus } from '../task.js';
 import type { Database } from './database.js';
@@ -12,7 +13,7 @@ import { LmdbDatabase } from './lmdb.js';
 import { DirectoryLock, endedUncleanly } from './lock.js';
 import { MemoryDatabase } from './memory.js';
 import type { Sizes } from './pages.js';
-import { isThere, makeFolder, type StatePaths, statePaths } from './paths.js';
+import { isThere, type StatePaths, statePaths } from './paths.js';
 import { Store, type StoreParts } from './store.js';
 import {
   awakenTable,
@@ -23,6 +24,9 @@ import {
   tableExtents,
 } from './table.js';
 import { verifyInChild } from './verify.js';
+
+/** Only the owner may look into a state. */
+const PRIVATE = 0o700;
 
 /** What opening had to put right. */
 export interface Recovery {
@@ -130,7 +134,7 @@ export async function openReader(directory: string, { lazy = false }: LoadOption
  */
 export async function openWriter(directory: string, options: WriterOptions): Promise<Opened> {
   const paths = statePaths(directory);
-  makeFolder(paths.directory);
+  makeFolder(paths.directory, PRIVATE);
   const lock = DirectoryLock.acquire(paths.lock, paths.directory);
   try {
     // The mark outlives the lock: until the store was verified, every opener verifies it.
@@ -204,9 +208,9 @@ async function openDatabase(paths: StatePaths, readOnly: boolean, unclean: boole
 async function createStore(paths: StatePaths): Promise<void> {
   const draft = statePaths(join(paths.directory, 'draft'));
   rmSync(draft.directory, { recursive: true, force: true });
-  makeFolder(draft.store);
+  makeFolder(draft.store, PRIVATE);
   await LmdbDatabase.open(draft, false).close();
-  makeFolder(paths.store);
+  makeFolder(paths.store, PRIVATE);
   renameSync(draft.data, paths.data);
   rmSync(draft.directory, { recursive: true });
 }

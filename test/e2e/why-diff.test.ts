@@ -145,6 +145,28 @@ test('millrace why names the variables that changed', async (t) => {
   assert.match(stdout.toString(), /\n {4}the environment changed: MODE\n/);
 });
 
+test('millrace why --diff names the maker of a file that only a pattern declares, behind a group', async (t) => {
+  const project = new Project(t, { in: '1' });
+  project.writeTasks({
+    make: { command: 'mkdir -p out && cp in out/x', inputs: ['in'], outputs: ['out/*'] },
+    group: { deps: ['make'] },
+    use: { command: 'cat out/x > used', deps: ['group'], outputs: ['used'] },
+  });
+  await project.millrace(['run']);
+  project.write('in', '2');
+  await project.millrace(['run']);
+  const { differences } = await project.json<{ differences: SeenDifference[] }>([
+    'why',
+    'use',
+    '--diff',
+    '1',
+    '2',
+  ]);
+  assert.deepEqual(differences, [
+    { kind: 'input-changed', path: 'out/x', producer: 'make', before: sha256('1'), after: sha256('2') },
+  ]);
+});
+
 type Seen = { readonly mode: string; readonly inputs: ReadonlyMap<string, string> };
 
 function differencesOf(one: Seen, other: Seen): SeenDifference[] {

@@ -1,11 +1,11 @@
-import { mkdirSync, mkdtempSync, rmdirSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { mkdtempSync, rmdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { isSystemError, NotRestored, quote, systemWords } from '../../errors.js';
+import { makeFolder } from '../../make-folder.js';
 import { BlobStore } from './blobs.js';
 import type { ActionEntry } from './entry.js';
 import { restoreEntry } from './restore.js';
 import { Obstacle, REPLACE_ALL } from './restore-plan.js';
-import { ifThere } from './stored-files.js';
 
 /**
  * Brings the files of an entry to any folder, which is made if it is not there.
@@ -24,13 +24,6 @@ export async function restoreTo(into: string, directory: string, entry: ActionEn
     if (isSystemError(error)) throw new NotRestored(into, inWords(error, into), { cause: error });
     throw error;
   }
-}
-
-/** As `mkdirSync` with `recursive`, which never ends where a folder that is there refuses another with ENOENT, as /proc does. */
-function makeFolder(path: string): void {
-  if (ifThere(() => statSync(path))?.isDirectory()) return;
-  if (dirname(path) !== path) makeFolder(dirname(path));
-  mkdirSync(path);
 }
 
 /** Before anything is fetched: whether the folder takes another one, as those below it may have to be made. */

@@ -62,8 +62,19 @@ function innerIssue(alternatives: readonly Issue[][]): Issue | undefined {
   return alternatives.flat().find((issue) => issue.path.length > 0 || isOfType(issue));
 }
 
+/** What other build tools call a key of ours. */
+const NAMES_ELSEWHERE = new Map([
+  ['dependencies', 'deps'],
+  ['dependsOn', 'deps'],
+  ['depends_on', 'deps'],
+  ['run', 'command'],
+  ['script', 'command'],
+]);
+
 function hintForKey(key: string, path: Path): string | undefined {
   const keys = keysAt(path);
+  const ours = NAMES_ELSEWHERE.get(key);
+  if (ours !== undefined && keys.includes(ours)) return `here it is ${shown(ours)}`;
   return didYouMean(key, keys) ?? `known here: ${keys.join(', ')}`;
 }
 

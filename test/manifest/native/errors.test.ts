@@ -88,6 +88,8 @@ test('unknown keys, with the one that is meant', () => {
       /unknown key "gruop"/,
       /did you mean "group"\?/,
     ],
+    ['[tasks.a]\nscript = "x"', '2:1', /unknown key "script"/, /here it is "command"/],
+    ['[tasks.a]\ncommand = "x"\ndependsOn = []', '3:1', /unknown key "dependsOn"/, /here it is "deps"/],
     ['constructor = 1', '1:1', /unknown key "constructor"/, /known here: \$schema, default/],
   ]);
 });
