@@ -53,9 +53,37 @@ export let compareExchange = (words: Int32Array, index: number, expected: number
 };
 
 /** Sleep and wake-up, which make sense with other threads only. */
-export const { wait, notify } = Atomics;
+export let { wait, notify } = Atomics;
+
+/** Views of the first bytes of shared memory. Of explicit length: one that follows the growth is 2-4x slower. */
+export let wordsOf = (buffer: SharedArrayBuffer, bytes = buffer.byteLength): Int32Array<SharedArrayBuffer> =>
+  new Int32Array(buffer, 0, bytes >> 2);
+export let bytesOf = (buffer: SharedArrayBuffer, bytes = buffer.byteLength): Buffer<SharedArrayBuffer> =>
+  Buffer.from(buffer, 0, bytes);
+
+/** Bytes that the memory has by now, and more of them. */
+export let sizeOf = (buffer: SharedArrayBuffer): number => buffer.byteLength;
+export let grow = (buffer: SharedArrayBuffer, bytes: number): void => buffer.grow(bytes);
+
+type Shared = Pick<typeof Atomics, 'load' | 'store' | 'add' | 'sub' | 'or' | 'and' | 'compareExchange'>;
+let shared: Shared = Atomics;
 
 /** From now on, in this thread, every operation is atomic. */
 export function shareMemory(): void {
-  ({ load, store, add, sub, or, and, compareExchange } = Atomics);
+  ({ load, store, add, sub, or, and, compareExchange } = shared);
+}
+
+/** All that can be done to shared memory. */
+export interface Operations extends Shared, Pick<typeof Atomics, 'wait' | 'notify'> {
+  readonly wordsOf: typeof wordsOf;
+  readonly bytesOf: typeof bytesOf;
+  readonly sizeOf: typeof sizeOf;
+  readonly grow: typeof grow;
+}
+
+/** For a model of threads, which runs this very code with operations that it interleaves as it likes. */
+export function replaceOperations(operations: Operations): void {
+  shared = operations;
+  shareMemory();
+  ({ wait, notify, wordsOf, bytesOf, sizeOf, grow } = operations);
 }

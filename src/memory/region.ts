@@ -1,5 +1,5 @@
 import { CapacityExceeded } from '../errors.js';
-import { load, shareMemory, store } from './atomic.js';
+import { bytesOf, grow, load, shareMemory, sizeOf, store, wordsOf } from './atomic.js';
 import { PAGE_BYTES, PAGE_SHIFT } from './layout.js';
 
 /** What another thread needs to see the same region; structured-cloneable. */
@@ -40,7 +40,7 @@ export class Region {
   private constructor(handle: RegionHandle) {
     this.name = handle.name;
     this.buffer = handle.buffer;
-    this.dirty = new Int32Array(handle.dirty);
+    this.dirty = wordsOf(handle.dirty);
     this.openViews();
   }
 
@@ -100,19 +100,19 @@ export class Region {
 
   /** Makes room for `bytes` in all, growing by half at least. @throws CapacityExceeded */
   ensure(bytes: number): void {
-    const have = this.buffer.byteLength;
+    const have = sizeOf(this.buffer);
     if (bytes <= have) return;
     this.awaken();
     const max = this.buffer.maxByteLength;
     if (bytes > max) throw new CapacityExceeded(`Region "${this.name}"`, max);
     const want = Math.max(bytes, have + (have >> 1));
-    this.buffer.grow(Math.min(max, Math.ceil(want / PAGE_BYTES) * PAGE_BYTES));
+    grow(this.buffer, Math.min(max, Math.ceil(want / PAGE_BYTES) * PAGE_BYTES));
     this.renew();
   }
 
   /** Sees what the owner has added since. */
   renew(): void {
-    if (this.bytes.length < this.buffer.byteLength) this.openViews();
+    if (this.bytes.length < sizeOf(this.buffer)) this.openViews();
   }
 
   /** Marks the page of int32 `index` after it was written. */
@@ -150,7 +150,8 @@ export class Region {
   }
 
   private openViews(): void {
-    this.ints = new Int32Array(this.buffer, 0, this.buffer.byteLength >> 2);
-    this.bytes = Buffer.from(this.buffer, 0, this.buffer.byteLength);
+    const bytes = sizeOf(this.buffer);
+    this.ints = wordsOf(this.buffer, bytes);
+    this.bytes = bytesOf(this.buffer, bytes);
   }
 }

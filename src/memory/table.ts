@@ -1,6 +1,6 @@
 import { StateUnavailable } from '../errors.js';
 import { OUTCOMES, type Outcome, type Row, TaskStatus } from '../task.js';
-import { add, compareExchange, load, notify, sub, wait } from './atomic.js';
+import { add, compareExchange, load, notify, sub, wait, wordsOf } from './atomic.js';
 import {
   ATTEMPT_MAX,
   attemptOf,
@@ -109,7 +109,7 @@ export class TaskTable {
   }
 
   static create(): TaskTable {
-    const control = new Int32Array(new SharedArrayBuffer(CONTROL_WORDS * 4));
+    const control = wordsOf(new SharedArrayBuffer(CONTROL_WORDS * 4));
     control[Control.Magic] = LAYOUT_MAGIC;
     control[Control.Version] = LAYOUT_VERSION;
     return new TaskTable({
@@ -125,7 +125,7 @@ export class TaskTable {
 
   /** The same table in another thread. O(1). @throws StateUnavailable if the handle is of another version */
   static from(handle: TableHandle): TaskTable {
-    const control = new Int32Array(handle.control);
+    const control = wordsOf(handle.control);
     if (control[Control.Magic] !== LAYOUT_MAGIC || control[Control.Version] !== LAYOUT_VERSION) {
       throw new StateUnavailable(
         'This handle was not made by the same version of millrace; share the state again.',

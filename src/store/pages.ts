@@ -1,4 +1,5 @@
 import { StateCorrupt } from '../errors.js';
+import { load, store } from '../memory/atomic.js';
 import { PAGE_BYTES } from '../memory/layout.js';
 import type { Region } from '../memory/region.js';
 import type { Database, Key, Writer } from './database.js';
@@ -41,7 +42,7 @@ export class Pages {
     for (const [region, used] of extents) {
       const [stored, count] = [this.storedPages(region), pageCount(used)];
       pages += Math.abs(count - stored);
-      for (let page = 0; page < Math.min(count, stored); page++) pages += Atomics.load(region.dirty, page);
+      for (let page = 0; page < Math.min(count, stored); page++) pages += load(region.dirty, page);
     }
     return pages * PAGE_BYTES;
   }
@@ -53,7 +54,7 @@ export class Pages {
     for (const [region, used] of extents) {
       const [stored, count] = [this.storedPages(region), pageCount(used)];
       for (let page = 0; page < count; page++) {
-        if (page < stored && Atomics.load(region.dirty, page) === 0) continue;
+        if (page < stored && load(region.dirty, page) === 0) continue;
         this.writePage(region, page, used, writer);
       }
       for (let page = count; page < stored; page++) writer.remove(pageKey(region.name, page));
@@ -67,7 +68,7 @@ export class Pages {
   }
 
   failed(): void {
-    for (const [region, page] of this.taken) Atomics.store(region.dirty, page, 1);
+    for (const [region, page] of this.taken) store(region.dirty, page, 1);
     this.taken = [];
   }
 
@@ -93,7 +94,7 @@ export class Pages {
     if (region.lacks(page))
       throw new Error(`page ${page} of ${region.name} was changed before it was loaded`);
     // The mark first, the copy second: a change that comes meanwhile is in the copy or marked again.
-    Atomics.store(region.dirty, page, 0);
+    store(region.dirty, page, 0);
     this.taken.push([region, page]);
     const from = page * PAGE_BYTES;
     const length = Math.min(PAGE_BYTES, used - from);
@@ -122,7 +123,7 @@ function loadPage(region: Region, page: number, { database, directory }: PageSou
   if (payload === undefined) throw new StateCorrupt(directory, `page ${page} of ${region.name} is missing`);
   region.bytes.set(payload, page * PAGE_BYTES);
   // What `create` wrote before is not a change.
-  Atomics.store(region.dirty, page, 0);
+  store(region.dirty, page, 0);
 }
 
 const pageCount = (bytes: number): number => Math.ceil(bytes / PAGE_BYTES);

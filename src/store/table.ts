@@ -1,3 +1,4 @@
+import { load, store } from '../memory/atomic.js';
 import { Control } from '../memory/layout.js';
 import type { TaskTable } from '../memory/table.js';
 import { derive, deriveCounts } from '../tasks/derive.js';
@@ -32,8 +33,8 @@ export function readControl(table: TaskTable): TableControl {
   const { control, rowCount } = table;
   return {
     rowCount,
-    nextPosition: Atomics.load(control, Control.NextPosition),
-    structure: Atomics.load(control, Control.Structure),
+    nextPosition: load(control, Control.NextPosition),
+    structure: load(control, Control.Structure),
   };
 }
 
@@ -50,9 +51,9 @@ export function restoreTable(table: TaskTable, control: TableControl): void {
 export function restoreForReading(table: TaskTable, control: TableControl): void {
   const { rowCount, nextPosition, structure } = control;
   for (const column of Object.values(table.columns)) column.ensure(rowCount * 4);
-  Atomics.store(table.control, Control.NextPosition, nextPosition);
-  Atomics.store(table.control, Control.RowCount, rowCount);
-  Atomics.store(table.control, Control.Structure, structure);
+  store(table.control, Control.NextPosition, nextPosition);
+  store(table.control, Control.RowCount, rowCount);
+  store(table.control, Control.Structure, structure);
   deriveCounts(table);
 }
 

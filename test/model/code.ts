@@ -1,0 +1,51 @@
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type * as Atomic from '../../src/memory/atomic.js';
+import type * as Names from '../../src/memory/names.js';
+import type * as Ready from '../../src/memory/ready.js';
+import type * as RegionModule from '../../src/memory/region.js';
+import type * as Table from '../../src/memory/table.js';
+import type * as PagesModule from '../../src/store/pages.js';
+import type * as Tasks from '../../src/tasks/task-manager.js';
+
+/** The code under test: what ships, or a mutant of it. */
+export interface Code {
+  readonly atomic: typeof Atomic;
+  readonly NameTable: typeof Names.NameTable;
+  readonly ReadySet: typeof Ready.ReadySet;
+  readonly Region: typeof RegionModule.Region;
+  readonly TaskTable: typeof Table.TaskTable;
+  readonly TaskManager: typeof Tasks.TaskManager;
+  readonly Pages: typeof PagesModule.Pages;
+}
+
+/** @param root a compiled `src` */
+export async function loadCode(root: string): Promise<Code> {
+  const load = (file: string) => import(pathToFileURL(join(root, file)).href);
+  const [atomic, names, ready, region, table, tasks, pages] = (await Promise.all([
+    load('memory/atomic.js'),
+    load('memory/names.js'),
+    load('memory/ready.js'),
+    load('memory/region.js'),
+    load('memory/table.js'),
+    load('tasks/task-manager.js'),
+    load('store/pages.js'),
+  ])) as [
+    typeof Atomic,
+    typeof Names,
+    typeof Ready,
+    typeof RegionModule,
+    typeof Table,
+    typeof Tasks,
+    typeof PagesModule,
+  ];
+  return {
+    atomic,
+    NameTable: names.NameTable,
+    ReadySet: ready.ReadySet,
+    Region: region.Region,
+    TaskTable: table.TaskTable,
+    TaskManager: tasks.TaskManager,
+    Pages: pages.Pages,
+  };
+}

@@ -1,0 +1,311 @@
+import { describePlace, type Step, type Steps, WatchedMemory } from './memory.js';
+
+/** As a method's type, so that models of whatever memory fit into one list. */
+type Body<Shared> = { run(shared: Shared): unknown }['run'];
+
+/** What a model is made of: threads that run shipped code on shared memory, and what must hold whatever their order. */
+export interface Model<Shared> {
+  readonly name: string;
+  /** Makes the memory, once; it is put back before every execution. */
+  setup(): Shared;
+  /**
+   * What each thread does, from its own view of the memory on. It is run again from the beginning whenever it goes on, with what
+   * its steps gave before; so it may keep nothing outside, and depends on nothing but memory.
+   */
+  readonly threads: readonly Body<Shared>[];
+  /** After every execution, with what the threads have returned. @throws if something does not hold */
+  check(shared: Shared, results: readonly unknown[]): void;
+  /** Memory grows, which cannot be undone: `setup` runs before every execution. */
+  readonly grows?: boolean;
+}
+
+export interface Exploration {
+  readonly executions: number;
+  /** What does not hold, and the steps that lead there; undefined if all holds. */
+  readonly failure: string | undefined;
+  /** False if the limit of executions ended it. */
+  readonly isComplete: boolean;
+}
+
+export interface Bounds {
+  /** How often a thread that could go on is stopped in one execution. */
+  readonly preemptions: number;
+  /** Executions at most. */
+  readonly limit?: number;
+}
+
+/** Thrown through the code of a thread that is to stop here; it goes on by being run again. */
+const SUSPEND = { message: 'a model thread is suspended' };
+
+class ModelThread {
+  /** Its steps, and what they gave. */
+  readonly given: { readonly step: Step; readonly value: unknown }[] = [];
+  /** Steps of this run of its body that were answered. */
+  cursor = 0;
+  isUnwinding = false;
+  /** The next step was decided about. */
+  mayStep = false;
+  status: 'ready' | 'asleep' | 'done' = 'ready';
+  sleepsAt = -1;
+  result: unknown;
+  error: unknown;
+}
+
+interface Choice {
+  readonly options: readonly number[];
+  at: number;
+}
+
+/** Of a word: which threads touch it, as bits, and whether one of them writes it. */
+interface Usage {
+  threads: number;
+  isWritten: boolean;
+}
+
+/**
+ * A stateless model checker in the manner of CHESS (Musuvathi et al., OSDI 2008: context bounds) and loom: all interleavings of a
+ * few threads, with at most so many preemptions, of the real code. A switch is possible before each step on a word that
+ * several threads touch and one of them writes; which these are is learned, and the exploration begins anew until no more are found.
+ *
+ * Memory is sequentially consistent here, as it is for atomic operations; plain ones are steps like any other.
+ */
+export class Explorer<Shared> implements Steps {
+  readonly memory = new WatchedMemory(this);
+  private readonly model: Model<Shared>;
+  private readonly bounds: Bounds;
+  private readonly usage = new Map<number, Usage>();
+  /** The words on which threads meet, as far as they are known; those found in this execution count from the next one on. */
+  private readonly visible = new Set<number>();
+  private readonly learned = new Set<number>();
+  private readonly taken = new Set<string>();
+  private threads: ModelThread[] = [];
+  private running = -1;
+  private preemptions = 0;
+  private choices: Choice[] = [];
+  private depth = 0;
+  private trace: string[] | undefined;
+
+  constructor(model: Model<Shared>, bounds: Bounds) {
+    this.model = model;
+    this.bounds = bounds;
+  }
+
+  explore(): Exploration {
+    let shared = this.setUp();
+    for (let executions = 1; ; executions++) {
+      const problem = this.execute(shared);
+      if (problem !== undefined)
+        return { executions, failure: this.explain(problem, shared), isComplete: true };
+      if (this.learned.size > 0) {
+        for (const place of this.learned) this.visible.add(place);
+        this.learned.clear();
+        this.choices = [];
+      } else if (!this.nextChoices()) {
+        return { executions, failure: undefined, isComplete: true };
+      }
+      if (executions === this.bounds.limit) return { executions, failure: undefined, isComplete: false };
+      if (this.model.grows) shared = this.setUp();
+      else this.memory.restore();
+    }
+  }
+
+  private setUp(): Shared {
+    this.memory.reset();
+    const shared = this.model.setup();
+    this.memory.keep();
+    return shared;
+  }
+
+  get areWatched(): boolean {
+    return this.running >= 0;
+  }
+
+  take<T>(step: Step, perform: () => T): T {
+    const thread = this.threads[this.running];
+    if (thread === undefined) return perform();
+    if (thread.isUnwinding) throw SUSPEND;
+    if (thread.cursor < thread.given.length) return again(thread, step) as T;
+    this.decide(thread, step);
+    const value = perform();
+    this.note(thread, step, value);
+    return value;
+  }
+
+  sleep(step: Step, isEqual: () => boolean): 'ok' | 'not-equal' | 'timed-out' {
+    const thread = this.threads[this.running];
+    if (thread === undefined) throw new Error('only a thread of the model can wait');
+    if (thread.isUnwinding) throw SUSPEND;
+    if (thread.cursor < thread.given.length) return again(thread, step) as 'ok';
+    this.decide(thread, step);
+    if (!isEqual()) {
+      this.note(thread, step, 'not-equal');
+      return 'not-equal';
+    }
+    this.tell(step, 'asleep');
+    thread.mayStep = false;
+    thread.status = 'asleep';
+    thread.sleepsAt = step.from;
+    thread.isUnwinding = true;
+    throw SUSPEND;
+  }
+
+  wake(step: Step, count: number): number {
+    return this.take(step, () => {
+      let woken = 0;
+      for (const other of this.threads) {
+        if (woken >= count || other.status !== 'asleep' || other.sleepsAt !== step.from) continue;
+        other.status = 'ready';
+        other.given.push({ step, value: 'ok' });
+        woken++;
+      }
+      return woken;
+    });
+  }
+
+  /** Before a step that others may see: whether the thread goes on, or another one does. */
+  private decide(thread: ModelThread, step: Step): void {
+    this.learn(step);
+    if (thread.mayStep || !this.isVisible(step)) return;
+    const next = this.choose(
+      this.preemptions < this.bounds.preemptions ? this.enabled(this.running) : [this.running],
+    );
+    // Whoever stops here does this step when its turn comes again.
+    thread.mayStep = true;
+    if (next === this.running) return;
+    this.preemptions++;
+    thread.isUnwinding = true;
+    this.next = next;
+    throw SUSPEND;
+  }
+
+  private next = -1;
+
+  private note(thread: ModelThread, step: Step, value: unknown): void {
+    this.tell(step, value);
+    thread.mayStep = false;
+    thread.given.push({ step, value });
+    thread.cursor++;
+  }
+
+  private tell(step: Step, value: unknown): void {
+    if (!this.trace || !this.isVisible(step)) return;
+    this.trace.push(
+      `thread ${this.running}: ${step.name} ${describePlace(step.from)} gives ${String(value)}`,
+    );
+  }
+
+  private learn({ from, to, writes }: Step): void {
+    const key = `${this.running} ${from} ${to} ${writes}`;
+    if (this.taken.has(key)) return;
+    this.taken.add(key);
+    const bit = 1 << this.running;
+    for (let place = from; place <= to; place++) {
+      const usage = this.usage.get(place) ?? { threads: 0, isWritten: false };
+      usage.threads |= bit;
+      usage.isWritten ||= writes;
+      this.usage.set(place, usage);
+      const { isWritten, threads } = usage;
+      const isMet = isWritten && (threads & (threads - 1)) !== 0;
+      if (isMet && !this.visible.has(place)) this.learned.add(place);
+    }
+  }
+
+  private isVisible({ from, to }: Step): boolean {
+    if (from === to) return this.visible.has(from);
+    for (const place of this.visible) if (place >= from && place <= to) return true;
+    return false;
+  }
+
+  /** Threads that can go on, the one given first. */
+  private enabled(first: number): number[] {
+    const ready = this.threads.flatMap(({ status }, index) => (status === 'ready' ? [index] : []));
+    return ready.includes(first) ? [first, ...ready.filter((index) => index !== first)] : ready;
+  }
+
+  private choose(options: readonly number[]): number {
+    if (options.length === 1) return options[0]!;
+    const choice = this.choices[this.depth] ?? { options, at: 0 };
+    this.choices[this.depth++] = choice;
+    return choice.options[choice.at]!;
+  }
+
+  /** The next sequence of choices, depth first; false after the last. */
+  private nextChoices(): boolean {
+    for (;;) {
+      const last = this.choices.at(-1);
+      if (last === undefined) return false;
+      if (++last.at < last.options.length) return true;
+      this.choices.pop();
+    }
+  }
+
+  /** Runs all threads to their ends. @returns what does not hold */
+  private execute(shared: Shared): string | undefined {
+    this.threads = this.model.threads.map(() => new ModelThread());
+    this.depth = 0;
+    this.preemptions = 0;
+    let last = -1;
+    for (;;) {
+      if (this.next < 0) {
+        const ready = this.enabled(last);
+        if (ready.length === 0) break;
+        this.next = this.choose(ready);
+      }
+      last = this.next;
+      this.next = -1;
+      this.resume(last, shared);
+    }
+    this.running = -1;
+    return this.judge(shared);
+  }
+
+  private resume(index: number, shared: Shared): void {
+    const thread = this.threads[index]!;
+    thread.cursor = 0;
+    thread.isUnwinding = false;
+    this.running = index;
+    try {
+      const result = this.model.threads[index]!(shared);
+      if (thread.isUnwinding) return;
+      thread.result = result;
+    } catch (error) {
+      if (thread.isUnwinding) return;
+      thread.error = error;
+    } finally {
+      this.running = -1;
+    }
+    thread.status = 'done';
+  }
+
+  private judge(shared: Shared): string | undefined {
+    const asleep = this.threads.findIndex(({ status }) => status === 'asleep');
+    if (asleep >= 0) return `thread ${asleep} sleeps for ever`;
+    const failed = this.threads.find(({ error }) => error !== undefined);
+    if (failed !== undefined) return String((failed.error as Error).stack ?? failed.error);
+    try {
+      this.model.check(
+        shared,
+        this.threads.map(({ result }) => result),
+      );
+      return undefined;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  /** The same execution again, with its steps. */
+  private explain(problem: string, shared: Shared): string {
+    this.memory.restore();
+    this.trace = [];
+    this.execute(this.model.grows ? this.setUp() : shared);
+    return `${problem}\n  ${this.trace.join('\n  ')}`;
+  }
+}
+
+/** What a step gave when it was done. */
+function again(thread: ModelThread, { name, from }: Step): unknown {
+  const { step, value } = thread.given[thread.cursor++]!;
+  const isSame = step.from === from && (step.name === name || step.name === 'notify');
+  if (!isSame) throw new Error(`not the step it was: ${step.name} ${step.from}, now ${name} ${from}`);
+  return value;
+}

@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { loadCode } from './code.js';
+import { explore, MODELS, type ModelName } from './models.js';
+import { MUTANTS, withMutant } from './mutants.js';
+
+/** Takes minutes; `npm run campaign:model` explores it, too. */
+const LONG: ModelName = 'rebuilding';
+
+const code = await loadCode(fileURLToPath(new URL('../../src', import.meta.url)));
+
+describe('all interleavings with one preemption', () => {
+  for (const name of Object.keys(MODELS) as ModelName[]) {
+    if (name === LONG) continue;
+    test(name, () => {
+      const { executions, failure, isComplete } = explore(name, code, { preemptions: 1 });
+      assert.equal(failure, undefined);
+      assert.ok(isComplete && executions > 1);
+    });
+  }
+});
+
+describe('a mistake is found', () => {
+  for (const mutant of MUTANTS) {
+    if (mutant.model === LONG) continue;
+    test(mutant.name, async () => {
+      const { failure } = await withMutant(mutant, (mutated) => explore(mutant.model, mutated, mutant));
+      assert.ok(failure !== undefined);
+      assert.doesNotMatch(failure, /ReferenceError|TypeError/);
+    });
+  }
+});

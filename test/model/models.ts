@@ -1,0 +1,40 @@
+import type { Code } from './code.js';
+import { type Bounds, type Exploration, Explorer, type Model } from './explore.js';
+import * as memory from './protocols/memory.js';
+import * as tasks from './protocols/tasks.js';
+
+/** All protocols of shared memory, by name. */
+export const MODELS = {
+  starts: tasks.starts,
+  startsInOrder: tasks.startsInOrder,
+  startsNever: tasks.startsNever,
+  claims2: (code) => tasks.claims(code, 2, 2),
+  claims3: (code) => tasks.claims(code, 3, 2),
+  changes: tasks.changes,
+  versions: tasks.versions,
+  takenBack: tasks.takenBack,
+  takenBackTwice: tasks.takenBackTwice,
+  parking2: (code) => tasks.parking(code, 2),
+  parking3: (code) => tasks.parking(code, 3),
+  handingOver: tasks.handingOver,
+  refilling1: (code) => tasks.refilling(code, 'b'),
+  refilling2: (code) => tasks.refilling(code, 'b', 'c'),
+  reordering: (code) => tasks.reordering(code, 1),
+  reorderingTwice: (code) => tasks.reordering(code, 2),
+  reading: memory.reading,
+  committing: memory.committing,
+  naming: (code) => memory.naming(code, 0),
+  rebuilding: (code) => memory.naming(code, 511),
+  defining: memory.defining,
+  lengthening: memory.lengthening,
+} satisfies Record<string, (code: Code) => Model<unknown>>;
+
+export type ModelName = keyof typeof MODELS;
+
+/** Explores a model of this code. */
+export function explore(name: ModelName, code: Code, bounds: Bounds): Exploration {
+  const model: Model<unknown> = MODELS[name](code);
+  const explorer = new Explorer(model, bounds);
+  code.atomic.replaceOperations(explorer.memory.operations);
+  return explorer.explore();
+}

@@ -1,0 +1,274 @@
+import { copyFileSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Code, loadCode } from './code.js';
+import type { ModelName } from './models.js';
+
+/** A mistake in the protocol code that some model must find. */
+export interface Mutant {
+  readonly name: string;
+  /** Of the compiled `src`. */
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+  /** The model that finds it, and with how many preemptions at least. */
+  readonly model: ModelName;
+  readonly preemptions: number;
+}
+
+const TABLE = 'memory/table.js';
+const READY = 'memory/ready.js';
+const REGION = 'memory/region.js';
+const NAMES = 'memory/names.js';
+const LISTS = 'memory/lists.js';
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: 'the swap of a status is believed without looking at what it found',
+    file: TABLE,
+    from: 'if (found === word)\n                return true;',
+    to: 'return true;',
+    model: 'starts',
+    preemptions: 1,
+  },
+  {
+    name: 'a swap that failed is not tried again',
+    file: TABLE,
+    from: 'word = found;\n        }',
+    to: 'return false;\n        }',
+    model: 'versions',
+    preemptions: 1,
+  },
+  {
+    name: 'a task starts without a look at what it waits for',
+    file: TABLE,
+    from: 'if (mustBeReady && this.pending(row) !== 0)\n                return false;',
+    to: '',
+    model: 'startsInOrder',
+    preemptions: 0,
+  },
+  {
+    name: 'what a task waits for is looked at before its word is loaded',
+    file: TABLE,
+    from: `if (mustBeReady && this.pending(row) !== 0)
+                return false;
+            const attempt`,
+    to: `if (mustBeReady) {
+                if (this.pending(row) !== 0) return false;
+                word = load(words, row);
+                if ((word & STATUS_OR_VACANT) !== from) return false;
+            }
+            const attempt`,
+    model: 'startsNever',
+    preemptions: 1,
+  },
+  {
+    name: 'dependents are held after the swap that takes their dependency back',
+    file: TABLE,
+    from: 'this.columns.status.mark(row);\n        if (from === to)',
+    to: 'this.columns.status.mark(row);\n        if (from === Completed) this.holdDependents(row);\n        if (from === to)',
+    model: 'takenBack',
+    preemptions: 0,
+  },
+  {
+    name: 'dependents stay held when the swap fails',
+    file: TABLE,
+    from: 'if (from === Completed)\n                this.releaseDependents(row);\n            return false;',
+    to: 'return false;',
+    model: 'takenBackTwice',
+    preemptions: 1,
+  },
+  {
+    name: 'the value after a subtraction is taken for the one before',
+    file: TABLE,
+    from: 'if (sub(this.columns.pending.ints, row, 1) === 1)',
+    to: 'if (sub(this.columns.pending.ints, row, 1) === 0)',
+    model: 'claims2',
+    preemptions: 0,
+  },
+  {
+    name: 'a count goes down by a load and a store',
+    file: TABLE,
+    from: 'if (sub(this.columns.pending.ints, row, 1) === 1)',
+    to: 'const left = load(this.columns.pending.ints, row);\n        this.columns.pending.ints[row] = left - 1;\n        if (left === 1)',
+    model: 'claims3',
+    preemptions: 1,
+  },
+  {
+    name: 'a task that is given back is not offered again',
+    file: TABLE,
+    from: 'if (to === Pending && this.isReady(row))\n            this.ready.insert(row);',
+    to: '',
+    model: 'changes',
+    preemptions: 0,
+  },
+  {
+    name: 'a counter of statuses is loaded and stored',
+    file: TABLE,
+    from: 'if (from === Pending)\n            add(control, BEGUN, 1);',
+    to: 'if (from === Pending)\n            control[BEGUN] = load(control, BEGUN) + 1;',
+    model: 'claims2',
+    preemptions: 1,
+  },
+  {
+    name: 'a thread looks for work before it says that it is about to sleep',
+    file: TABLE,
+    from: 'add(this.control, Control.Parked, 1);\n        const seen = load(this.control, Control.WakeSequence);',
+    to: 'const wasEmpty = this.ready.isEmpty && isOver?.() !== true;\n        add(this.control, Control.Parked, 1);\n        const seen = load(this.control, Control.WakeSequence);\n        if (wasEmpty) { wait(this.control, Control.WakeSequence, seen, timeout); sub(this.control, Control.Parked, 1); return; }',
+    model: 'parking2',
+    preemptions: 2,
+  },
+  {
+    name: 'the sequence of wake-ups is read after the look for work',
+    file: TABLE,
+    from: 'wait(this.control, Control.WakeSequence, seen, timeout);',
+    to: 'wait(this.control, Control.WakeSequence, load(this.control, Control.WakeSequence), timeout);',
+    model: 'parking2',
+    preemptions: 2,
+  },
+  {
+    name: 'sleepers are notified before the sequence has moved on',
+    file: TABLE,
+    from: 'add(this.control, Control.WakeSequence, 1);\n        notify(this.control, Control.WakeSequence);',
+    to: 'notify(this.control, Control.WakeSequence);\n        add(this.control, Control.WakeSequence, 1);',
+    model: 'handingOver',
+    preemptions: 2,
+  },
+  {
+    name: 'one sleeper is woken when all should be',
+    file: TABLE,
+    from: 'notify(this.control, Control.WakeSequence);',
+    to: 'notify(this.control, Control.WakeSequence, 1);',
+    model: 'parking3',
+    preemptions: 1,
+  },
+  {
+    name: 'sleepers are woken only if a task is ready, not when all is over',
+    file: TABLE,
+    from: 'if (!this.ready.isEmpty || this.counts().inProgress === 0)',
+    to: 'if (!this.ready.isEmpty)',
+    model: 'parking2',
+    preemptions: 1,
+  },
+  {
+    name: 'sleepers are woken before the task has been counted',
+    file: TABLE,
+    from: '        this.count(from, to);\n        this.wakeParked();',
+    to: '        this.wakeParked();\n        this.count(from, to);',
+    model: 'parking2',
+    preemptions: 1,
+  },
+  {
+    name: 'the summary of an emptied word is cleared without a second look at the word',
+    file: READY,
+    from: 'if (load(words, at) !== 0) {\n            setBit(words, at);\n            return;\n        }',
+    to: '',
+    model: 'refilling1',
+    preemptions: 1,
+  },
+  {
+    name: 'the word is looked at before its summary is cleared',
+    file: READY,
+    from: 'const before = and(words, (at - 1) >>> SHIFT, ~bit);\n        // Only now',
+    to: 'if (load(words, at) !== 0) return;\n        const before = and(words, (at - 1) >>> SHIFT, ~bit);\n        if (at > 0) { if ((before & ~bit) !== 0) return; continue; }\n        // Only now',
+    model: 'refilling1',
+    preemptions: 1,
+  },
+  {
+    name: 'a bit is set by a load and a store',
+    file: READY,
+    from: 'const before = or(words, (at - 1) >>> SHIFT, bitOf(at));',
+    to: 'const before = load(words, (at - 1) >>> SHIFT); store(words, (at - 1) >>> SHIFT, before | bitOf(at));',
+    model: 'claims2',
+    preemptions: 1,
+  },
+  {
+    name: 'summaries are set before the bit of the row',
+    file: READY,
+    from: 'function setBit(words, node) {',
+    to: 'function setBit(words, node) {\n    if (node >= FIRST_RANK) { setBit(words, (node - 1) >>> SHIFT); or(words, (node - 1) >>> SHIFT, bitOf(node)); return; }',
+    model: 'refilling1',
+    preemptions: 1,
+  },
+  {
+    name: 'what is ready is looked for before the new order is in use',
+    file: READY,
+    from: '        store(this.control, Control.Generation, next);\n        for (let rank = 0; rank < rowAt.length; rank++) {\n            if (isReady(rowAt[rank]))\n                setBit(half.bits.ints, FIRST_RANK + rank);\n        }',
+    to: '        for (let rank = 0; rank < rowAt.length; rank++) {\n            if (isReady(rowAt[rank]))\n                setBit(half.bits.ints, FIRST_RANK + rank);\n        }\n        store(this.control, Control.Generation, next);',
+    model: 'reordering',
+    preemptions: 1,
+  },
+  {
+    name: 'a page is marked before it is changed',
+    file: REGION,
+    from: 'store(this.ints, index, value);\n        this.mark(index);',
+    to: 'this.mark(index);\n        store(this.ints, index, value);',
+    model: 'committing',
+    preemptions: 1,
+  },
+  {
+    name: 'a mark is cleared after its page was copied',
+    file: 'store/pages.js',
+    from: 'writer.put(pageKey(region.name, page), this.scratch.subarray(0, length));',
+    to: 'writer.put(pageKey(region.name, page), this.scratch.subarray(0, length));\n        store(region.dirty, page, 0);',
+    model: 'committing',
+    preemptions: 1,
+  },
+  {
+    name: 'who misses a name while the slots are rebuilt does not look again',
+    file: NAMES,
+    from: 'if (row >= 0 || ((generation & 1) === 0 && this.slots.get(GENERATION) === generation))',
+    to: 'if (row >= 0 || generation >= 0)',
+    model: 'rebuilding',
+    preemptions: 1,
+  },
+  {
+    name: 'a list is switched before it is copied',
+    file: LISTS,
+    from: 'const to = this.claimWords(ITEMS + grown);',
+    to: 'const to = this.claimWords(ITEMS + grown);\n        this.refs.set(row, to);',
+    model: 'lengthening',
+    preemptions: 1,
+  },
+  {
+    name: 'an item is counted before it is there',
+    file: LISTS,
+    from: 'this.pool.put(ref + ITEMS + count, item);\n        this.pool.set(ref + COUNT, count + 1);',
+    to: 'this.pool.set(ref + COUNT, count + 1);\n        this.pool.put(ref + ITEMS + count, item);',
+    model: 'lengthening',
+    preemptions: 1,
+  },
+  {
+    name: 'a task is live before its definition is there',
+    file: 'tasks/define.js',
+    from: 'makeRoom(table, taken, edges.toRows, inner);',
+    to: 'for (const row of taken) rows.makeLive(row);\n        makeRoom(table, taken, edges.toRows, inner);',
+    model: 'defining',
+    preemptions: 1,
+  },
+];
+
+const SOURCE = fileURLToPath(new URL('../../src', import.meta.url));
+const PARTS = ['memory', 'graph', 'tasks', 'store'];
+
+/** Calls back with the code as the mutant has it. */
+export async function withMutant<T>(mutant: Mutant, use: (code: Code) => T): Promise<T> {
+  const folder = mkdtempSync(join(SOURCE, '..', 'mutant-'));
+  try {
+    const copy = join(folder, 'src');
+    for (const part of PARTS) cpSync(join(SOURCE, part), join(copy, part), { recursive: true });
+    for (const name of readdirSync(SOURCE)) {
+      if (name.endsWith('.js')) copyFileSync(join(SOURCE, name), join(copy, name));
+    }
+    const file = join(copy, mutant.file);
+    const text = readFileSync(file, 'utf8');
+    if (text.split(mutant.from).length !== 2) throw new Error(`"${mutant.name}" does not fit ${mutant.file}`);
+    writeFileSync(
+      file,
+      text.replace(mutant.from, () => mutant.to),
+    );
+    return use(await loadCode(copy));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

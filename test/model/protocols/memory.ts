@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict';
+import type { NamesHandle, NameTable } from '../../../src/memory/names.js';
+import type { RegionHandle } from '../../../src/memory/region.js';
+import type { Key, Writer } from '../../../src/store/database.js';
+import { type Row, TaskStatus } from '../../../src/task.js';
+import type { Code } from '../code.js';
+import type { Model } from '../explore.js';
+import { attach, checkTable, makeTasks, type SharedTasks } from './tasks.js';
+
+export interface SharedNames {
+  readonly handle: NamesHandle;
+  readonly names: NameTable;
+}
+
+/** Two names that meet in the first slots, and enough others that the next one makes the owner rebuild them. */
+function makeNames({ NameTable }: Code, filler: number): SharedNames {
+  const names = NameTable.create('names', 4096);
+  for (let row = 0; row < filler; row++) names.insert(`filler-${row}`, row);
+  return { handle: names.handle(), names };
+}
+
+/** The owner gives names while another thread looks them up: it finds a name or not, but never another row. */
+export function naming(code: Code, filler: number): Model<SharedNames> {
+  const present = filler > 0;
+  return {
+    name:
+      filler > 1
+        ? 'names are looked up while their slots are rebuilt'
+        : 'names are looked up while they are given',
+    grows: true,
+    setup: () => makeNames(code, filler),
+    threads: [
+      ({ handle }) => {
+        const names = code.NameTable.from(handle);
+        names.insert('new', filler);
+        names.insert('newer', filler + 1);
+      },
+      ({ handle }) => {
+        const names = code.NameTable.from(handle);
+        const found = [names.find('new'), names.find('newer'), present ? names.find('filler-0') : 0];
+        return [...found, found[1]! >= 0 ? names.nameOf(found[1]!) : 'newer'];
+      },
+    ],
+    check({ names }, [, found]) {
+      const [first, second, third, name] = found as [number, number, number, string];
+      assert.ok(first === -1 || first === filler);
+      assert.ok(second === -1 || second === filler + 1);
+      assert.equal(third, 0);
+      assert.equal(name, 'newer');
+      assert.equal(names.find('new'), filler);
+      assert.equal(names.find('newer'), filler + 1);
+    },
+  };
+}
+
+/** The owner defines tasks while another thread looks: what it sees of a task is all of it. */
+export function defining(code: Code): Model<SharedTasks> {
+  return {
+    name: 'tasks are defined while they are read',
+    grows: true,
+    setup: () => makeTasks(code, [{ id: 'a' }]),
+    threads: [
+      (shared) => {
+        const { tasks } = attach(code, shared, 'owner');
+        tasks.define([{ id: 'b', dependencies: ['a'], priority: 7, command: 'x' }]);
+      },
+      (shared) => {
+        const { table, tasks } = attach(code, shared, 'attached');
+        if (!tasks.has('b') || !table.isLive(1)) return undefined;
+        return tasks.get('b');
+      },
+    ],
+    check(shared, [, seen]) {
+      if (seen !== undefined) assert.deepEqual(seen, shared.tasks.get('b'));
+      checkTable(shared);
+    },
+  };
+}
+
+/** The owner adds an item to a list that must move, while another thread reads it: the old list, or the new one. */
+export function lengthening(code: Code): Model<SharedTasks> {
+  return {
+    name: 'a list moves while it is read',
+    grows: true,
+    setup: () =>
+      makeTasks(code, [{ id: 'a' }, { id: 'b' }, { id: 'c', dependencies: ['a', 'b'] }, { id: 'd' }]),
+    threads: [
+      (shared) => attach(code, shared, 'owner').table.dependencies.push(2, 3),
+      (shared) => [...attach(code, shared, 'attached').table.dependencies.view(2)],
+    ],
+    check(shared, [, seen]) {
+      const list = seen as number[];
+      assert.ok(list.length === 2 || list.length === 3, `${list.length} items`);
+      assert.deepEqual(list, [0, 1, 3].slice(0, list.length));
+      assert.deepEqual([...shared.table.dependencies.view(2)], [0, 1, 3]);
+    },
+  };
+}
+
+export interface SharedRegion {
+  readonly handle: RegionHandle;
+  /** What has been written of the first page. */
+  readonly disk: Buffer[];
+}
+
+/** Other threads change words while the owner writes what is dirty: a change is on disk, or its page is dirty still. */
+export function committing(code: Code): Model<SharedRegion> {
+  const { Pages, Region } = code;
+  const copyDirty = (handle: RegionHandle): Buffer | undefined => {
+    let copied: Buffer | undefined;
+    const writer: Writer = {
+      put: (_: Key, value: Uint8Array) => {
+        copied = Buffer.from(value);
+      },
+      remove: () => {},
+    } as Writer;
+    const pages = new Pages();
+    pages.write([[Region.from(handle), 8]], writer);
+    return copied;
+  };
+  return {
+    name: 'pages are copied while they are changed',
+    setup() {
+      const region = Region.create('page', 8);
+      return { handle: region.handle(), disk: [] };
+    },
+    threads: [
+      ({ handle }) => copyDirty(handle),
+      ({ handle }) => {
+        const region = Region.from(handle);
+        region.set(0, 0x01010101);
+        region.set(1, 0x02020202);
+      },
+      ({ handle }) => Region.from(handle).set(1, 0x03030303),
+    ],
+    check({ handle }, [copied]) {
+      const region = Region.from(handle);
+      const now = Buffer.from([...region.bytes.subarray(0, 8)]);
+      const isDirty = region.dirty[0] !== 0;
+      assert.ok(
+        isDirty || now.equals(copied as Buffer),
+        `${now.toString('hex')} is not on disk, and not dirty`,
+      );
+    },
+  };
+}
+
+/** What a thread reads of a row is what one attempt has left. */
+export function reading(code: Code): Model<SharedTasks> {
+  return {
+    name: 'a status word is read while it changes',
+    setup: () => makeTasks(code, [{ id: 'a' }]),
+    threads: [
+      (shared) => {
+        const { tasks } = attach(code, shared, 'attached');
+        tasks.start('a');
+        tasks.fail('a');
+      },
+      (shared) => {
+        const { table } = attach(code, shared, 'attached');
+        return [table.read(0 as Row), table.read(0 as Row)];
+      },
+    ],
+    check(_, [, seen]) {
+      const order: TaskStatus[] = [TaskStatus.Pending, TaskStatus.InProgress, TaskStatus.Failed];
+      const words = seen as { status: TaskStatus; outcome: string; attempt: number }[];
+      for (const { status, outcome, attempt } of words) {
+        assert.equal(outcome, status === TaskStatus.Failed ? 'failed' : 'none');
+        assert.equal(attempt, status === TaskStatus.Pending ? 0 : 1);
+      }
+      const [first, second] = words.map(({ status }) => order.indexOf(status)) as [number, number];
+      assert.ok(first <= second, 'time goes on');
+    },
+  };
+}
