@@ -87,6 +87,8 @@ export interface ArtifactVersion {
   readonly duration: number;
   /** True if it is kept until `unpin`. */
   readonly pinned: boolean;
+  /** True if a run does not use it any more: the same command, with the same inputs, has failed since, or came to something else. */
+  readonly retired: boolean;
 }
 
 export interface Inventory {
@@ -293,7 +295,7 @@ function load() {
   return import('./cache/manage.js');
 }
 
-function describe({ duration, files, folders, links, log, origin, task }: ActionEntry) {
+function describe({ duration, files, folders, links, log, origin, retired = false, task }: ActionEntry) {
   const { commit, host, run, time, version: toolVersion } = origin;
   const logBytes = log?.size ?? 0;
   const bytes = files.reduce((sum, { size }) => sum + size, logBytes);
@@ -310,6 +312,7 @@ function describe({ duration, files, folders, links, log, origin, task }: Action
     toolVersion,
     time,
     duration,
+    retired,
     ...(commit === undefined ? {} : { commit }),
   };
 }

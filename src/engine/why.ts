@@ -206,9 +206,17 @@ class Explainer {
   private nextRun(task: TaskId): NextRun {
     const differences = this.differencesOf(task);
     const dependency = this.dependencyOf(task);
-    const isStale = differences.length > 0 || (this.planned.has(task) && dependency === undefined);
+    const isSure = differences.some((difference) => !this.mayBeUndone(difference));
+    const isStale = isSure || (this.planned.has(task) && dependency === undefined);
     const verdict = isStale ? 'stale' : dependency === undefined ? 'fresh' : 'undecided';
     return { verdict, differences, ...(dependency === undefined ? {} : { dependency }) };
+  }
+
+  /** An input is not as it was, but who makes it is about to make it anew. */
+  private mayBeUndone(difference: Difference): boolean {
+    return (
+      'producer' in difference && difference.producer !== undefined && this.planned.has(difference.producer)
+    );
   }
 
   private differencesOf(task: TaskId): Difference[] {

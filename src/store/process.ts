@@ -29,7 +29,7 @@ export function mayBeRunning(other: ProcessIdentity): boolean {
   if (other.host !== self.host) return true;
   if (other.boot !== self.boot) return false;
   if (other.namespace !== self.namespace) return true;
-  return pidExists(other.pid) && startTime(other.pid) === other.started;
+  return pidExists(other.pid) && startTime(other.pid) === other.started && !hasEnded(other.pid);
 }
 
 /** Where a process runs that cannot be seen from here, in words; undefined for one that can. */
@@ -48,10 +48,19 @@ function pidExists(pid: number): boolean {
   }
 }
 
-/** Field 22 of /proc/PID/stat; counted after the name, which may hold spaces and parentheses. */
 function startTime(pid: number): string {
+  return statFields(pid)[19] ?? '';
+}
+
+/** Killed or ended, and only not yet waited for by its parent: a zombie does nothing any more. */
+function hasEnded(pid: number): boolean {
+  return ['Z', 'X'].includes(statFields(pid)[0] ?? '');
+}
+
+/** /proc/PID/stat from field 3 on (proc(5)), counted after the name, which may hold spaces and parentheses. */
+function statFields(pid: number): string[] {
   const stat = readText(`/proc/${pid}/stat`);
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
 
 function readText(path: string): string {

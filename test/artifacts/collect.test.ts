@@ -164,3 +164,16 @@ test('a collection can be given up, and a folder that is not there is empty', as
     maxBytes: 0,
   });
 });
+
+test('what is damaged counts, and goes first when there is too much', async (t) => {
+  const content = new Content(t);
+  const kept = content.entry('a', 2, 'kept');
+  content.store.quarantine(content.store.putBytes(Buffer.from('damaged')).digest);
+  const bytes = 'keptdamaged'.length;
+  const enough = await content.collect({ maxBytes: bytes });
+  assert.deepEqual([enough.blobs, enough.bytes, enough.removedBlobs], [2, bytes, 0]);
+  const tooMuch = await content.collect({ maxBytes: bytes - 1 });
+  assert.deepEqual([tooMuch.removedEntries, tooMuch.removedBytes], [0, 'damaged'.length]);
+  assert.deepEqual(readdirSync(join(content.directory, 'quarantine')), []);
+  assert.ok(content.store.has(kept.blobs[0]!));
+});

@@ -16,7 +16,7 @@ import { test } from 'node:test';
 import { BlobStore } from '../../src/artifacts/cache/blobs.js';
 import { type ActionEntry, ENTRY_VERSION } from '../../src/artifacts/cache/entry.js';
 import { restoreEntry } from '../../src/artifacts/cache/restore.js';
-import { REPLACE_ALL } from '../../src/artifacts/cache/restore-plan.js';
+import { Obstacle, REPLACE_ALL } from '../../src/artifacts/cache/restore-plan.js';
 import { FileThreads } from '../../src/artifacts/index.js';
 import { temporaryFolder } from './support.js';
 
@@ -120,18 +120,34 @@ test('folders that are not there appear whole, and what fails half-way is taken 
   const more = { 'b/c/3': 'new', 'b/empty': '', 'b/l': 'c', e: '', top: 'new' };
   assert.deepEqual(tree(), { ...whole, ...more });
 
-  // Somebody makes a folder that is to appear, after it was looked for: the last step fails.
+  // Somebody makes folders that are to appear, after they were looked for, and works in one that is still empty.
   start();
-  const before = tree();
-  const meddling = {
+  const meddle = (action: () => void) => ({
     ...REPLACE_ALL,
     mayReplace({ path }: { readonly path: string }) {
-      if (path === 'top') mkdirSync(join(root, 'b/other'), { recursive: true });
+      if (path === 'top') action();
       return true;
     },
+  });
+  const makeFolders = () => {
+    mkdirSync(join(root, 'b/other'), { recursive: true });
+    mkdirSync(join(root, '0'), { recursive: true });
   };
-  const why = 'directory not empty: "b"';
-  await assert.rejects(restoreEntry(root, store, entry, meddling), { code: 'NOT_RESTORED', why });
-  assert.deepEqual(tree(), { ...before, b: '', 'b/other': '' });
+  let empty = 0;
+  const meddling = meddle(() => {
+    makeFolders();
+    empty ||= statSync(join(root, '0')).ino;
+  });
+  assert.equal(await restoreEntry(root, store, entry, meddling), 'restored');
+  assert.deepEqual(tree(), { ...whole, ...more, 'b/other': '' });
+  assert.equal(statSync(join(root, '0')).ino, empty);
+
+  // A file takes the place of such a folder: what was done before is taken back.
+  start();
+  const before = tree();
+  const blocking = meddle(() => writeFileSync(join(root, 'b'), 'a file'));
+  const result = await restoreEntry(root, store, entry, blocking);
+  assert.ok(result instanceof Obstacle);
+  assert.deepEqual(tree(), { ...before, b: 'a file' });
   assert.deepEqual(readdirSync(store.temporary), []);
 });

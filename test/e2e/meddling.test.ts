@@ -117,6 +117,30 @@ describe('whoever meddles with outputs', { concurrency: 2 }, () => {
     }
   });
 
+  test('what came to something else since stays for who asks for it', async (t) => {
+    const project = new Project(t, { in: '1' });
+    project.writeTasks({ copy: { ...COPY, command: 'test ! -e flag && cp in out' } });
+    await run(project);
+    const list = () =>
+      project.json<{ versions: { version: string; retired: boolean }[] }>(['artifacts', 'list', 'copy']);
+    const version = (await list()).versions[0]!.version;
+    await project.millrace(['artifacts', 'pin', version]);
+    project.write('flag', '');
+    await project.millrace(['run', '--force']);
+    assert.deepEqual(
+      (await list()).versions.map((kept) => [kept.version, kept.retired]),
+      [[version, true]],
+    );
+    const { stdout } = await project.millrace(['artifacts', 'list', 'copy']);
+    assert.match(stdout.toString(), /, pinned, no longer used by runs\n/);
+    await project.millrace(['artifacts', 'restore', version, '--into', 'there']);
+    assert.equal(project.read('there/out'), '1');
+    project.delete('flag');
+    assert.deepEqual(outcomes(await run(project)), { copy: 'executed' });
+    project.delete('out');
+    assert.deepEqual(outcomes(await run(project)), { copy: 'cached' });
+  });
+
   test('an input changes while outputs are restored by what it was: the command runs', async (t) => {
     const project = new Project(t, { in: 'v1', t: '' });
     using gate = project.gate('gate');

@@ -184,3 +184,36 @@ test('links to folders and to nothing, and empty folders, come back as they were
   assert.equal(project.read('cur/f'), '1');
   assert.deepEqual(await project.build(), new Map());
 });
+
+test('a file that belongs to another task by now, or to nobody, though the task has made it once', async (t) => {
+  const whole = { a: { command: 'cp s x; cp s y', inputs: ['s'], outputs: ['x', 'y'] } };
+  const copy = (from: string, to: string, rest: object = {}) => ({
+    command: `cat ${from} > ${to}`,
+    inputs: from.split(' '),
+    outputs: [to],
+    ...rest,
+  });
+  const others = {
+    'another task makes it': {
+      b: copy('s', 'x', { priority: 100_000 }),
+      a: copy('s', 'y', { deps: ['b'] }),
+    },
+    'another task makes it, and this one reads it': {
+      b: copy('s', 'x'),
+      a: copy('x', 'y', { deps: ['b'] }),
+    },
+    'it is a source': { a: copy('s x', 'y') },
+    'it is nobody’s': { a: copy('s', 'y') },
+  };
+  for (const [what, tasks] of Object.entries(others)) {
+    const project = new Project(t, { s: '1', x: '1' });
+    project.writeTasks(tasks);
+    await run(project);
+    project.writeTasks(whole);
+    await run(project);
+    project.writeTasks(tasks);
+    assert.equal(outcomes(await run(project, '-j1')).a, 'cached', what);
+    assert.equal(project.read('x'), '1', what);
+    assert.deepEqual(await project.build(), new Map(), what);
+  }
+});

@@ -228,6 +228,21 @@ describe('millrace why', { concurrency: 2 }, () => {
     assert.match(misuse.stderr, /missing required argument 'task'/);
   });
 
+  test('is not sure of a task whose input another one is about to make again', async (t) => {
+    const project = new Project(t, { in: '1' });
+    project.writeTasks({
+      a: { command: 'cp in o', inputs: ['in'], outputs: ['o'] },
+      b: { command: 'cp o p', deps: ['a'], outputs: ['p'] },
+    });
+    await project.millrace(['run']);
+    project.delete('o');
+    const { next } = await project.json<Explanation>(['why', 'b']);
+    assert.equal(next.verdict, 'undecided');
+    assert.deepEqual(next.differences, [{ kind: 'input-missing', path: 'o', producer: 'a' }]);
+    project.delete('p');
+    assert.equal((await project.json<Explanation>(['why', 'b'])).next.verdict, 'stale');
+  });
+
   test('does not go in circles where depfiles name each other', async (t) => {
     const project = new Project(t, { in: '1', 'p.out': '', 'q.out': '' });
     const task = (own: string, other: string) => ({

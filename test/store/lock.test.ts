@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { openState, StateLocked } from '../../src/index.js';
 import { statePaths } from '../../src/store/paths.js';
 import { thisProcess } from '../../src/store/process.js';
-import { temporaryFolder } from '../engine/lane-support.js';
-import { runCode, stateDirectory, withState } from './support.js';
+import { isAlive, temporaryFolder, until } from '../engine/lane-support.js';
+import { runCode, shellArguments, stateDirectory, withState } from './support.js';
 
 /** A lock as a process that is not ours would have left it. */
 function leaveLock(directory: string, changes: object): void {
@@ -144,4 +146,19 @@ test('processes that sweep one another away still get the lock or are told who h
     ['held\n', 'held\n', 'held\n', 'held\n'],
   );
   assert.deepEqual(readdirSync(directory), ['store']);
+});
+
+test('a killed process that nobody has waited for holds no lock', async (t) => {
+  const directory = await closedState(t);
+  const code = "await openState(directory); process.stdout.write('opened'); setInterval(() => {}, 1000)";
+  // The shell becomes a program that never waits for the child that it has.
+  const parent = spawn('/bin/sh', shellArguments(directory, code, '"$@" & exec sleep 60'));
+  t.after(() => parent.kill('SIGKILL'));
+  await once(parent.stdout, 'data');
+  const { pid } = JSON.parse(readFileSync(statePaths(directory).lock, 'utf8'));
+  await assert.rejects(openState(directory), StateLocked);
+  process.kill(pid, 'SIGKILL');
+  await until('it is a zombie', () => !isAlive(pid));
+  await withState(directory, (state) => assert.ok(state.recovery.unclean));
+  assert.equal(existsSync(`/proc/${pid}/stat`), true);
 });

@@ -36,12 +36,17 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** Runs module code that may use `openState` and `directory` in a process of its own. */
-export function runCode(directory: string, code: string, shell = 'exec "$@"'): Promise<Ended> {
+/** Arguments of a shell that runs module code, which may use `openState` and `directory`, as `"$@"`. */
+export function shellArguments(directory: string, code: string, shell: string): string[] {
   const source = `import { openState } from ${JSON.stringify(INDEX)};
 const directory = ${JSON.stringify(directory)};
 ${code}`;
-  const args = ['-c', shell, 'sh', process.execPath, '--input-type=module', '-e', source];
+  return ['-c', shell, 'sh', process.execPath, '--input-type=module', '-e', source];
+}
+
+/** Runs module code that may use `openState` and `directory` in a process of its own. */
+export function runCode(directory: string, code: string, shell = 'exec "$@"'): Promise<Ended> {
+  const args = shellArguments(directory, code, shell);
   return new Promise((resolve) => {
     const child = execFile('/bin/sh', args, { timeout: 60_000 }, (_error, stdout, stderr) => {
       resolve({ code: child.exitCode, signal: child.signalCode, stdout, stderr });

@@ -14,7 +14,7 @@ import { entriesOf, filesOf, ownOutputs, type TaskRecord } from '../records.js';
 import type { Made } from '../success.js';
 import { TaskFlag } from '../task-files.js';
 import { ActionFiles } from './action-files.js';
-import { actionKey, discoveredKey, hexDigest } from './action-key.js';
+import { actionKey, discoveredKey, hexDigest, mayBeKept } from './action-key.js';
 import { BlobStore, type Digest } from './blobs.js';
 import { decodeSets, encodeSets, withSet } from './discovered-sets.js';
 import type { Durability } from './durability.js';
@@ -25,7 +25,7 @@ import { moved, NotKept, storeProducts } from './keep.js';
 import { type Executed, OwnFiles } from './own-files.js';
 import { restoreEntry } from './restore.js';
 import type { RestoreChecks } from './restore-plan.js';
-import { isSealed } from './seal.js';
+import { isSealed, seal, unseal } from './seal.js';
 import { inSlices, type Steps } from './steps.js';
 
 /** So long an entry has some thousand files: threads that shall help to restore them start while it is read. */
@@ -137,6 +137,7 @@ export class ActionCache {
     // Loaded only if there is something to restore.
     const { decodeInSteps } = await import('./decode-entry.js');
     const entry = await inSlices(decodeInSteps(bytes));
+    if (entry?.retired === true) return undefined;
     const output = entry === undefined ? undefined : this.logOf(entry);
     const paths = new Set(entry === undefined ? [] : pathsOf(entry));
     if (entry === undefined || output === undefined || !(await inSlices(this.fits(task, entry, paths)))) {
@@ -168,8 +169,9 @@ export class ActionCache {
   ): Promise<NotKept | undefined> {
     const { run, version } = this.options;
     const { context } = this;
-    const action = this.lacksOutputs(task) ? undefined : actionKey(context, task, inputs);
-    if (action === undefined) return undefined;
+    if (this.lacksOutputs(task) || !mayBeKept(context, task)) return undefined;
+    const action = actionKey(context, task, inputs);
+    if (action === undefined) return new NotKept('not all its inputs are files');
     const record = context.artifacts.records.read(task)!;
     const input = this.ownInput(task, record);
     if (input !== undefined) return new NotKept(`its output ${quote(input)} is an input by its patterns`);
@@ -179,7 +181,7 @@ export class ActionCache {
     if (folder !== undefined) {
       return new NotKept(`something came or went in ${quote(folder)}, where its inputs are, while it ran`);
     }
-    const products = await storeProducts(context, this.blobs, { record, made }, this.options.threads);
+    const products = await storeProducts(context, this.blobs, { record, made, task }, this.options.threads);
     if (products instanceof NotKept) return products;
     const log = output.length === 0 ? null : { ...this.blobs.putBytes(output), truncated };
     const key = this.findsInputs(task) ? this.keepDiscovered(action, record.discovered) : action;
@@ -196,10 +198,17 @@ export class ActionCache {
     return undefined;
   }
 
-  /** What was kept of the same action is not what executing it has come to now. @param inputs of the verdict @throws what `node:fs` throws */
-  forget(task: Row, inputs: Int32Array): void {
+  /**
+   * What was kept of the same action is not what executing it has come to now: no run gets it again, but it stays for who asks for it.
+   * @param inputs of the verdict @throws what `node:fs` throws
+   */
+  retire(task: Row, inputs: Int32Array): void {
     const candidate = this.find(task, inputs);
-    if (candidate !== undefined) this.actions.remove('actions', candidate.key);
+    if (candidate === undefined) return;
+    const { bytes, key } = candidate;
+    const entry = unseal(bytes);
+    if (entry === undefined) this.discard(key, bytes);
+    else this.actions.write('actions', key, seal({ ...entry, retired: true }));
   }
 
   /** An entry that is of no use. */
@@ -285,15 +294,11 @@ export class ActionCache {
 
   /** Whether the entry is the task's, with all outputs that it declares, and none that it does not. */
   private *fits(task: Row, entry: ActionEntry, paths: ReadonlySet<string>): Steps<boolean> {
-    const { artifacts, table } = this.context;
+    const { table } = this.context;
     if (entry.task !== table.names.nameOf(task)) return false;
-    const declared = new Set<string>();
-    for (const file of artifacts.taskFiles.outputs.view(task)) {
-      const path = this.innerPath(file);
-      if (!paths.has(path)) return false;
-      declared.add(path);
-      yield;
-    }
+    const declared = this.declaredPaths(task);
+    for (const path of declared) if (!paths.has(path)) return false;
+    yield;
     const [isDeclared, isInput] = [this.declaredMatcher(task, declared), this.inputMatcher(task)];
     for (const path of paths) {
       if (!isDeclared(path) || isInput(path)) return false;
@@ -321,6 +326,12 @@ export class ActionCache {
     return pathMatcher((unpackDetails(table.details, task).inputs ?? []).map(cleanPattern));
   }
 
+  /** What it declares by plain paths. */
+  private declaredPaths(task: Row): Set<string> {
+    const { outputs } = this.context.artifacts.taskFiles;
+    return new Set(Array.from(outputs.view(task), (file) => this.innerPath(file)));
+  }
+
   private declaredMatcher(task: Row, declared: ReadonlySet<string>): (path: string) => boolean {
     const { artifacts, table } = this.context;
     if (!artifacts.taskFiles.has(task, TaskFlag.Literal)) {
@@ -343,10 +354,16 @@ export class ActionCache {
     const { artifacts, root, scanner } = this.context;
     const inRoot = new FoldersInRoot(root);
     const record = artifacts.records.read(task);
-    for (const [file, content] of record === undefined ? [] : entriesOf(ownOutputs(record))) {
+    if (record === undefined) return;
+    const isDeclared = this.declaredMatcher(task, this.declaredPaths(task));
+    const isInput = this.inputMatcher(task);
+    for (const [file, content] of entriesOf(ownOutputs(record))) {
       yield;
       const path = artifacts.files.pathOf(file);
       if (present.has(path) || !isBytes(content) || !isInner(path) || !inRoot.holds(path)) continue;
+      // By another definition than that of now, it may be another task's, or a source.
+      const maker = artifacts.files.producer(file);
+      if (!isDeclared(path) || isInput(path) || (maker >= 0 && maker !== task)) continue;
       // It may be another one than at the start of the run, or a link of the user's to one like it.
       scanner.scanSync(Int32Array.of(file));
       if (scanner.isUnreadable(file) || scanner.contentOf(file) !== content) continue;

@@ -1,6 +1,8 @@
+import { lstatSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { sha256Hex } from '../../sha256.js';
 import type { Row } from '../../task.js';
-import { type ContentId, type ContentTable, isBytes } from '../contents.js';
+import { Content, type ContentId, type ContentTable, isBytes } from '../contents.js';
 import { type CheckContext, currentEnvironmentKey } from '../context.js';
 import { TaskFlag } from '../task-files.js';
 import type { Digest } from './blobs.js';
@@ -11,20 +13,27 @@ const KEY_VERSION = 'millrace action 1';
 /** Tasks whose executions are not kept: they say so, use the terminal, or rewrite their own inputs. */
 const NEVER = TaskFlag.Uncached | TaskFlag.Console | TaskFlag.IgnoreCommandChange;
 
+/** False for a task that says it is not to be kept, or always runs. */
+export function mayBeKept({ artifacts: { taskFiles } }: CheckContext, task: Row): boolean {
+  return (
+    !taskFiles.has(task, NEVER) && taskFiles.has(task, TaskFlag.DeclaresInputs | TaskFlag.DeclaresOutputs)
+  );
+}
+
 /**
  * The action key of a task: what its command is about to see, as far as its definition and declared inputs say. Equal keys mean
  * that one execution can stand for the other, but for what it finds by itself (see `discoveredKey`).
  *
  * SHA-256 over the version, platform, name (two tasks with one command may both be there for what it does beside outputs), command, environment, literal outputs, and the path and digest of every input.
  * @param inputs pairs (file row, content id), as the verdict gives them
- * @returns undefined if the task is not kept: it says so, it always runs, or not all its inputs are files
+ * @returns undefined if the task is not kept (see `mayBeKept`), or not all its inputs are files
  */
 export function actionKey(context: CheckContext, task: Row, inputs: Int32Array): Digest | undefined {
   const { artifacts, table } = context;
   const { contents, files, taskFiles } = artifacts;
-  if (taskFiles.has(task, NEVER)) return undefined;
-  if (!taskFiles.has(task, TaskFlag.DeclaresInputs | TaskFlag.DeclaresOutputs)) return undefined;
-  const lines = pairLines(context, inputs);
+  if (!mayBeKept(context, task)) return undefined;
+  // What is in a folder that another task has made are inputs themselves; of a literal task nobody knows them.
+  const lines = pairLines(context, inputs, !taskFiles.has(task, TaskFlag.Literal));
   if (lines === undefined) return undefined;
   const outputs = Array.from(taskFiles.outputs.view(task), (file) => files.pathOf(file));
   return keyOf([
@@ -59,15 +68,22 @@ export function hexDigest(contents: ContentTable, id: ContentId): Digest | '' {
 }
 
 /** A line for each file; undefined if one is none. */
-function pairLines({ artifacts }: CheckContext, pairs: Int32Array): string[] | undefined {
-  const { contents, files } = artifacts;
+function pairLines(context: CheckContext, pairs: Int32Array, mayBeFolders = false): string[] | undefined {
+  const { contents, files } = context.artifacts;
   const lines: string[] = [];
   for (let at = 0; at < pairs.length; at += 2) {
     const content = pairs[at + 1]! as ContentId;
-    if (!isBytes(content)) return undefined;
-    lines.push(`${hexDigest(contents, content)} ${JSON.stringify(files.pathOf(pairs[at]!))}`);
+    const path = files.pathOf(pairs[at]!);
+    const isFolder = mayBeFolders && content === Content.Folder && !isLink(context.root, path);
+    if (!isBytes(content) && !isFolder) return undefined;
+    lines.push(`${isFolder ? 'folder' : hexDigest(contents, content)} ${JSON.stringify(path)}`);
   }
   return lines;
+}
+
+/** What is in the folder that a link leads to is among nobody's inputs. */
+function isLink(root: string, path: string): boolean {
+  return lstatSync(resolve(root, path), { throwIfNoEntry: false })?.isSymbolicLink() !== false;
 }
 
 /** In one go: an object that hashes step by step costs ten times as much as the hash of a small text. */

@@ -25,9 +25,10 @@ export interface CollectReport {
   /** Entries in all, and how many of them were removed. */
   readonly entries: number;
   readonly removedEntries: number;
+  /** Blobs in all, also those that were set aside because they are damaged, and how many were removed. */
   readonly blobs: number;
   readonly removedBlobs: number;
-  /** Bytes of all blobs, and of the removed ones. */
+  /** Their bytes, and those of the removed ones. */
   readonly bytes: number;
   readonly removedBytes: number;
   /** Blobs that nobody needs but are too young to be removed, and their bytes. */
@@ -60,15 +61,25 @@ export function* collect(directory: string, options: CollectOptions): Steps<Coll
   }
   yield;
   const found = new Set(Array.from(kept, ({ action }) => action));
-  for (const kind of ['inputs', 'quarantine']) {
-    for (const { key, path, usedAt } of yield* listed(directory, kind)) {
-      if (usedAt < usedSince && !(kind === 'inputs' && found.has(key))) remove(path);
-    }
+  for (const { key, path, usedAt } of yield* listed(directory, 'inputs')) {
+    if (usedAt < usedSince && !found.has(key)) remove(path);
   }
   const needed = new Room(catalog);
   for (const entry of kept) needed.add(entry);
   const youngest = Date.now() - (options.graceMs ?? GRACE_MS);
   const report = yield* removeBlobs(directory, needed, youngest, remove);
+  const damaged = yield* listed(directory, 'quarantine');
+  const damagedBytes = damaged.reduce((sum, { size }) => sum + size, 0);
+  // What is damaged goes first.
+  const isTooMuch = needed.bytes + damagedBytes > maxBytes;
+  for (const { path, size, usedAt } of damaged) {
+    report.blobs++;
+    report.bytes += size;
+    if (!isTooMuch && usedAt >= usedSince) continue;
+    remove(path);
+    report.removedBlobs++;
+    report.removedBytes += size;
+  }
   const temporary = join(directory, 'tmp');
   if (!dryRun && ifThere(() => statSync(temporary)) !== undefined) sweepDrafts(temporary);
   const { length } = catalog.entries;
@@ -129,13 +140,17 @@ class Room {
   }
 }
 
+type Removed = {
+  -readonly [K in Exclude<keyof CollectReport, 'entries' | 'removedEntries' | 'maxBytes'>]: number;
+};
+
 /** A blob that is needed is not even looked at. */
 function* removeBlobs(
   directory: string,
   needed: Room,
   youngest: number,
   remove: (path: string) => void,
-): Steps<Omit<CollectReport, 'entries' | 'removedEntries' | 'maxBytes'>> {
+): Steps<Removed> {
   const report = { blobs: 0, removedBlobs: 0, bytes: 0, removedBytes: 0, youngBlobs: 0, youngBytes: 0 };
   const digest = Buffer.alloc(DIGEST_BYTES);
   for (const folder of foldersOf(directory, 'blobs')) {

@@ -19,6 +19,7 @@ const fileSchema = z.strictObject({ path, digest, size: whole, executable: z.boo
 const entrySchema = z.strictObject({
   version: z.literal(ENTRY_VERSION),
   task: z.string(),
+  retired: z.boolean().optional(),
   action: digest.optional(),
   files: z.array(z.unknown()),
   links: z.array(link.refine(({ path, target }) => leadsInside(path, target))),

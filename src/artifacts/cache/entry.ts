@@ -21,6 +21,8 @@ export interface ActionLink {
 export interface ActionEntry {
   readonly version: typeof ENTRY_VERSION;
   readonly task: string;
+  /** True if executing the action has come to something else since: a run does not use it any more, a person may. */
+  readonly retired?: boolean | undefined;
   /** The key of the list of inputs by which the entry is found, if its execution has found some by itself. */
   readonly action?: Digest | undefined;
   readonly files: readonly ActionFile[];

@@ -1,12 +1,14 @@
 import { lstatSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { quote } from '../../errors.js';
+import type { Row } from '../../task.js';
 import { Content, type ContentId, isBytes } from '../contents.js';
 import type { CheckContext } from '../context.js';
 import type { FileThreads } from '../file-threads.js';
 import { pathFrom } from '../paths.js';
-import { filesOf, foreignOutputs, type TaskRecord } from '../records.js';
+import { entriesOf, filesOf, foreignOutputs, type TaskRecord } from '../records.js';
 import type { Made } from '../success.js';
+import { TaskFlag } from '../task-files.js';
 import type { BlobStore } from './blobs.js';
 import { type ActionFile, type ActionLink, isInner, leadsInside } from './entry.js';
 import { FoldersInRoot } from './folders.js';
@@ -47,10 +49,14 @@ export interface Products {
 export async function storeProducts(
   context: CheckContext,
   blobs: BlobStore,
-  { made, record }: { readonly made: Made; readonly record: TaskRecord },
+  { made, record, task }: { readonly made: Made; readonly record: TaskRecord; readonly task: Row },
   threads?: FileThreads,
 ): Promise<Products | NotKept> {
-  const obstacle = inputObstacle(context, record) ?? foreignOutput(context, record, made) ?? leftover(made);
+  const obstacle =
+    inputObstacle(context, record) ??
+    folderOutput(context, task, record) ??
+    foreignOutput(context, record, made) ??
+    leftover(made);
   const listed = obstacle ?? (await inSlices(listProducts(context, record, made)));
   if (listed instanceof NotKept) return listed;
   const { files } = context.artifacts;
@@ -146,6 +152,14 @@ function leftover({ leftover }: Made): NotKept | undefined {
 
 function isLink(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+}
+
+/** What a literal task has made in a folder, nobody looks at. */
+function folderOutput({ artifacts }: CheckContext, task: Row, { outputs }: TaskRecord): NotKept | undefined {
+  if (!artifacts.taskFiles.has(task, TaskFlag.Literal)) return undefined;
+  const [folder] = [...entriesOf(outputs)].find(([, content]) => content === Content.Folder) ?? [];
+  if (folder === undefined) return undefined;
+  return new NotKept(`its output ${quote(artifacts.files.pathOf(folder))} is a folder`);
 }
 
 /** To restore a file of the user's would undo what was done to it since; to leave it out might leave out what the command needs not write again. */

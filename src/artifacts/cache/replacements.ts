@@ -5,6 +5,9 @@ import type { ActionLink } from './entry.js';
 import { type MoveJob, moveInto } from './move-job.js';
 import type { Delivery } from './restore-plan.js';
 
+/** What the system says of a folder that is to be renamed to one that is not empty, or to something else. */
+const IS_THERE = new Set(['ENOTEMPTY', 'EEXIST', 'ENOTDIR']);
+
 /** What restoring changes in the root, so that all of it can be taken back. */
 export class Replacements {
   private readonly root: string;
@@ -32,10 +35,23 @@ export class Replacements {
     });
   }
 
-  /** @param staged the folder, complete @param tree its path @throws what `node:fs` throws, also if it is there by now */
-  moveTree(staged: string, tree: string, delivery: Delivery): void {
-    moveInto(staged, `${this.root}/${tree}`);
+  /**
+   * @param staged the folder, complete @param tree its path
+   * @returns false if something is there by now: another task's outputs, or a command that works in it
+   * @throws what `node:fs` throws
+   */
+  moveTree(staged: string, tree: string, delivery: Delivery): boolean {
+    const place = `${this.root}/${tree}`;
+    // To rename a folder replaces one that is empty.
+    if (lstatSync(place, { throwIfNoEntry: false }) !== undefined) return false;
+    try {
+      moveInto(staged, place);
+    } catch (error) {
+      if (IS_THERE.has((error as NodeJS.ErrnoException).code ?? '')) return false;
+      throw error;
+    }
     this.steps.push(() => this.removeTree(tree, delivery));
+    return true;
   }
 
   /** Takes all back, as far as the system lets us. */

@@ -15,6 +15,9 @@ import { inSlices, type Steps } from './steps.js';
 /** `lacking`: a blob is missing or damaged; an obstacle: something is in the way. Nothing has changed then. */
 export type RestoreResult = 'restored' | 'lacking' | Obstacle;
 
+/** Each time some other task has made a folder that was missing, of which there are not many above a file. */
+const MOST_TIMES = 20;
+
 /**
  * Brings the files of an entry to their places, all or none: they are fetched and checked first; then a folder that was not there appears
  * whole, by one rename; last, files in folders that are there are replaced one by one, and put back if that fails half-way.
@@ -33,6 +36,21 @@ export async function restoreEntry(
   checks: RestoreChecks,
   threads?: FileThreads,
 ): Promise<RestoreResult> {
+  for (let time = 0; time < MOST_TIMES; time++) {
+    const result = await tryRestoring(root, blobs, entry, checks, threads);
+    if (result !== 'overtaken') return result;
+  }
+  return new Obstacle('its folders came into being again and again while it was restored');
+}
+
+/** @returns `overtaken` if a folder that was not there is there by now: nothing has changed, and it has to be planned anew */
+async function tryRestoring(
+  root: string,
+  blobs: BlobStore,
+  entry: ActionEntry,
+  checks: RestoreChecks,
+  threads: FileThreads | undefined,
+): Promise<RestoreResult | 'overtaken'> {
   const plan = await inSlices(planRestore(root, entry, checks));
   if (plan instanceof Obstacle) return plan;
   const { inPlace } = plan;
@@ -57,7 +75,9 @@ export async function restoreEntry(
       await replacements.moveFiles(job, threads);
       for (const link of inPlace.links) replacements.makeLink(`${stage}-link`, link);
       for (const [index, [tree, delivery]] of trees.entries()) {
-        replacements.moveTree(`${stage}/${index}`, tree, delivery);
+        if (replacements.moveTree(`${stage}/${index}`, tree, delivery)) continue;
+        replacements.undo();
+        return 'overtaken';
       }
     } catch (error) {
       replacements.undo();

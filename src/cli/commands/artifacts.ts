@@ -127,9 +127,9 @@ function sizes(versions: readonly ArtifactVersion[]): string {
 }
 
 function details(version: ArtifactVersion, isVerbose: boolean): string {
-  const { pinned, run, time } = version;
+  const { pinned, retired, run, time } = version;
   const made = `run ${number(run)}, ${ago(Date.now() - time)}`;
-  const head = `${name(version)} ${made}, ${bytes(version.bytes)}${pinned ? ', pinned' : ''}\n`;
+  const head = `${name(version)} ${made}, ${bytes(version.bytes)}${pinned ? ', pinned' : ''}${retired ? ', no longer used by runs' : ''}\n`;
   const all = contentsOf(version);
   const shown = isVerbose ? all : all.slice(0, MAX_SHOWN);
   const more = all.length - shown.length;

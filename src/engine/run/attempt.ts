@@ -114,7 +114,7 @@ async function execute(work: Work, tools: Tools): Promise<AttemptEnd> {
   const result = await tools.lanes.run(command, work.signal);
   if (result.outcome !== 'exited' || result.exitCode !== 0) {
     if (result.outcome === 'exited' || result.outcome === 'timed-out') {
-      tools.cache?.forget(work.row, work.verdict.inputs);
+      tools.cache?.retire(work.row, work.verdict.inputs);
     }
     return unsuccessful(result, details);
   }
@@ -151,7 +151,7 @@ async function record(
   const notKept = isRetry
     ? new NotKept('it was tried again, and what it left before cannot be told apart')
     : await cache?.keep(row, { inputs, startedAt: before.startedAt, made, output, truncated, duration });
-  if (notKept !== undefined) cache?.forget(row, inputs);
+  if (notKept !== undefined) cache?.retire(row, inputs);
   const declared = declarations.warningsFor(row, details);
   const warnings =
     notKept?.isSuspect === true && !declared.some((warning) => saysMore(warning, notKept))

@@ -79,11 +79,11 @@ export class RunCache {
     }
   }
 
-  /** See `ActionCache.forget`. */
-  forget(task: Row, inputs: Int32Array): void {
+  /** See `ActionCache.retire`. */
+  retire(task: Row, inputs: Int32Array): void {
     if (this.#broken) return;
     try {
-      this.#cache.forget(task, inputs);
+      this.#cache.retire(task, inputs);
     } catch (error) {
       this.#giveUp(error);
     }
