@@ -255,7 +255,7 @@ export class ArtifactManager {
   }
 
   /**
-   * Removes what was of no use for long, or is too much. Never what a task that is defined has made last, or what is pinned; other
+   * Removes what was of no use for long, or is too much. Never what a task that is defined has made or got back last, or what is pinned; other
    * processes may build, restore and collect meanwhile. O(entries + files).
    * @returns undefined if it was given up in time
    * @throws StateUnavailable for a state in memory; InvalidArgument; what `node:fs` throws

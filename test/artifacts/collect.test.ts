@@ -81,16 +81,16 @@ test('what was of no use for long goes, with the blobs that nobody else needs', 
   assert.deepEqual([nothing.removedEntries, nothing.removedBlobs], [0, 0]);
 });
 
-test('the newest of a task that is defined stays, however old and large', async (t) => {
+test('what a task that is defined has made or got back last stays, however old and large', async (t) => {
   const content = new Content(t);
-  // That it was of use later makes it no newer.
-  const older = content.entry('a', 98, 'x'.repeat(1000));
+  const restored = content.entry('a', 98, 'x'.repeat(1000));
+  const neither = content.entry('a', 100, 'n'.repeat(1000));
   const newest = content.entry('a', 99, 'y'.repeat(1000));
   const undefinedNow = content.entry('gone', 98, 'z');
   await content.collect({ maxBytes: 1, isDefined: (task) => task === 'a' });
   const isThere = ({ key }: { key: Digest }) => existsSync(content.pathOf(key));
-  assert.deepEqual([older, newest, undefinedNow].map(isThere), [false, true, false]);
-  assert.ok(content.store.has(newest.blobs[0]!));
+  assert.deepEqual([restored, neither, newest, undefinedNow].map(isThere), [true, false, true, false]);
+  for (const { blobs } of [restored, newest]) assert.ok(content.store.has(blobs[0]!));
 });
 
 test('what is pinned stays', async (t) => {

@@ -73,6 +73,13 @@ describe('millrace run', () => {
     assert.deepEqual(json.blocked, [{ task: 'after', by: 'bad' }]);
     assert.equal(json.failed[0].exitCode, 3);
     assert.equal(json.counts.total, 3);
+
+    // Put right by a run of it alone.
+    const fixed = FAILING.replace('exit 3', 'exit 0');
+    assert.notEqual(fixed, FAILING);
+    workspace.write('millrace.toml', fixed);
+    assert.equal((await workspace.millrace('bad')).exitCode, 0);
+    assert.deepEqual(JSON.parse((await workspace.millrace('status', '--json')).stdout).blocked, []);
   });
 
   test('tells of groups that a failure blocks, in the summary and in the status', async (t) => {

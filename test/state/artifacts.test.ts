@@ -53,6 +53,11 @@ describe('an embedder', () => {
       assert.equal(readlinkSync(join(into, 'out/link')), 'tool');
       assert.deepEqual(readdirSync(join(into, 'out/empty')), []);
       assert.equal((await artifacts.restore({ task: 't' }, into)).version, later.version);
+      // A folder is all that is in it.
+      const whole = await artifacts.record('whole', { root, paths: ['out'] });
+      await artifacts.restore(whole.version, join(root, 'whole'));
+      const namesIn = (folder: string) => readdirSync(join(root, folder), { recursive: true }).sort();
+      assert.deepEqual(namesIn('whole/out'), namesIn('out'));
       assert.equal(readFileSync(join(into, 'out/tool'), 'utf8'), 'another tool');
       await assert.rejects(artifacts.restore({ task: 'unknown' }, into), { code: 'UNKNOWN_VERSION' });
     });

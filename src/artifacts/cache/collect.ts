@@ -16,7 +16,7 @@ export interface CollectOptions {
   readonly graceMs?: number;
   /** Only tell what would be removed. */
   readonly dryRun?: boolean;
-  /** Whether a task is still defined: the entry of one that is which was made last stays, whatever its age and size. */
+  /** Whether a task is still defined: the entries of one that is which were made last, and used last, stay, whatever their age and size. */
   readonly isDefined: (task: string) => boolean;
 }
 
@@ -94,12 +94,12 @@ function keptEntries(
   const { entries } = catalog;
   const { isDefined, maxBytes, usedSince } = options;
   const lastUsedFirst = [...entries].sort((one, other) => other.usedAt - one.usedAt);
-  const newest = new Map<string, CatalogEntry>();
-  for (const entry of entries) {
-    const isNewer = entry.madeAt > (newest.get(entry.task)?.madeAt ?? -1);
-    if (isNewer && isDefined(entry.task)) newest.set(entry.task, entry);
-  }
-  const kept = new Set([...newest.values(), ...entries.filter(({ key }) => pinned.has(key))]);
+  const defined = entries.filter(({ task }) => isDefined(task));
+  const kept = new Set([
+    ...lastOf(defined, (one, other) => one.madeAt - other.madeAt),
+    ...lastOf(defined, (one, other) => one.usedAt - other.usedAt || one.madeAt - other.madeAt),
+    ...entries.filter(({ key }) => pinned.has(key)),
+  ]);
   const room = new Room(catalog);
   for (const entry of kept) room.add(entry);
   const candidates = lastUsedFirst.filter((entry) => !kept.has(entry) && entry.usedAt >= usedSince);
@@ -112,6 +112,19 @@ function keptEntries(
     kept.add(entry);
   }
   return kept;
+}
+
+/** Of each task the entry that comes last in an order. */
+function lastOf(
+  entries: readonly CatalogEntry[],
+  compare: (one: CatalogEntry, other: CatalogEntry) => number,
+): Iterable<CatalogEntry> {
+  const last = new Map<string, CatalogEntry>();
+  for (const entry of entries) {
+    const known = last.get(entry.task);
+    if (known === undefined || compare(entry, known) > 0) last.set(entry.task, entry);
+  }
+  return last.values();
 }
 
 /** Different blobs, and their bytes. */

@@ -1,4 +1,4 @@
-import { lstatSync, readlinkSync } from 'node:fs';
+import { lstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { InvalidArgument, quote } from '../../errors.js';
 import { sha256Hex } from '../../sha256.js';
@@ -23,7 +23,7 @@ export interface Recording {
   readonly task: string;
   /** Absolute. */
   readonly root: string;
-  /** Files, links and folders (without what is in them), relative to the root. */
+  /** Files, links, and folders with all that is in them, relative to the root. */
   readonly paths: readonly string[];
   readonly log: Uint8Array;
   readonly duration: number;
@@ -48,12 +48,15 @@ export function* record(directory: string, recording: Recording): Steps<Digest> 
   const store = BlobStore.open(directory, durability);
   const inRoot = new FoldersInRoot(root);
   const kept: Kept = { files: [], links: [], folders: [] };
-  for (const path of new Set(recording.paths.map((path) => pathFrom('.', path, root)))) {
+  const paths = new Set(recording.paths.map((path) => pathFrom('.', path, root)));
+  for (const path of paths) {
     if (!isInner(path) || !inRoot.holds(path)) throw unfit(path, 'lies outside of the root');
     const stat = lstatSync(join(root, path), { throwIfNoEntry: false });
     if (stat?.isSymbolicLink()) kept.links.push({ path, target: targetOf(root, path) });
-    else if (stat?.isDirectory()) kept.folders.push(path);
-    else if (stat?.isFile()) kept.files.push({ path, ...(yield* storeFile(store, root, path)) });
+    else if (stat?.isDirectory()) {
+      kept.folders.push(path);
+      for (const name of readdirSync(join(root, path))) paths.add(join(path, name));
+    } else if (stat?.isFile()) kept.files.push({ path, ...(yield* storeFile(store, root, path)) });
     else throw unfit(path, stat === undefined ? 'does not exist' : 'is no file');
     yield;
   }

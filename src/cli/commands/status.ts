@@ -21,8 +21,8 @@ interface Blocked {
   readonly task: TaskId;
   /** Set for a task without a command. */
   readonly group?: true;
-  /** The failed task that it waits for, if that is still known. */
-  readonly by: TaskId | undefined;
+  /** The failed task that it waits for. */
+  readonly by: TaskId;
 }
 
 type Failed = Partial<AttemptRecord> & { readonly task: TaskId };
@@ -101,13 +101,12 @@ function blockedTasks(state: BuildState, failed: readonly TaskId[]): Blocked[] {
       if (!by.has(task)) by.set(task, cause);
     }
   }
-  const blocked = pendingTasks(state, 'blocked').map(
-    ({ id, command }): Blocked => ({
-      task: id,
-      ...(command === undefined ? { group: true } : {}),
-      by: by.get(id),
-    }),
-  );
+  // What has blocked a task may have been put right since, by a run of another target.
+  const blocked = pendingTasks(state, 'blocked').flatMap(({ id, command }): Blocked[] => {
+    const cause = by.get(id);
+    if (cause === undefined) return [];
+    return [{ task: id, ...(command === undefined ? { group: true } : {}), by: cause }];
+  });
   return [...blocked.filter(({ group }) => !group), ...blocked.filter(({ group }) => group)];
 }
 
@@ -154,7 +153,7 @@ function describeFailed(attempt: Failed): string {
 }
 
 function describeBlocked({ task, group, by }: Blocked): string {
-  return display(task) + (group ? ' (group)' : '') + (by === undefined ? '' : ` by ${display(by)}`);
+  return `${display(task)}${group ? ' (group)' : ''} by ${display(by)}`;
 }
 
 function section(title: string, entries: readonly string[], options: GlobalOptions): string[] {
