@@ -16,13 +16,15 @@ export type { EngineOptions, ProjectOptions, RunOptions } from './engine/options
 export { type ManifestInfo, openProject, type Project } from './engine/project.js';
 export * from './errors.js';
 export type { CriticalPath, DependencyGraph, Reach } from './graph/dependency-graph.js';
-export type { StatusCounts } from './memory/table.js';
+export type { StatusCounts } from './memory/counters.js';
+export type { WakeReason } from './memory/parking.js';
 export {
   type AttachedState,
   attachState,
   type BuildState,
   type OpenOptions,
   openState,
+  type ShareOptions,
   type StateHandle,
 } from './state.js';
 export type {
@@ -50,5 +52,5 @@ export {
 export type { TaskDetails } from './tasks/details.js';
 export type { AttemptResult } from './tasks/lifecycle.js';
 export type { SyncSummary } from './tasks/sync.js';
-export type { TaskFilter, TaskManager, TaskPage } from './tasks/task-manager.js';
+export type { TaskFilter, TaskManager, TaskPage, WaitOptions } from './tasks/task-manager.js';
 export type { TaskChange } from './tasks/update.js';

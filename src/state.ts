@@ -5,13 +5,25 @@ import { refuseFromNowOn } from './closed.js';
 import { VERSION } from './engine/version.js';
 import { InvalidArgument, isSystemError, StateUnavailable } from './errors.js';
 import { DependencyGraph } from './graph/dependency-graph.js';
-import { type TableHandle, TaskTable } from './memory/table.js';
+import type { TableHandle } from './memory/handle.js';
+import { TaskTable } from './memory/table.js';
 import type { BuildHistory } from './store/history.js';
 import { type Opened, openMemory, openReader, openWriter, type Recovery } from './store/open.js';
 import { type VerifyReport, verifyDatabase } from './store/verify.js';
+import { giveBackOwn, takeUpFromDead } from './tasks/dead-threads.js';
 import { ReadOnlyTasks } from './tasks/read-only.js';
 import { TaskManager } from './tasks/task-manager.js';
-import { boolean, type Check, callable, checkOptions, filled, isObject, shown, wrong } from './values.js';
+import {
+  boolean,
+  type Check,
+  callable,
+  checkOptions,
+  filled,
+  isObject,
+  shown,
+  wholeFrom,
+  wrong,
+} from './values.js';
 
 /** Where a state lives and how it is opened. */
 export type OpenOptions =
@@ -37,10 +49,25 @@ export interface StateHandle {
 }
 
 /** A state as another thread sees it: the same tasks, changed by the same calls. */
-export interface AttachedState {
+export interface AttachedState extends Disposable {
   readonly tasks: TaskManager;
   readonly graph: DependencyGraph;
+  /**
+   * Gives back what this thread has claimed, Pending with outcome `interrupted`; from then on `tasks` and `graph` refuse all calls.
+   * O(tasks). A thread that ends without it is noticed within a second, to the same effect.
+   */
+  detach(): void;
 }
+
+export interface ShareOptions {
+  /** How often a task may be started in all, if the threads that had claimed it ended without a result (default 3): then it fails, outcome `interrupted`. */
+  readonly attempts?: number;
+}
+
+/** How often to look for threads that have ended. Milliseconds. */
+const WATCH_MS = 250;
+const DEFAULT_ATTEMPTS = 3;
+const SHARE_OPTIONS = { attempts: wholeFrom(1) } satisfies Record<keyof ShareOptions, Check>;
 
 /** The parts of a state that are for the engine, not for users. */
 export interface StateParts {
@@ -72,6 +99,7 @@ export class BuildState implements AsyncDisposable {
   readonly opened: Opened;
   private closing: Promise<void> | undefined;
   private isClosed = false;
+  private watch: NodeJS.Timeout | undefined;
   private readonly stopping = new AbortController();
   /** Runs of engines that are under way. */
   private readonly runs = new Set<Promise<unknown>>();
@@ -104,10 +132,15 @@ export class BuildState implements AsyncDisposable {
     return verifyDatabase(this.opened.database);
   }
 
-  /** What `attachState` needs in another thread. */
-  share(): StateHandle {
+  /**
+   * What `attachState` needs in another thread. Threads that end without a word are noticed from now on: what they had claimed is
+   * Pending again, outcome `interrupted`. On Linux; elsewhere only those that call `detach`. @throws InvalidArgument
+   */
+  share(options: ShareOptions = {}): StateHandle {
     this.requireOpen();
+    checkOptions('share', options, SHARE_OPTIONS);
     this.opened.complete();
+    if (!this.readOnly) this.watchThreads(options.attempts ?? DEFAULT_ATTEMPTS);
     return { table: this.opened.table.handle(), readOnly: this.readOnly };
   }
 
@@ -142,6 +175,12 @@ export class BuildState implements AsyncDisposable {
     if (this.readOnly) throw new StateUnavailable('The state is open for reading only.');
   }
 
+  private watchThreads(attempts: number): void {
+    clearInterval(this.watch);
+    this.watch = setInterval(() => takeUpFromDead(this.opened.table, attempts), WATCH_MS);
+    this.watch.unref();
+  }
+
   private requireOpen(): void {
     if (this.isClosed) throw new StateUnavailable('The state is closed.');
   }
@@ -152,6 +191,7 @@ export class BuildState implements AsyncDisposable {
       this.stopping.abort();
       await Promise.allSettled(this.runs);
     }
+    clearInterval(this.watch);
     for (const part of [this.tasks, this.graph, this.artifacts, this.history]) refuseFromNowOn(part);
     this.isClosed = true;
     try {
@@ -226,7 +266,15 @@ function refusal({ code, message }: NodeJS.ErrnoException, intent: 'read' | 'wri
 export function attachState(handle: StateHandle): AttachedState {
   const table = tableOf(handle);
   const tasks = handle.readOnly ? new ReadOnlyTasks(table) : new TaskManager(table, 'attached');
-  return { tasks, graph: new DependencyGraph(table, 'attached') };
+  const graph = new DependencyGraph(table, 'attached');
+  // Who only reads takes no part in what threads agree on.
+  if (handle.readOnly) table.threads.leave();
+  const detach = (): void => {
+    if (table.threads.line > 0) giveBackOwn(table);
+    table.threads.leave();
+    for (const part of [tasks, graph]) refuseFromNowOn(part);
+  };
+  return { tasks, graph, detach, [Symbol.dispose]: detach };
 }
 
 function tableOf(handle: StateHandle): TaskTable {

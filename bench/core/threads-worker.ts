@@ -28,7 +28,7 @@ function runTasks(): number {
       sum += work(turns);
       tasks.complete(row);
     }
-    tasks.waitForWork(1000, isDone);
+    tasks.waitForWorkSync({ timeout: 1000, isOver: isDone });
   }
   return sum;
 }

@@ -53,7 +53,7 @@ export let compareExchange = (words: Int32Array, index: number, expected: number
 };
 
 /** Sleep and wake-up, which make sense with other threads only. */
-export let { wait, notify } = Atomics;
+export let { wait, waitAsync, notify } = Atomics;
 
 /** Views of the first bytes of shared memory. Of explicit length: one that follows the growth is 2-4x slower. */
 export let wordsOf = (buffer: SharedArrayBuffer, bytes = buffer.byteLength): Int32Array<SharedArrayBuffer> =>
@@ -74,7 +74,7 @@ export function shareMemory(): void {
 }
 
 /** All that can be done to shared memory. */
-export interface Operations extends Shared, Pick<typeof Atomics, 'wait' | 'notify'> {
+export interface Operations extends Shared, Pick<typeof Atomics, 'wait' | 'waitAsync' | 'notify'> {
   readonly wordsOf: typeof wordsOf;
   readonly bytesOf: typeof bytesOf;
   readonly sizeOf: typeof sizeOf;
@@ -85,5 +85,5 @@ export interface Operations extends Shared, Pick<typeof Atomics, 'wait' | 'notif
 export function replaceOperations(operations: Operations): void {
   shared = operations;
   shareMemory();
-  ({ wait, notify, wordsOf, bytesOf, sizeOf, grow } = operations);
+  ({ wait, waitAsync, notify, wordsOf, bytesOf, sizeOf, grow } = operations);
 }

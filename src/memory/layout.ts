@@ -1,3 +1,5 @@
+import { TaskStatus } from '../task.js';
+
 /**
  * The memory layout: every constant that says where something lies in shared memory.
  *
@@ -16,7 +18,7 @@
  */
 
 export const LAYOUT_MAGIC = 0x4d4c5243;
-export const LAYOUT_VERSION = 1;
+export const LAYOUT_VERSION = 2;
 
 /** Bytes of a page: the unit of dirtiness and of what is written to disk. */
 export const PAGE_SHIFT = 14;
@@ -57,9 +59,11 @@ export const Control = {
   WakeSequence: 4 * LINE,
   /** Threads that are parked or about to be. Any: added before the last look for work, subtracted after waking. */
   Parked: 5 * LINE,
+  /** 0, or the line of the thread that keeps all others from changing anything (see threads.ts). */
+  Gate: 6 * LINE,
 } as const;
 
-export const CONTROL_WORDS = 6 * LINE;
+export const CONTROL_WORDS = 7 * LINE;
 
 /** A ref column's value for "nothing there". Offset 0 of pools and blobs is never handed out. */
 export const NO_REF = 0;
@@ -69,6 +73,19 @@ export function nextStatus(word: number, status: number, outcome: number, attemp
   const version = (word & VERSION_MASK) + (1 << VERSION_SHIFT);
   return status | (outcome << OUTCOME_SHIFT) | (attempt << ATTEMPT_SHIFT) | version;
 }
+
+/** The attempt of a row that goes from `attempt` to a status, with this outcome: a start counts, a reset (outcome 0) forgets. */
+export function nextAttempt(attempt: number, to: number, outcome: number): number {
+  if (to === TaskStatus.InProgress) return attempt < ATTEMPT_MAX ? attempt + 1 : attempt;
+  return to === TaskStatus.Pending && outcome === 0 ? 0 : attempt;
+}
+
+/** What tells one attempt at a row from all others: the version of the word that it began with. */
+export const epochOf = (word: number): number => word >>> VERSION_SHIFT;
+
+/** Who holds a claim: the line of the thread (see threads.ts), with the version of the claim; stale if that is another. */
+export const holderOf = (word: number, line: number): number => (word & VERSION_MASK) | line;
+export const lineOf = (holder: number): number => holder & ~VERSION_MASK;
 
 export const statusOf = (word: number): 0 | 1 | 2 | 3 => (word & STATUS_MASK) as 0 | 1 | 2 | 3;
 export const outcomeOf = (word: number): number => (word >>> OUTCOME_SHIFT) & OUTCOME_MASK;

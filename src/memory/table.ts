@@ -1,24 +1,31 @@
 import { StateUnavailable } from '../errors.js';
 import { OUTCOMES, type Outcome, type Row, TaskStatus } from '../task.js';
-import { add, compareExchange, load, notify, sub, wait, wordsOf } from './atomic.js';
+import { add, compareExchange, load, sub, wordsOf } from './atomic.js';
+import { countsOf, countTransition, type StatusCounts } from './counters.js';
+import { COLUMNS, type ColumnName, type TableHandle } from './handle.js';
 import {
-  ATTEMPT_MAX,
   attemptOf,
   CONTROL_WORDS,
   Control,
+  epochOf,
+  holderOf,
   isVacant,
   LAYOUT_MAGIC,
   LAYOUT_VERSION,
+  nextAttempt,
   nextStatus,
   outcomeOf,
   STATUS_MASK,
   statusOf,
   VACANT_BIT,
 } from './layout.js';
-import { type ListsHandle, RowLists } from './lists.js';
-import { type NamesHandle, NameTable } from './names.js';
-import { type ReadyHandle, ReadySet } from './ready.js';
-import { Region, type RegionHandle } from './region.js';
+import { RowLists } from './lists.js';
+import { NameTable } from './names.js';
+import { Parking } from './parking.js';
+import { ReadySet } from './ready.js';
+import { Region } from './region.js';
+import { thisThread } from './system-threads.js';
+import { type ThreadIdentity, Threads } from './threads.js';
 
 const { Pending, InProgress, Completed } = TaskStatus;
 
@@ -26,39 +33,14 @@ const { Pending, InProgress, Completed } = TaskStatus;
 export const MAX_ROWS = 2 ** 23;
 const MAX_LIST_WORDS = 2 ** 29;
 
-const COLUMNS = ['status', 'pending', 'duration', 'priority', 'position'] as const;
-type ColumnName = (typeof COLUMNS)[number];
-
-/** Counter word by status; the others follow from `Begun`. */
-const COUNTER = [0, 0, Control.Completed, Control.Failed] as const;
-
 // As constants of this module: V8 inlines only so much bytecode, and looking into `Control` is a lot of it.
-const { Begun: BEGUN, Parked: PARKED, Structure: STRUCTURE } = Control;
+const { Structure: STRUCTURE } = Control;
 const STATUS_OR_VACANT = STATUS_MASK | VACANT_BIT;
-
-export interface TableHandle {
-  readonly control: SharedArrayBuffer;
-  readonly columns: Readonly<Record<ColumnName, RegionHandle>>;
-  readonly names: NamesHandle;
-  readonly dependencies: ListsHandle;
-  readonly dependents: ListsHandle;
-  readonly details: ListsHandle;
-  readonly ready: ReadyHandle;
-}
 
 type Parts = Pick<
   TaskTable,
-  'control' | 'columns' | 'names' | 'dependencies' | 'dependents' | 'details' | 'ready'
+  'control' | 'columns' | 'names' | 'dependencies' | 'dependents' | 'details' | 'ready' | 'threads'
 >;
-
-/** The statuses, counted. */
-export interface StatusCounts {
-  readonly total: number;
-  readonly pending: number;
-  readonly inProgress: number;
-  readonly completed: number;
-  readonly failed: number;
-}
 
 /** What one row's status word says. */
 export interface StatusWord {
@@ -84,6 +66,7 @@ export interface StatusWord {
  * | duration | last attempt, in ticks of 0.1 ms; 0 = never ran  | any, before the swap that ends it  | yes     |
  * | priority | the user's, in milliseconds                      | owner                              | yes     |
  * | position | topological position: grows along every edge     | owner                              | yes     |
+ * | holder   | the thread that has claimed the row, and when     | who won the swap, after it         | no      |
  */
 export class TaskTable {
   readonly control: Int32Array<SharedArrayBuffer>;
@@ -94,6 +77,8 @@ export class TaskTable {
   /** Row → the rest of its definition, packed (see tasks/details). */
   readonly details: RowLists;
   readonly ready: ReadySet;
+  readonly threads: Threads;
+  readonly parking: Parking;
   private seenStructure: number;
   private seenRows = 0;
 
@@ -105,10 +90,12 @@ export class TaskTable {
     this.dependents = parts.dependents;
     this.details = parts.details;
     this.ready = parts.ready;
+    this.threads = parts.threads;
+    this.parking = new Parking(parts.control, parts.ready, parts.threads);
     this.seenStructure = load(this.control, STRUCTURE);
   }
 
-  static create(): TaskTable {
+  static create(thread: ThreadIdentity = thisThread()): TaskTable {
     const control = wordsOf(new SharedArrayBuffer(CONTROL_WORDS * 4));
     control[Control.Magic] = LAYOUT_MAGIC;
     control[Control.Version] = LAYOUT_VERSION;
@@ -120,18 +107,22 @@ export class TaskTable {
       dependents: RowLists.create('tasks.dependents', MAX_ROWS, MAX_LIST_WORDS),
       details: RowLists.create('tasks.details', MAX_ROWS, MAX_LIST_WORDS),
       ready: ReadySet.create(control, MAX_ROWS),
+      threads: Threads.create(control, thread),
     });
   }
 
-  /** The same table in another thread. O(1). @throws StateUnavailable if the handle is of another version */
-  static from(handle: TableHandle): TaskTable {
+  /**
+   * The same table in another thread, which takes part in changing it until `threads.leave()`. O(1).
+   * @throws StateUnavailable if the handle is of another version; CapacityExceeded if too many threads share the table
+   */
+  static from(handle: TableHandle, thread: ThreadIdentity = thisThread()): TaskTable {
     const control = wordsOf(handle.control);
     if (control[Control.Magic] !== LAYOUT_MAGIC || control[Control.Version] !== LAYOUT_VERSION) {
       throw new StateUnavailable(
         'This handle was not made by the same version of millrace; share the state again.',
       );
     }
-    return new TaskTable({
+    const table = new TaskTable({
       control,
       columns: makeColumns((name) => Region.from(handle.columns[name])),
       names: NameTable.from(handle.names),
@@ -139,10 +130,15 @@ export class TaskTable {
       dependents: RowLists.from(handle.dependents),
       details: RowLists.from(handle.details),
       ready: ReadySet.from(control, handle.ready),
+      threads: Threads.from(control, handle.threads, thread),
     });
+    table.threads.join();
+    return table;
   }
 
+  /** For `from`. This thread takes part from now on, too. */
   handle(): TableHandle {
+    this.threads.join();
     return {
       control: this.control.buffer,
       columns: makeColumns((name) => this.columns[name].handle()),
@@ -151,6 +147,7 @@ export class TaskTable {
       dependents: this.dependents.handle(),
       details: this.details.handle(),
       ready: this.ready.handle(),
+      threads: this.threads.handle(),
     };
   }
 
@@ -182,6 +179,11 @@ export class TaskTable {
     const word = this.columns.status.get(row);
     if (isVacant(word)) return undefined;
     return { status: statusOf(word), outcome: OUTCOMES[outcomeOf(word)] ?? 'none', attempt: attemptOf(word) };
+  }
+
+  /** Tells the attempt at a row that is under way from all others. */
+  epoch(row: Row): number {
+    return epochOf(load(this.columns.status.ints, row));
   }
 
   status(row: Row): TaskStatus {
@@ -218,17 +220,7 @@ export class TaskTable {
 
   /** O(1); exact as soon as the transitions under way in other threads have returned. */
   counts(): StatusCounts {
-    const completed = load(this.control, Control.Completed);
-    const failed = load(this.control, Control.Failed);
-    const begun = load(this.control, Control.Begun);
-    const total = load(this.control, Control.LiveCount);
-    return {
-      total,
-      pending: Math.max(0, total - begun),
-      inProgress: Math.max(0, begun - completed - failed),
-      completed,
-      failed,
-    };
+    return countsOf(this.control);
   }
 
   /**
@@ -240,15 +232,37 @@ export class TaskTable {
    * @param outcome index into OUTCOMES
    * @param restored the attempt to write, when an earlier state is put back, ready or not; without it a start adds
    *   one, a reset to outcome 'none' clears it
+   * @param epoch of the attempt that is to be ended, if it may have been taken away (see `epoch`)
    * @returns false if the row's status was not `from`, or it is not ready: then nothing has changed
    */
-  transition(row: Row, from: TaskStatus, to: TaskStatus, outcome: number, restored?: number): boolean {
+  transition(
+    row: Row,
+    from: TaskStatus,
+    to: TaskStatus,
+    outcome: number,
+    restored?: number,
+    epoch?: number,
+  ): boolean {
+    this.threads.begin();
+    const isDone = this.change(row, from, to, outcome, restored, epoch);
+    this.threads.end();
+    return isDone;
+  }
+
+  private change(
+    row: Row,
+    from: TaskStatus,
+    to: TaskStatus,
+    outcome: number,
+    restored?: number,
+    epoch?: number,
+  ): boolean {
     if (from === Completed) {
       if (this.status(row) !== from) return false;
       // Before the swap: nobody may complete this row again, and let its dependents go, before they are held.
       this.holdDependents(row);
     }
-    if (!this.swap(row, from, to, outcome, restored)) {
+    if (!this.swap(row, from, to, outcome, restored, epoch)) {
       if (from === Completed) this.releaseDependents(row);
       return false;
     }
@@ -257,12 +271,19 @@ export class TaskTable {
     if (to === Completed) this.releaseDependents(row);
     if (to === Pending && this.isReady(row)) this.ready.insert(row);
     // Not before: while others may still become ready by it, a task counts as in progress.
-    this.count(from, to);
+    countTransition(this.control, from, to);
     this.wakeParked();
     return true;
   }
 
-  private swap(row: Row, from: TaskStatus, to: TaskStatus, outcome: number, restored?: number): boolean {
+  private swap(
+    row: Row,
+    from: TaskStatus,
+    to: TaskStatus,
+    outcome: number,
+    restored?: number,
+    epoch?: number,
+  ): boolean {
     const words = this.columns.status.ints;
     const mustBeReady = from === Pending && to !== from && restored === undefined;
     // A plain load is a guess that the swap proves; it costs a tenth of an atomic one.
@@ -273,22 +294,18 @@ export class TaskTable {
         if ((now & STATUS_OR_VACANT) !== from) return false;
         word = now;
       }
+      if (epoch !== undefined && epochOf(word) !== epoch) return false;
       // Between load and swap: if the swap succeeds, the row was Pending and ready at one and the same moment.
       if (mustBeReady && this.pending(row) !== 0) return false;
       const attempt = restored ?? nextAttempt(attemptOf(word), to, outcome);
-      const found = compareExchange(words, row, word, nextStatus(word, to, outcome, attempt));
-      if (found === word) return true;
+      const next = nextStatus(word, to, outcome, attempt);
+      const found = compareExchange(words, row, word, next);
+      if (found === word) {
+        if (to === InProgress) this.columns.holder.ints[row] = holderOf(next, this.threads.line);
+        return true;
+      }
       word = found;
     }
-  }
-
-  /** `Begun` goes up first and down first, and is read last: who counts may miss a task in progress, but sees none too many. */
-  private count(from: TaskStatus, to: TaskStatus): void {
-    const { control } = this;
-    if (from === Pending) add(control, BEGUN, 1);
-    else if (from !== InProgress) sub(control, COUNTER[from], 1);
-    if (to === Pending) sub(control, BEGUN, 1);
-    else if (to !== InProgress) add(control, COUNTER[to], 1);
   }
 
   /**
@@ -297,13 +314,20 @@ export class TaskTable {
    *   again later, because nobody else finds it until then
    */
   claim(accept?: (row: Row) => boolean): Row | -1 {
+    this.threads.begin();
+    const row = this.takeReady(accept);
+    this.threads.end();
+    return row;
+  }
+
+  private takeReady(accept?: (row: Row) => boolean): Row | -1 {
     for (;;) {
       const taken = this.ready.take();
       if (taken < 0) return -1;
       const row = taken as Row;
       if (row >= this.columns.status.ints.length) this.renewViews();
       if (accept !== undefined && !(this.isReady(row) && accept(row))) continue;
-      if (this.transition(row, Pending, InProgress, 0)) return row;
+      if (this.change(row, Pending, InProgress, 0)) return row;
     }
   }
 
@@ -320,24 +344,7 @@ export class TaskTable {
 
   /** Wakes threads that wait for work. */
   wake(): void {
-    if (load(this.control, PARKED) === 0) return;
-    add(this.control, Control.WakeSequence, 1);
-    notify(this.control, Control.WakeSequence);
-  }
-
-  /**
-   * Parks the thread until work may be there, nothing is in progress any more, or the time is over.
-   * Not for a thread that also serves promises.
-   * @param isOver the caller's own reason not to wait
-   */
-  park(timeout: number, isOver?: () => boolean): void {
-    add(this.control, Control.Parked, 1);
-    const seen = load(this.control, Control.WakeSequence);
-    // The last look comes after `Parked` was raised: who makes a task ready after it sees us and notifies.
-    if (this.ready.isEmpty && isOver?.() !== true) {
-      wait(this.control, Control.WakeSequence, seen, timeout);
-    }
-    sub(this.control, Control.Parked, 1);
+    this.parking.wake();
   }
 
   /**
@@ -346,7 +353,7 @@ export class TaskTable {
    * hid it, a taker, comes here afterwards.
    */
   private wakeParked(): void {
-    if (load(this.control, PARKED) === 0) return;
+    if (!this.parking.isUsed) return;
     if (!this.ready.isEmpty || this.counts().inProgress === 0) this.wake();
   }
 
@@ -384,17 +391,6 @@ export class TaskTable {
   }
 }
 
-function nextAttempt(attempt: number, to: TaskStatus, outcome: number): number {
-  if (to === InProgress) return attempt < ATTEMPT_MAX ? attempt + 1 : attempt;
-  return to === Pending && outcome === 0 ? 0 : attempt;
-}
-
 function makeColumns<T>(make: (name: ColumnName) => T): Record<ColumnName, T> {
-  return {
-    status: make('status'),
-    pending: make('pending'),
-    duration: make('duration'),
-    priority: make('priority'),
-    position: make('position'),
-  };
+  return Object.fromEntries(COLUMNS.map((name) => [name, make(name)])) as Record<ColumnName, T>;
 }

@@ -1,7 +1,7 @@
 import { IllegalTransition, InvalidArgument, quote, UnknownTask } from '../errors.js';
 import type { TaskTable } from '../memory/table.js';
 import { OUTCOMES, type Outcome, type Row, STATUS_NAMES, TaskStatus } from '../task.js';
-import { anything, type Check, checkOptions, milliseconds, shown } from '../values.js';
+import { anything, type Check, checkOptions, milliseconds, shown, wholeFrom } from '../values.js';
 
 /** What a caller may say about the end of an attempt. */
 export interface AttemptResult {
@@ -9,6 +9,8 @@ export interface AttemptResult {
   readonly outcome?: Outcome;
   /** Milliseconds that the attempt took. */
   readonly duration?: number;
+  /** The attempt that has ended (see `TaskManager.epoch`): if another one is under way by now, this is refused. */
+  readonly epoch?: number;
 }
 
 type Codes = ReadonlyMap<Outcome, number>;
@@ -32,8 +34,9 @@ export function start(table: TaskTable, row: Row): void {
 /** InProgress → Completed (outcome `executed`); with outcome `fresh` or `cached` also Pending → Completed, if ready. */
 export function complete(table: TaskTable, row: Row, result?: AttemptResult): void {
   const code = result === undefined ? EXECUTED : codeOfCompletion(table, row, result);
-  if (table.transition(row, InProgress, Completed, code)) return;
-  if (code !== EXECUTED && table.transition(row, Pending, Completed, code)) return;
+  const epoch = result?.epoch;
+  if (table.transition(row, InProgress, Completed, code, undefined, epoch)) return;
+  if (epoch === undefined && code !== EXECUTED && table.transition(row, Pending, Completed, code)) return;
   throw refusal(table, row, Completed);
 }
 
@@ -47,7 +50,8 @@ function codeOfCompletion(table: TaskTable, row: Row, result: AttemptResult): nu
 export function fail(table: TaskTable, row: Row, result?: AttemptResult): void {
   const code = codeOf(FAILED_BY, result?.outcome ?? 'failed', 'fail');
   recordDuration(table, row, result);
-  if (!table.transition(row, InProgress, Failed, code)) throw refusal(table, row, Failed);
+  if (table.transition(row, InProgress, Failed, code, undefined, result?.epoch)) return;
+  throw refusal(table, row, Failed);
 }
 
 /** InProgress → Pending: the attempt is given up. Keeps the attempt count. */
@@ -78,10 +82,14 @@ export function block(table: TaskTable, row: Row): void {
 /** Before the swap that ends the attempt, but never for an attempt that isn't under way. */
 function recordDuration(table: TaskTable, row: Row, result: AttemptResult | undefined): void {
   if (result?.duration === undefined || table.status(row) !== InProgress) return;
+  if (result.epoch !== undefined && table.epoch(row) !== result.epoch) return;
   table.setDuration(row, result.duration);
 }
 
-const RESULT = { outcome: anything, duration: milliseconds } satisfies Record<keyof AttemptResult, Check>;
+const RESULT = { outcome: anything, duration: milliseconds, epoch: wholeFrom(0) } satisfies Record<
+  keyof AttemptResult,
+  Check
+>;
 
 /** Checks what a caller says about the end of an attempt. @throws InvalidArgument */
 export function checkResult(action: string, result: AttemptResult | undefined): void {
@@ -108,6 +116,7 @@ function refusal(table: TaskTable, row: Row, to: TaskStatus): IllegalTransition 
 }
 
 function whyNot(table: TaskTable, row: Row, from: TaskStatus, to: TaskStatus): string | undefined {
+  if (from === InProgress && (to === Completed || to === Failed)) return 'another attempt is under way';
   if (from !== Pending || to === Failed) return undefined;
   for (const dependency of table.dependencies.items(row)) {
     if (table.status(dependency as Row) !== Completed) {

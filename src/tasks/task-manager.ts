@@ -1,7 +1,9 @@
 import { InvalidArgument, StateUnavailable, UnknownTask } from '../errors.js';
 import { load } from '../memory/atomic.js';
+import type { StatusCounts } from '../memory/counters.js';
 import { Control } from '../memory/layout.js';
-import type { StatusCounts, TaskTable } from '../memory/table.js';
+import type { WakeReason } from '../memory/parking.js';
+import type { TaskTable } from '../memory/table.js';
 import {
   type Row,
   STATUS_NAMES,
@@ -10,7 +12,17 @@ import {
   type TaskState,
   type TaskStatus,
 } from '../task.js';
-import { type Check, checkOptions, filled, shown, wholeFrom, wrong } from '../values.js';
+import {
+  anything,
+  type Check,
+  callable,
+  checkOptions,
+  filled,
+  milliseconds,
+  shown,
+  wholeFrom,
+  wrong,
+} from '../values.js';
 import { defineTasks } from './define.js';
 import { prioritize } from './derive.js';
 import { type TaskDetails, unpackDetails } from './details.js';
@@ -30,11 +42,26 @@ export interface TaskFilter {
   readonly id?: string;
 }
 
+/** How long to wait for work. */
+export interface WaitOptions {
+  /** Milliseconds; without end if left out. */
+  readonly timeout?: number | undefined;
+  /** Another reason not to wait (say, all tasks are Completed), asked when this thread is already sure to be woken. */
+  readonly isOver?: (() => boolean) | undefined;
+}
+
 export interface TaskPage {
   readonly tasks: readonly TaskState[];
   /** Give it to the next call; undefined after the last page. */
   readonly next: number | undefined;
 }
+
+const FOREVER = Number.POSITIVE_INFINITY;
+const WAIT_SYNC_OPTIONS = { timeout: milliseconds, isOver: callable } satisfies Record<
+  keyof WaitOptions,
+  Check
+>;
+const WAIT_OPTIONS = { ...WAIT_SYNC_OPTIONS, signal: anything };
 
 const FILTER = {
   status: (value) =>
@@ -229,12 +256,37 @@ export class TaskManager {
    * On the owner's thread the order follows the structure: exactly up to 1,024 tasks, and above that as soon as
    * 0.1 % of it changed. O(1).
    */
-  claim(): Row | undefined {
+  claim(): Row | undefined;
+  /** The best `count` ones, fewer if no more are ready. */
+  claim(count: number): Row[];
+  claim(count?: number): Row | undefined | Row[] {
     if (this.rows === undefined) this.table.renew();
     // Only this thread writes the word, so a plain load will do.
     else if (this.table.control[STRUCTURE] !== this.ranked.structure) this.rankIfDue();
+    if (count !== undefined) return this.claimMany(count);
     const row = this.table.claim();
     return row === -1 ? undefined : row;
+  }
+
+  private claimMany(count: number): Row[] {
+    if (!Number.isInteger(count) || count < 0) {
+      throw new InvalidArgument(`claim takes how many tasks, not ${shown(count)}.`);
+    }
+    const rows: Row[] = [];
+    while (rows.length < count) {
+      const row = this.table.claim();
+      if (row === -1) break;
+      rows.push(row);
+    }
+    return rows;
+  }
+
+  /**
+   * Tells the attempt at a task that is in progress from all others: for who reports the end of an attempt on behalf of a thread that
+   * may be dead by then (see `AttemptResult.epoch`). @throws UnknownTask
+   */
+  epoch(task: TaskId | Row): number {
+    return this.table.epoch(this.rowOf(task));
   }
 
   /** Applies changes in order, all or none. @throws UnknownTask, IllegalTransition, InvalidArgument */
@@ -253,14 +305,21 @@ export class TaskManager {
   }
 
   /**
-   * Parks the thread until a task may be ready, nothing is in progress any more, or the time is over. Only for
-   * threads that serve no promises.
-   * @param timeout milliseconds
-   * @param isOver a last look at what else ends the wait (say, all tasks are Completed), taken when this thread is
-   *   already sure to be woken
+   * Waits until a task may be ready, nothing is in progress any more (`woken`), or the time is over. Other threads wake it without
+   * a message.
+   * @throws InvalidArgument; what the signal gives as its reason
    */
-  waitForWork(timeout: number, isOver?: () => boolean): void {
-    this.table.park(timeout, isOver);
+  async waitForWork(
+    options: WaitOptions & { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<WakeReason> {
+    checkOptions('waitForWork', options, WAIT_OPTIONS);
+    return await this.table.parking.waitAsync(options.timeout ?? FOREVER, options.signal, options.isOver);
+  }
+
+  /** The same, and the thread does nothing else meanwhile: for a worker that serves no promises. @throws InvalidArgument */
+  waitForWorkSync(options: WaitOptions = {}): WakeReason {
+    checkOptions('waitForWorkSync', options, WAIT_SYNC_OPTIONS);
+    return this.table.parking.park(options.timeout ?? FOREVER, options.isOver);
   }
 
   private replace(definitions: readonly TaskDefinition[], haveOwnOutputs: boolean): SyncSummary {

@@ -1,6 +1,6 @@
 import type { StatusWord, TaskTable } from '../memory/table.js';
 import { OUTCOMES, type Row, type TaskId, type TaskStatus } from '../task.js';
-import { anything, type Check, checkOptions, milliseconds, oneOf } from '../values.js';
+import { anything, type Check, checkOptions, milliseconds, oneOf, wholeFrom } from '../values.js';
 import { type AttemptResult, complete, fail, release, reset, retry, start } from './lifecycle.js';
 
 /** One change of a batch: what to do with which task. */
@@ -25,6 +25,7 @@ const CHANGE = {
   action: oneOf([...ACTIONS.keys()]),
   outcome: anything,
   duration: milliseconds,
+  epoch: wholeFrom(0),
 } satisfies Record<keyof TaskChange, Check>;
 
 /** How to take one change back. */

@@ -1,11 +1,14 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type * as Atomic from '../../src/memory/atomic.js';
+import type * as Layout from '../../src/memory/layout.js';
 import type * as Names from '../../src/memory/names.js';
 import type * as Ready from '../../src/memory/ready.js';
 import type * as RegionModule from '../../src/memory/region.js';
 import type * as Table from '../../src/memory/table.js';
+import type * as ThreadsModule from '../../src/memory/threads.js';
 import type * as PagesModule from '../../src/store/pages.js';
+import type * as Dead from '../../src/tasks/dead-threads.js';
 import type * as Tasks from '../../src/tasks/task-manager.js';
 
 /** The code under test: what ships, or a mutant of it. */
@@ -17,12 +20,15 @@ export interface Code {
   readonly TaskTable: typeof Table.TaskTable;
   readonly TaskManager: typeof Tasks.TaskManager;
   readonly Pages: typeof PagesModule.Pages;
+  readonly Threads: typeof ThreadsModule.Threads;
+  readonly CONTROL_WORDS: number;
+  readonly takeUpFromDead: typeof Dead.takeUpFromDead;
 }
 
 /** @param root a compiled `src` */
 export async function loadCode(root: string): Promise<Code> {
   const load = (file: string) => import(pathToFileURL(join(root, file)).href);
-  const [atomic, names, ready, region, table, tasks, pages] = (await Promise.all([
+  const [atomic, names, ready, region, table, tasks, pages, threads, layout, dead] = (await Promise.all([
     load('memory/atomic.js'),
     load('memory/names.js'),
     load('memory/ready.js'),
@@ -30,6 +36,9 @@ export async function loadCode(root: string): Promise<Code> {
     load('memory/table.js'),
     load('tasks/task-manager.js'),
     load('store/pages.js'),
+    load('memory/threads.js'),
+    load('memory/layout.js'),
+    load('tasks/dead-threads.js'),
   ])) as [
     typeof Atomic,
     typeof Names,
@@ -38,6 +47,9 @@ export async function loadCode(root: string): Promise<Code> {
     typeof Table,
     typeof Tasks,
     typeof PagesModule,
+    typeof ThreadsModule,
+    typeof Layout,
+    typeof Dead,
   ];
   return {
     atomic,
@@ -47,5 +59,8 @@ export async function loadCode(root: string): Promise<Code> {
     TaskTable: table.TaskTable,
     TaskManager: tasks.TaskManager,
     Pages: pages.Pages,
+    Threads: threads.Threads,
+    CONTROL_WORDS: layout.CONTROL_WORDS,
+    takeUpFromDead: dead.takeUpFromDead,
   };
 }

@@ -1,7 +1,13 @@
-import { describePlace, type Step, type Steps, WatchedMemory } from './memory.js';
+import { DEATH, describePlace, IS_DEAD, type Step, type Steps, WatchedMemory } from './memory.js';
 
 /** As a method's type, so that models of whatever memory fit into one list. */
-type Body<Shared> = { run(shared: Shared): unknown }['run'];
+type Body<Shared> = { run(shared: Shared, world: World): unknown }['run'];
+
+/** What a thread of a model can ask beside memory. */
+export interface World {
+  /** Whether a thread has died. */
+  isDead(thread: number): boolean;
+}
 
 /** What a model is made of: threads that run shipped code on shared memory, and what must hold whatever their order. */
 export interface Model<Shared> {
@@ -14,7 +20,9 @@ export interface Model<Shared> {
    */
   readonly threads: readonly Body<Shared>[];
   /** After every execution, with what the threads have returned. @throws if something does not hold */
-  check(shared: Shared, results: readonly unknown[]): void;
+  check(shared: Shared, results: readonly unknown[], world: World): void;
+  /** A thread that may die before any of its steps. */
+  readonly mortal?: number;
   /** Memory grows, which cannot be undone: `setup` runs before every execution. */
   readonly grows?: boolean;
 }
@@ -34,6 +42,9 @@ export interface Bounds {
   readonly limit?: number;
 }
 
+/** As a choice. */
+const DIES = -2;
+
 /** Thrown through the code of a thread that is to stop here; it goes on by being run again. */
 const SUSPEND = { message: 'a model thread is suspended' };
 
@@ -45,8 +56,10 @@ class ModelThread {
   isUnwinding = false;
   /** The next step was decided about. */
   mayStep = false;
-  status: 'ready' | 'asleep' | 'done' = 'ready';
-  sleepsAt = -1;
+  status: 'ready' | 'asleep' | 'done' | 'dead' = 'ready';
+  sleepsAt: Step | undefined;
+  timesOut = false;
+  asleepSince = 0;
   result: unknown;
   error: unknown;
 }
@@ -69,7 +82,7 @@ interface Usage {
  *
  * Memory is sequentially consistent here, as it is for atomic operations; plain ones are steps like any other.
  */
-export class Explorer<Shared> implements Steps {
+export class Explorer<Shared> implements Steps, World {
   readonly memory = new WatchedMemory(this);
   private readonly model: Model<Shared>;
   private readonly bounds: Bounds;
@@ -81,6 +94,7 @@ export class Explorer<Shared> implements Steps {
   private threads: ModelThread[] = [];
   private running = -1;
   private preemptions = 0;
+  private sleeps = 0;
   private choices: Choice[] = [];
   private depth = 0;
   private trace: string[] | undefined;
@@ -131,9 +145,16 @@ export class Explorer<Shared> implements Steps {
     return value;
   }
 
-  sleep(step: Step, isEqual: () => boolean): 'ok' | 'not-equal' | 'timed-out' {
+  isDead(thread: number): boolean {
+    return this.take(IS_DEAD, () => this.threads[thread]?.status === 'dead');
+  }
+
+  sleep(step: Step, isEqual: () => boolean, timesOut: boolean): 'ok' | 'not-equal' | 'timed-out' {
     const thread = this.threads[this.running];
-    if (thread === undefined) throw new Error('only a thread of the model can wait');
+    if (thread === undefined) {
+      if (!timesOut) throw new Error('only a thread of the model can wait');
+      return isEqual() ? 'timed-out' : 'not-equal';
+    }
     if (thread.isUnwinding) throw SUSPEND;
     if (thread.cursor < thread.given.length) return again(thread, step) as 'ok';
     this.decide(thread, step);
@@ -144,7 +165,9 @@ export class Explorer<Shared> implements Steps {
     this.tell(step, 'asleep');
     thread.mayStep = false;
     thread.status = 'asleep';
-    thread.sleepsAt = step.from;
+    thread.sleepsAt = step;
+    thread.timesOut = timesOut;
+    thread.asleepSince = this.sleeps++;
     thread.isUnwinding = true;
     throw SUSPEND;
   }
@@ -153,28 +176,43 @@ export class Explorer<Shared> implements Steps {
     return this.take(step, () => {
       let woken = 0;
       for (const other of this.threads) {
-        if (woken >= count || other.status !== 'asleep' || other.sleepsAt !== step.from) continue;
-        other.status = 'ready';
-        other.given.push({ step, value: 'ok' });
+        if (woken >= count || other.status !== 'asleep' || other.sleepsAt!.from !== step.from) continue;
+        this.awaken(other, 'ok');
         woken++;
       }
       return woken;
     });
   }
 
+  private awaken(thread: ModelThread, value: 'ok' | 'timed-out'): void {
+    thread.status = 'ready';
+    thread.given.push({ step: thread.sleepsAt!, value });
+  }
+
   /** Before a step that others may see: whether the thread goes on, or another one does. */
   private decide(thread: ModelThread, step: Step): void {
     this.learn(step);
-    if (thread.mayStep || !this.isVisible(step)) return;
-    const next = this.choose(
-      this.preemptions < this.bounds.preemptions ? this.enabled(this.running) : [this.running],
-    );
+    if (thread.mayStep) return;
+    const isVisible = this.isVisible(step);
+    // Memory as it is at a death may be looked at afterwards by anybody, so every change counts.
+    const mayDie =
+      this.model.mortal === this.running &&
+      (isVisible || step.writes) &&
+      !this.threads.some(({ status }) => status === 'dead');
+    const mayStop = isVisible && this.preemptions < this.bounds.preemptions;
+    const others = mayStop ? this.enabled(this.running).slice(1) : [];
+    const next = this.choose([this.running, ...others, ...(mayDie ? [DIES] : [])]);
     // Whoever stops here does this step when its turn comes again.
     thread.mayStep = true;
     if (next === this.running) return;
-    this.preemptions++;
+    if (next === DIES) {
+      thread.status = 'dead';
+      this.learn(DEATH);
+    } else {
+      this.preemptions++;
+      this.next = next;
+    }
     thread.isUnwinding = true;
-    this.next = next;
     throw SUSPEND;
   }
 
@@ -248,8 +286,9 @@ export class Explorer<Shared> implements Steps {
     for (;;) {
       if (this.next < 0) {
         const ready = this.enabled(last);
-        if (ready.length === 0) break;
-        this.next = this.choose(ready);
+        if (ready.length > 0) this.next = this.choose(ready);
+        else if (this.timeOut()) continue;
+        else break;
       }
       last = this.next;
       this.next = -1;
@@ -259,13 +298,22 @@ export class Explorer<Shared> implements Steps {
     return this.judge(shared);
   }
 
+  /** When nothing else can happen, time passes: the one that waits for longest and only so long goes on. False if there is none. */
+  private timeOut(): boolean {
+    const waiting = this.threads.filter(({ status, timesOut }) => status === 'asleep' && timesOut);
+    waiting.sort((one, other) => one.asleepSince - other.asleepSince);
+    if (waiting.length === 0) return false;
+    this.awaken(waiting[0]!, 'timed-out');
+    return true;
+  }
+
   private resume(index: number, shared: Shared): void {
     const thread = this.threads[index]!;
     thread.cursor = 0;
     thread.isUnwinding = false;
     this.running = index;
     try {
-      const result = this.model.threads[index]!(shared);
+      const result = this.model.threads[index]!(shared, this);
       if (thread.isUnwinding) return;
       thread.result = result;
     } catch (error) {
@@ -286,6 +334,7 @@ export class Explorer<Shared> implements Steps {
       this.model.check(
         shared,
         this.threads.map(({ result }) => result),
+        this,
       );
       return undefined;
     } catch (error) {

@@ -15,8 +15,8 @@ export interface Steps {
   /** False while nobody is watched: then a step is simply done. */
   readonly areWatched: boolean;
   take<T>(step: Step, perform: () => T): T;
-  /** Blocks the thread at hand until another one notifies the place. */
-  sleep(step: Step, isEqual: () => boolean): 'ok' | 'not-equal' | 'timed-out';
+  /** Blocks the thread at hand until another one notifies the place; if it may time out, until nothing else can happen. */
+  sleep(step: Step, isEqual: () => boolean, timesOut: boolean): 'ok' | 'not-equal' | 'timed-out';
   wake(step: Step, count: number): number;
 }
 
@@ -88,17 +88,24 @@ export class WatchedMemory {
         if (before === expected) at[index] = value;
         return before;
       }),
-    wait: (words: unknown, index: number, value: unknown) => {
+    wait: (words: unknown, index: number, value: unknown, timeout = Number.POSITIVE_INFINITY) => {
       const { target, step } = this.locate('wait', words as Int32Array, index, false);
-      return this.steps.sleep(step, () => target[index] === value);
+      return this.steps.sleep(step, () => target[index] === value, timeout < Number.POSITIVE_INFINITY);
+    },
+    waitAsync: () => {
+      throw new Error('the model knows no promises');
     },
     notify: (words: Int32Array, index: number, count = Number.POSITIVE_INFINITY) =>
       this.steps.wake(this.locate('notify', words, index, true).step, count),
-    wordsOf: (buffer, bytes = buffer.byteLength) => this.open(new Int32Array(buffer, 0, bytes >> 2), 4),
-    bytesOf: (buffer, bytes = buffer.byteLength) => this.open(Buffer.from(buffer, 0, bytes), 1),
-    sizeOf: (buffer) => this.steps.take(this.sizeStep('size', buffer, false), () => buffer.byteLength),
-    grow: (buffer, bytes) => this.steps.take(this.sizeStep('grow', buffer, true), () => buffer.grow(bytes)),
-  } as Operations;
+    wordsOf: (buffer: SharedArrayBuffer, bytes = buffer.byteLength) =>
+      this.open(new Int32Array(buffer, 0, bytes >> 2), 4),
+    bytesOf: (buffer: SharedArrayBuffer, bytes = buffer.byteLength) =>
+      this.open(Buffer.from(buffer, 0, bytes), 1),
+    sizeOf: (buffer: SharedArrayBuffer) =>
+      this.steps.take(this.sizeStep('size', buffer, false), () => buffer.byteLength),
+    grow: (buffer: SharedArrayBuffer, bytes: number) =>
+      this.steps.take(this.sizeStep('grow', buffer, true), () => buffer.grow(bytes)),
+  } as unknown as Operations;
 
   private update(name: string, change: (before: number, value: number) => number) {
     return (words: Int32Array, index: number, value: number) =>
@@ -217,6 +224,10 @@ function stepOf(
   const place = (index: number) => base + ((target.byteOffset + index * wordBytes) >> 2);
   return { name, from: place(from), to: place(Math.max(from, to - 1)), writes };
 }
+
+/** No word of memory: which threads have died. */
+export const DEATH: Step = { name: 'death', from: -1, to: -1, writes: true };
+export const IS_DEAD: Step = { ...DEATH, name: 'is dead', writes: false };
 
 /** A place in words for a person. */
 export function describePlace(place: number): string {

@@ -2,6 +2,7 @@ import type { Code } from './code.js';
 import { type Bounds, type Exploration, Explorer, type Model } from './explore.js';
 import * as memory from './protocols/memory.js';
 import * as tasks from './protocols/tasks.js';
+import * as threads from './protocols/threads.js';
 
 /** All protocols of shared memory, by name. */
 export const MODELS = {
@@ -27,6 +28,11 @@ export const MODELS = {
   rebuilding: (code) => memory.naming(code, 511),
   defining: memory.defining,
   lengthening: memory.lengthening,
+  gate: (code) => threads.gate(code, 1, 1),
+  gate2: (code) => threads.gate(code, 2, 1),
+  gateFor2: (code) => threads.gate(code, 1, 2),
+  death: (code) => threads.death(code, true),
+  deathBesideWork: (code) => threads.death(code, false),
 } satisfies Record<string, (code: Code) => Model<unknown>>;
 
 export type ModelName = keyof typeof MODELS;

@@ -26,7 +26,7 @@ const random = randomFrom(seed);
 const isDone = (): boolean => tasks.counts().completed === tasks.counts().total;
 while (!isDone()) {
   const row = tasks.claim();
-  if (row === undefined) tasks.waitForWork(20_000, isDone);
+  if (row === undefined) tasks.waitForWorkSync({ timeout: 20_000, isOver: isDone });
   else attempt(row);
 }
 

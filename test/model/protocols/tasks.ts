@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import type { TableHandle, TaskTable } from '../../../src/memory/table.js';
+import type { TableHandle } from '../../../src/memory/handle.js';
+import type { TaskTable } from '../../../src/memory/table.js';
 import { type Row, type TaskDefinition, TaskStatus } from '../../../src/task.js';
 import type { TaskManager } from '../../../src/tasks/task-manager.js';
 import type { Code } from '../code.js';
@@ -287,7 +288,7 @@ export function parking(code: Code, threads: number): Model<SharedTasks> {
     while (!isOver()) {
       const row = tasks.claim();
       if (row === undefined) {
-        tasks.waitForWork(Number.POSITIVE_INFINITY, isOver);
+        tasks.waitForWorkSync({ isOver });
       } else {
         tasks.complete(row);
         done.push(row);
@@ -326,7 +327,7 @@ export function handingOver(code: Code): Model<SharedTasks> {
         for (;;) {
           const row = tasks.claim();
           if (row !== undefined) return [row];
-          tasks.waitForWork(Number.POSITIVE_INFINITY);
+          tasks.waitForWorkSync();
         }
       },
     ],

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import type { ThreadIdentity } from '../../../src/memory/threads.js';
+import { type Row, TaskStatus } from '../../../src/task.js';
+import type { Code } from '../code.js';
+import type { Model, World } from '../explore.js';
+import { checkTable, makeTasks, type SharedTasks } from './tasks.js';
+
+const ATTEMPTS = 2;
+
+/** A thread of the model: its number tells the system of it. */
+function identity(world: World, thread: number): ThreadIdentity {
+  return { systemId: thread + 1, isAlive: (systemId) => systemId > 100 || !world.isDead(systemId - 1) };
+}
+
+/** The thread that checks at the end. */
+const CHECKER = { systemId: 101, isAlive: () => true };
+
+export interface Pairs {
+  readonly control: SharedArrayBuffer;
+  readonly threads: SharedArrayBuffer;
+  /** Two words for each thread, equal whenever nobody is in the middle of a change. */
+  readonly pairs: SharedArrayBuffer;
+}
+
+/** Some change their pairs, word by word, while others look at all of them, alone. */
+export function gate(code: Code, changers: number, lookers: number): Model<Pairs> {
+  const { Threads, CONTROL_WORDS, atomic } = code;
+  const join = ({ control, threads }: Pairs, world: World, thread: number) => {
+    const joined = Threads.from(atomic.wordsOf(control), threads, identity(world, thread));
+    joined.join();
+    return joined;
+  };
+  const change = (thread: number) => (shared: Pairs, world: World) => {
+    const threads = join(shared, world, thread);
+    const pairs = atomic.wordsOf(shared.pairs);
+    for (let time = 0; time < 2; time++) {
+      threads.begin();
+      pairs[2 * thread]!++;
+      pairs[2 * thread + 1]!++;
+      threads.end();
+    }
+  };
+  const look = (thread: number) => (shared: Pairs, world: World) => {
+    const threads = join(shared, world, thread);
+    const pairs = atomic.wordsOf(shared.pairs);
+    threads.alone(() => {
+      for (let at = 0; at < pairs.length; at += 2)
+        assert.equal(pairs[at], pairs[at + 1], 'half a change was seen');
+      pairs[0]!++;
+      pairs[1]!++;
+    });
+  };
+  return {
+    name: `${changers} threads change while ${lookers} look, alone`,
+    setup() {
+      const control = new SharedArrayBuffer(CONTROL_WORDS * 4);
+      const threads = Threads.create(atomic.wordsOf(control), CHECKER).handle();
+      return { control, threads, pairs: new SharedArrayBuffer((changers + lookers) * 8) };
+    },
+    threads: [
+      ...Array.from({ length: changers }, (_, at) => change(at)),
+      ...Array.from({ length: lookers }, (_, at) => look(changers + at)),
+    ],
+    check({ pairs }) {
+      const words = new Int32Array(pairs);
+      assert.deepEqual([words[0], words[1]], [2 + lookers, 2 + lookers]);
+    },
+  };
+}
+
+/** A thread dies at any moment of its work, and the owner takes up what it has left, while a third one works on. */
+export function death(code: Code, isAloneWithOwner: boolean): Model<SharedTasks> {
+  const attach = ({ handle }: SharedTasks, world: World, thread: number) => {
+    const table = code.TaskTable.from(handle, identity(world, thread));
+    return { table, tasks: new code.TaskManager(table, 'attached') };
+  };
+  const work = (thread: number) => (shared: SharedTasks, world: World) => {
+    const { tasks } = attach(shared, world, thread);
+    const row = tasks.claim();
+    if (row !== undefined) tasks.complete(row);
+  };
+  return {
+    name: `a thread dies${isAloneWithOwner ? '' : ', another works on'}`,
+    mortal: 0,
+    setup: () =>
+      makeTasks(code, [{ id: 'a' }, { id: 'b', dependencies: ['a'] }, { id: 'c', dependencies: ['a'] }]),
+    threads: [
+      work(0),
+      (shared, world) => {
+        const { table } = attach(shared, world, 1);
+        return code.takeUpFromDead(table, ATTEMPTS);
+      },
+      ...(isAloneWithOwner ? [] : [work(2)]),
+    ],
+    check(shared, [, takenUp], world) {
+      const { table, tasks } = attach(shared, world, 100);
+      const late = code.takeUpFromDead(table, ATTEMPTS);
+      assert.ok((takenUp as Row[]).length + late.length <= 1);
+      assert.equal(tasks.counts().inProgress, 0);
+      assert.notEqual(table.status(0 as Row), TaskStatus.InProgress);
+      assert.deepEqual(table.threads.dead(), []);
+      checkTable(shared);
+    },
+  };
+}

@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type TestContext, test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
+import { Worker } from 'node:worker_threads';
+import { attachState, type BuildState, openState, TaskStatus } from '../../src/index.js';
+import { until } from '../engine/lane-support.js';
+import type { WorkerInput } from './threads-worker.js';
+
+const { Pending, InProgress, Completed, Failed } = TaskStatus;
+const WORKER = new URL('./threads-worker.js', import.meta.url);
+
+async function inMemory(
+  t: TestContext,
+  ...tasks: Parameters<BuildState['tasks']['define']>
+): Promise<BuildState> {
+  const state = await openState({ memory: true });
+  t.after(() => state.close());
+  state.tasks.define(...tasks);
+  return state;
+}
+
+/** A worker that has claimed a task. */
+async function claimIn(state: BuildState, then: WorkerInput['then']): Promise<Worker> {
+  const workerData: WorkerInput = { handle: state.share(), then };
+  const worker = new Worker(WORKER, { workerData, resourceLimits: { maxOldGenerationSizeMb: 32 } });
+  worker.on('error', () => {});
+  await once(worker, 'message');
+  return worker;
+}
+
+/** `once` would reject for an error. */
+const exitOf = (worker: Worker) => new Promise((resolve) => worker.once('exit', resolve));
+
+for (const then of ['exit', 'throw', 'memory', 'park'] as const) {
+  test(`a worker that ends while it holds a task is noticed: ${then}`, async (t) => {
+    const state = await inMemory(t, { id: 'a' });
+    const worker = await claimIn(state, then);
+    if (then === 'park') await worker.terminate();
+    else await exitOf(worker);
+    const start = performance.now();
+    await until('its task is given back', () => state.tasks.status('a') === Pending);
+    t.diagnostic(`noticed ${Math.round(performance.now() - start)} ms after its exit`);
+    assert.equal(state.tasks.get('a').outcome, 'interrupted');
+    assert.equal(state.tasks.claim(), 0);
+    assert.equal(state.tasks.get('a').attempt, 2);
+  });
+}
+
+test('a task that ends its thread each time fails at last', async (t) => {
+  const state = await inMemory(t, { id: 'a' });
+  for (let attempt = 1; attempt <= 3; attempt++) {
+    await exitOf(await claimIn(state, 'exit'));
+    await until('it is given back', () => state.tasks.status('a') !== InProgress);
+    assert.equal(state.tasks.status('a'), attempt < 3 ? Pending : Failed);
+  }
+  assert.equal(state.tasks.get('a').outcome, 'interrupted');
+});
+
+test('a worker that is ended in the middle of its changes leaves all exact', async (t) => {
+  const TASKS = 20_000;
+  const state = await inMemory(
+    t,
+    Array.from({ length: TASKS }, (_, at) => ({
+      id: `t${at}`,
+      dependencies: at < 3 ? [] : [`t${at - 3}`, `t${at - 1}`],
+    })),
+  );
+  const { tasks } = state;
+  for (let round = 0; round < 5; round++) {
+    const workers = await Promise.all([claimIn(state, 'spin'), claimIn(state, 'spin')]);
+    await Promise.all(workers.map((worker) => once(worker, 'message')));
+    await Promise.all(workers.map((worker) => worker.terminate()));
+    // A counter may say so before: that of a thread which died before it counted.
+    await until('what they held is given back and all is exact', () => {
+      const seen = [0, 0, 0, 0];
+      for (const { status } of tasks.list()) seen[status]!++;
+      const { pending, inProgress, completed, failed } = tasks.counts();
+      return seen[InProgress] === 0 && isDeepStrictEqual([pending, inProgress, completed, failed], seen);
+    });
+  }
+  for (const { id, status } of tasks.list({ status: Failed })) if (status === Failed) tasks.reset(id);
+  for (let row = tasks.claim(); row !== undefined; row = tasks.claim()) tasks.complete(row);
+  assert.equal(tasks.counts().completed, TASKS);
+});
+
+test('a thread that detaches gives back what it holds, and is done with the state', async (t) => {
+  const state = await inMemory(t, { id: 'a' });
+  await exitOf(await claimIn(state, 'detach'));
+  assert.equal(state.tasks.status('a'), Pending);
+  const attached = attachState(state.share());
+  assert.equal(attached.tasks.claim(), 0);
+  attached.detach();
+  attached.detach();
+  assert.equal(state.tasks.get('a').outcome, 'interrupted');
+  assert.throws(() => attached.tasks.claim(), { code: 'STATE_UNAVAILABLE' });
+});
+
+test('the result of an attempt that was taken away does not land', async (t) => {
+  const { tasks } = await inMemory(t, { id: 'a' });
+  tasks.start('a');
+  const epoch = tasks.epoch('a');
+  tasks.release('a');
+  tasks.start('a');
+  const late = { code: 'ILLEGAL_TRANSITION', message: /another attempt is under way/ };
+  assert.throws(() => tasks.complete('a', { epoch, duration: 9 }), late);
+  assert.throws(() => tasks.fail('a', { epoch }), late);
+  assert.equal(tasks.get('a').duration, 0);
+  tasks.complete('a', { epoch: tasks.epoch('a'), duration: 5 });
+  assert.equal(tasks.status('a'), Completed);
+  assert.throws(() => tasks.complete('a', { epoch: -1 }), { code: 'INVALID_ARGUMENT' });
+});
+
+test('several tasks are claimed at once, best first', async (t) => {
+  const { tasks } = await inMemory(t, [
+    { id: 'a' },
+    { id: 'b', priority: 9 },
+    { id: 'c', dependencies: ['a'] },
+  ]);
+  assert.deepEqual(tasks.claim(0), []);
+  assert.deepEqual(tasks.claim(5), [1, 0]);
+  assert.deepEqual(tasks.claim(1), []);
+  assert.throws(() => tasks.claim(-1), { code: 'INVALID_ARGUMENT' });
+});
+
+test('the owner waits for work that another thread makes', async (t) => {
+  const state = await inMemory(t, [{ id: 'a' }, { id: 'b', dependencies: ['a'] }]);
+  const { tasks } = state;
+  const worker = claimIn(state, 'work');
+  while (tasks.counts().completed === 0)
+    await tasks.waitForWork({ isOver: () => tasks.counts().completed > 0 });
+  await worker;
+  assert.equal(tasks.claim(), 1);
+  // The other thread may be about to wake us once more.
+  while ((await tasks.waitForWork({ timeout: 1 })) === 'woken');
+  const waiting = tasks.waitForWork();
+  tasks.complete('b');
+  assert.equal(await waiting, 'woken');
+});
+
+test('waiting ends by a signal, and is told of slips', async (t) => {
+  const { tasks } = await inMemory(t, { id: 'a' });
+  tasks.claim();
+  const reason = new Error('enough');
+  const stop = new AbortController();
+  const waiting = tasks.waitForWork({ signal: stop.signal });
+  stop.abort(reason);
+  await assert.rejects(waiting, reason);
+  await assert.rejects(tasks.waitForWork({ signal: AbortSignal.abort(reason) }), reason);
+  await assert.rejects(tasks.waitForWork({ timeout: -1 }), { code: 'INVALID_ARGUMENT' });
+  assert.throws(() => tasks.waitForWorkSync({ forever: true } as object), { code: 'INVALID_ARGUMENT' });
+  assert.equal(tasks.waitForWorkSync({ timeout: 1 }), 'timed-out');
+});
