@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { isAbsolute, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { InvalidArgument, quote, StateUnavailable, UnknownVersion } from '../errors.js';
 import type { TaskTable } from '../memory/table.js';
 import type { TaskId } from '../task.js';
@@ -233,8 +233,16 @@ export class ArtifactManager {
   /** Keeps a version until `unpin`, whatever its age and size. @throws UnknownVersion */
   async pin(version: string): Promise<ArtifactVersion> {
     const found = await this.lookup(version);
-    mkdirSync(join(this.directory, 'pins'), { recursive: true });
-    writeFileSync(join(this.directory, 'pins', found.version), '');
+    const pin = join(this.directory, 'pins', found.version);
+    mkdirSync(dirname(pin), { recursive: true });
+    writeFileSync(pin, '');
+    try {
+      // A collection may have removed it just before it was pinned.
+      await this.lookup(version);
+    } catch (error) {
+      rmSync(pin, { force: true });
+      throw error;
+    }
     return { ...found, pinned: true };
   }
 

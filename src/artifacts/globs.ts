@@ -96,9 +96,13 @@ export function expandTree(
   for (const path of walked.files) found.add(path);
   const chosen = (paths: Iterable<string>) =>
     [...paths].filter((path) => !isLeftOut(path) && !isExcluded(path)).sort();
-  const files = chosen(found);
-  for (const path of files) if (path.includes(REPLACEMENT)) refuseIfMangled(root, path);
-  return { files, links: chosen(walked.links), emptyFolders: chosen(walked.emptyFolders) };
+  const tree = {
+    files: chosen(found),
+    links: chosen(walked.links),
+    emptyFolders: chosen(walked.emptyFolders),
+  };
+  for (const path of Object.values(tree).flat()) if (path.includes(REPLACEMENT)) refuseIfMangled(root, path);
+  return tree;
 }
 
 /** True if `expandGlobs` does not look where the path is, unless told to look everywhere, for what the pattern matches. */

@@ -88,12 +88,13 @@ export async function writeSuccess(
   });
   const left = origin.indexOf('left');
   const isNew = (path: string) => isChangedSince(join(context.root, path), success.startedAt);
+  const leftover = left < 0 ? emptyFolders.find((path) => !isNew(path)) : files.pathOf(outputs[left]!);
   return {
     missing: [],
     links,
     foreignLinks: links.filter((path) => !isNew(path)),
     emptyFolders: emptyFolders.filter(isNew),
-    ...(left < 0 ? {} : { leftover: files.pathOf(outputs[left]!) }),
+    ...(leftover === undefined ? {} : { leftover }),
   };
 }
 

@@ -230,3 +230,30 @@ test('why names who made what only a glob matches, and follows it', async (t) =>
   );
   assert.deepEqual(readdirSync(project.path('o')), ['a']);
 });
+
+test('what an execution contradicts is retired, whatever way it failed, and a pinned version stays as it is', async (t) => {
+  const project = new Project(t, { in: '1' });
+  project.writeTasks({
+    lacks: { command: 'rm -f out; test -e flag || cat in > out', inputs: ['in'], outputs: ['out'] },
+    differs: { command: 'cat in other > out2', inputs: ['in'], outputs: ['out2'] },
+  });
+  project.write('other', 'precious');
+  await run(project);
+  const versionOf = async (task: string) =>
+    (await project.json<{ versions: { version: string }[] }>(['artifacts', 'list', task])).versions[0]!
+      .version;
+  const pinned = await versionOf('differs');
+  await project.millrace(['artifacts', 'pin', pinned]);
+  project.write('flag', '');
+  project.write('other', 'new');
+  const forced = await project.millrace(['run', '--json', '--force', '-k0']);
+  assert.equal(summary(forced).failed, 1);
+  assert.equal(summary(await project.millrace(['run', '--json', 'lacks'])).failed, 1);
+  const differs = eventsOf(forced, 'task-finished').find(({ task }) => task === 'differs')!;
+  assert.match(differs.notKept!, /^its version [0-9a-f]{12} is pinned, and holds something else$/);
+  await project.millrace(['artifacts', 'restore', pinned, '--into', 'there']);
+  assert.equal(project.read('there/out2'), '1precious');
+  project.delete('out2');
+  await project.millrace(['run', 'differs']);
+  assert.equal(project.read('out2'), '1new');
+});

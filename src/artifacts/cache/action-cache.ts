@@ -1,6 +1,6 @@
-import { lstatSync, rmdirSync, rmSync } from 'node:fs';
+import { lstatSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { quote } from '../../errors.js';
 import type { Row } from '../../task.js';
 import { unpackDetails } from '../../tasks/details.js';
@@ -19,9 +19,9 @@ import { BlobStore, type Digest } from './blobs.js';
 import { decodeSets, encodeSets, withSet } from './discovered-sets.js';
 import type { Durability } from './durability.js';
 import { type ActionEntry, type ActionFile, encodeEntry, isInner, pathsOf } from './entry.js';
-import { FoldersInRoot } from './folders.js';
+import { FoldersInRoot, removeEmptyFolders } from './folders.js';
 import { gitCommit } from './git-commit.js';
-import { moved, NotKept, storeProducts } from './keep.js';
+import { moved, NotKept, type Products, storeProducts } from './keep.js';
 import { type Executed, OwnFiles } from './own-files.js';
 import { restoreEntry } from './restore.js';
 import type { RestoreChecks } from './restore-plan.js';
@@ -70,6 +70,8 @@ export interface ActionCacheOptions {
   readonly directory: string;
   /** Those that share in what is large; without, the calling thread does all. They must outlive the cache. */
   readonly threads?: FileThreads;
+  /** Folders in which commands of the run may work, absolute: they are not removed. */
+  readonly foldersInUse?: ReadonlySet<string>;
   /** What is kept survives (default `rename`). */
   readonly durability?: Durability | undefined;
   /** Number of the run. */
@@ -194,8 +196,19 @@ export class ActionCache {
     const name = context.table.names.nameOf(task);
     const found = key === action ? {} : { action };
     const entry = encodeEntry({ task: name, ...found, ...products, log, duration, origin });
+    if (this.actions.isPinned(key) && !this.holdsTheSame(key, products)) {
+      return new NotKept(`its version ${key.slice(0, 12)} is pinned, and holds something else`);
+    }
     this.actions.write('actions', key, entry);
     return undefined;
+  }
+
+  private holdsTheSame(key: Digest, { files, folders, links }: Products): boolean {
+    const bytes = this.actions.read('actions', key);
+    const before = (bytes === undefined ? undefined : unseal(bytes)) as Partial<ActionEntry> | undefined;
+    if (before === undefined) return true;
+    const after = JSON.stringify([files, links, folders]);
+    return JSON.stringify([before.files, before.links, before.folders]) === after;
   }
 
   /**
@@ -208,7 +221,7 @@ export class ActionCache {
     const { bytes, key } = candidate;
     const entry = unseal(bytes);
     if (entry === undefined) this.discard(key, bytes);
-    else this.actions.write('actions', key, seal({ ...entry, retired: true }));
+    else this.actions.rewrite('actions', key, seal({ ...entry, retired: true }));
   }
 
   /** An entry that is of no use. */
@@ -349,6 +362,10 @@ export class ActionCache {
     return hexDigest(artifacts.contents, scanner.contentOf(file)) === digest;
   }
 
+  private isInUse(folder: string): boolean {
+    return this.options.foldersInUse?.has(join(this.context.root, folder)) === true;
+  }
+
   /** Removes what the task has made before, as it has left it, and what this execution did not make. */
   private *removeOthers(task: Row, present: ReadonlySet<string>): Steps<void> {
     const { artifacts, root, scanner } = this.context;
@@ -369,19 +386,7 @@ export class ActionCache {
       if (scanner.isUnreadable(file) || scanner.contentOf(file) !== content) continue;
       if (lstatSync(join(root, path), { throwIfNoEntry: false })?.isFile() !== true) continue;
       rmSync(join(root, path), { force: true });
-      removeEmptyFolders(root, path, present);
-    }
-  }
-}
-
-/** The folders that a removed file was in, as far as nothing is left in them. */
-function removeEmptyFolders(root: string, path: string, present: ReadonlySet<string>): void {
-  for (let folder = dirname(path); folder !== '.' && !present.has(folder); folder = dirname(folder)) {
-    try {
-      rmdirSync(join(root, folder));
-    } catch {
-      // Something is left in it, or somebody was faster.
-      return;
+      removeEmptyFolders(root, path, (folder) => present.has(folder) || this.isInUse(folder));
     }
   }
 }

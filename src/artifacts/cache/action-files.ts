@@ -1,4 +1,5 @@
-import { readFileSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { join } from 'node:path';
 import type { BlobStore, Digest } from './blobs.js';
 import { publishBytes } from './durable.js';
 import { moveAside } from './quarantine.js';
@@ -45,6 +46,19 @@ export class ActionFiles {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     }
+  }
+
+  /** Writes anew what is there, which is no use of it. */
+  rewrite(kind: ActionFileKind, key: Digest, bytes: Buffer): void {
+    const path = this.pathOf(kind, key);
+    const before = statSync(path, { throwIfNoEntry: false });
+    this.write(kind, key, bytes);
+    if (before !== undefined) utimesSync(path, before.atime, before.mtime);
+  }
+
+  /** Whether somebody keeps an entry for good. */
+  isPinned(key: Digest): boolean {
+    return existsSync(join(this.directory, 'pins', key));
   }
 
   /** Sets a damaged file aside, which counts as damage of the store. */

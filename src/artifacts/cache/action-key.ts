@@ -1,5 +1,5 @@
-import { lstatSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { lstatSync, readdirSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
 import { sha256Hex } from '../../sha256.js';
 import type { Row } from '../../task.js';
 import { Content, type ContentId, type ContentTable, isBytes } from '../contents.js';
@@ -32,7 +32,7 @@ export function actionKey(context: CheckContext, task: Row, inputs: Int32Array):
   const { artifacts, table } = context;
   const { contents, files, taskFiles } = artifacts;
   if (!mayBeKept(context, task)) return undefined;
-  // What is in a folder that another task has made are inputs themselves; of a literal task nobody knows them.
+  // What another task has made in a folder are inputs themselves; of a literal task nobody knows them.
   const lines = pairLines(context, inputs, !taskFiles.has(task, TaskFlag.Literal));
   if (lines === undefined) return undefined;
   const outputs = Array.from(taskFiles.outputs.view(task), (file) => files.pathOf(file));
@@ -68,22 +68,49 @@ export function hexDigest(contents: ContentTable, id: ContentId): Digest | '' {
 }
 
 /** A line for each file; undefined if one is none. */
-function pairLines(context: CheckContext, pairs: Int32Array, mayBeFolders = false): string[] | undefined {
-  const { contents, files } = context.artifacts;
+function pairLines(
+  { artifacts, root }: CheckContext,
+  pairs: Int32Array,
+  mayBeFolders = false,
+): string[] | undefined {
+  const { contents, files } = artifacts;
   const lines: string[] = [];
+  const folders: string[] = [];
   for (let at = 0; at < pairs.length; at += 2) {
     const content = pairs[at + 1]! as ContentId;
     const path = files.pathOf(pairs[at]!);
-    const isFolder = mayBeFolders && content === Content.Folder && !isLink(context.root, path);
-    if (!isBytes(content) && !isFolder) return undefined;
-    lines.push(`${isFolder ? 'folder' : hexDigest(contents, content)} ${JSON.stringify(path)}`);
+    if (mayBeFolders && content === Content.Folder) folders.push(path);
+    else if (!isBytes(content)) return undefined;
+    else lines.push(`${hexDigest(contents, content)} ${JSON.stringify(path)}`);
+  }
+  if (folders.length === 0) return lines;
+  const inputs = new Set(Array.from({ length: pairs.length / 2 }, (_, at) => files.pathOf(pairs[2 * at]!)));
+  for (const folder of folders) {
+    const more = folderLines(root, folder, inputs);
+    if (more === undefined) return undefined;
+    lines.push(...more);
   }
   return lines;
 }
 
-/** What is in the folder that a link leads to is among nobody's inputs. */
-function isLink(root: string, path: string): boolean {
-  return lstatSync(resolve(root, path), { throwIfNoEntry: false })?.isSymbolicLink() !== false;
+/**
+ * A line for the folder, and for each that is empty in it; undefined if something else is in it than inputs: a link, what leads out, or a file that
+ * nobody has declared.
+ */
+function folderLines(root: string, folder: string, inputs: ReadonlySet<string>): string[] | undefined {
+  const top = resolve(root, folder);
+  if (lstatSync(top, { throwIfNoEntry: false })?.isDirectory() !== true) return undefined;
+  const entries = readdirSync(top, { recursive: true, withFileTypes: true });
+  const parents = new Set(entries.map(({ parentPath }) => parentPath));
+  const lines = [`folder ${JSON.stringify(folder)}`];
+  for (const entry of entries) {
+    const place = join(entry.parentPath, entry.name);
+    const path = relative(root, place);
+    if (entry.isDirectory()) {
+      if (!parents.has(place)) lines.push(`folder ${JSON.stringify(path)}`);
+    } else if (!entry.isFile() || !inputs.has(path)) return undefined;
+  }
+  return lines.sort();
 }
 
 /** In one go: an object that hashes step by step costs ten times as much as the hash of a small text. */

@@ -116,7 +116,8 @@ export class BlobStore {
   putBytes(bytes: Uint8Array): Blob {
     const blob = { digest: sha256Hex(bytes) as Digest, size: bytes.length };
     const path = this.pathOf(blob.digest);
-    if (!this.has(blob)) publishBytes(path, this.temporary, this.durability, READ_ONLY, bytes);
+    if (this.has(blob)) this.renew(blob.digest);
+    else publishBytes(path, this.temporary, this.durability, READ_ONLY, bytes);
     return blob;
   }
 

@@ -16,6 +16,8 @@ export interface CatalogEntry {
   readonly usedAt: number;
   /** When it was made. */
   readonly madeAt: number;
+  /** No run uses it any more. */
+  readonly retired: boolean;
   /** Its blobs are [start, end) in the catalog's list. */
   readonly start: number;
   readonly end: number;
@@ -87,7 +89,8 @@ export class Catalog {
     }
     const madeAt = Number(entry.origin?.time ?? 0);
     const { action, task } = entry;
-    this.entries.push({ key, task, action, usedAt: file.usedAt, madeAt, start, end: this.count });
+    const retired = entry.retired === true;
+    this.entries.push({ key, task, action, usedAt: file.usedAt, madeAt, retired, start, end: this.count });
     return true;
   }
 

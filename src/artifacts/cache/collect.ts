@@ -1,4 +1,4 @@
-import { rmSync, statSync } from 'node:fs';
+import { existsSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DIGEST_BYTES } from '../contents.js';
 import { Catalog, type CatalogEntry, isDigest } from './catalog.js';
@@ -57,7 +57,9 @@ export function* collect(directory: string, options: CollectOptions): Steps<Coll
   const pinned = new Set((yield* listed(directory, 'pins')).map(({ key }) => key));
   const kept = keptEntries(catalog, pinned, options);
   for (const entry of catalog.entries) {
-    if (!kept.has(entry)) remove(storedPath(directory, 'actions', entry.key));
+    // It may have been pinned since.
+    if (kept.has(entry) || existsSync(join(directory, 'pins', entry.key))) kept.add(entry);
+    else remove(storedPath(directory, 'actions', entry.key));
   }
   yield;
   const found = new Set(Array.from(kept, ({ action }) => action));
@@ -94,7 +96,7 @@ function keptEntries(
   const { entries } = catalog;
   const { isDefined, maxBytes, usedSince } = options;
   const lastUsedFirst = [...entries].sort((one, other) => other.usedAt - one.usedAt);
-  const defined = entries.filter(({ task }) => isDefined(task));
+  const defined = entries.filter(({ retired, task }) => !retired && isDefined(task));
   const kept = new Set([
     ...lastOf(defined, (one, other) => one.madeAt - other.madeAt),
     ...lastOf(defined, (one, other) => one.usedAt - other.usedAt || one.madeAt - other.madeAt),

@@ -1,4 +1,4 @@
-import { realpathSync } from 'node:fs';
+import { realpathSync, rmdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 /** Where a folder is; `absent`: nowhere, but it could be made; `unreachable`: behind a link, or below what is no folder. */
@@ -51,5 +51,17 @@ export class FoldersInRoot {
       if (code !== 'ENOENT') throw error;
     }
     return this.placeOf(dirname(folder)) === 'unreachable' ? 'unreachable' : 'absent';
+  }
+}
+
+/** Removes the folders that a removed file was in, as far as nothing is left in them, up to one that is to stay. */
+export function removeEmptyFolders(root: string, path: string, stays: (folder: string) => boolean): void {
+  for (let folder = dirname(path); folder !== '.' && !stays(folder); folder = dirname(folder)) {
+    try {
+      rmdirSync(join(root, folder));
+    } catch {
+      // Something is left in it, or somebody was faster.
+      return;
+    }
   }
 }

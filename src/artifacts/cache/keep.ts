@@ -1,4 +1,4 @@
-import { lstatSync, readlinkSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { quote } from '../../errors.js';
 import type { Row } from '../../task.js';
@@ -12,6 +12,7 @@ import { TaskFlag } from '../task-files.js';
 import type { BlobStore } from './blobs.js';
 import { type ActionFile, type ActionLink, isInner, leadsInside } from './entry.js';
 import { FoldersInRoot } from './folders.js';
+import { linkTarget } from './links.js';
 import { finishJob } from './shared-job.js';
 import { inSlices, type Steps } from './steps.js';
 import { type FileToStore, StoreJob } from './store-job.js';
@@ -87,10 +88,12 @@ function* takeResults(
 }
 
 function readLink(root: string, path: string): ActionLink | NotKept {
-  const target = readlinkSync(join(root, path));
-  return leadsInside(path, target)
+  const target = linkTarget(join(root, path));
+  return target !== undefined && leadsInside(path, target)
     ? { path, target }
-    : new NotKept(`its output ${quote(path)} is a link that is absolute or leads out of the root`);
+    : new NotKept(
+        `its output ${quote(path)} is a link that is absolute, leads out of the root, or is no text in UTF-8`,
+      );
 }
 
 /** What there is to store. */

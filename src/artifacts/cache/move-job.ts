@@ -149,7 +149,7 @@ function keepOld(path: string, old: string): void {
   try {
     linkSync(path, old);
   } catch {
-    if (stat.isSymbolicLink()) symlinkSync(readlinkSync(path), old);
+    if (stat.isSymbolicLink()) symlinkSync(readlinkSync(path, 'buffer'), old);
     else copyFileSync(path, old);
   }
 }
@@ -169,7 +169,7 @@ function moveAcross(from: string, to: string): void {
   const draft = join(dirname(to), `.millrace-${uniqueName()}`);
   try {
     const stat = lstatSync(from);
-    if (stat.isSymbolicLink()) symlinkSync(readlinkSync(from), draft);
+    if (stat.isSymbolicLink()) symlinkSync(readlinkSync(from, 'buffer'), draft);
     else if (stat.isDirectory()) cpSync(from, draft, { recursive: true, verbatimSymlinks: true });
     else copyFileSync(from, draft);
     renameSync(draft, to);

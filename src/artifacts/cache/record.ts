@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync, readlinkSync } from 'node:fs';
+import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { InvalidArgument, quote } from '../../errors.js';
 import { sha256Hex } from '../../sha256.js';
@@ -16,6 +16,7 @@ import {
   leadsInside,
 } from './entry.js';
 import { FoldersInRoot } from './folders.js';
+import { linkTarget } from './links.js';
 import type { Steps } from './steps.js';
 
 /** What is to be kept, and where it comes from. */
@@ -80,7 +81,8 @@ function* storeFile(store: BlobStore, root: string, path: string) {
 }
 
 function targetOf(root: string, path: string): string {
-  const target = readlinkSync(join(root, path));
+  const target = linkTarget(join(root, path));
+  if (target === undefined) throw unfit(path, 'is a link to what is no text in UTF-8');
   if (!leadsInside(path, target)) throw unfit(path, 'is a link that leads out of the root');
   return target;
 }

@@ -27,7 +27,7 @@ export class Replacements {
   /** @param draft a path in the same file system, if there is one @throws what `node:fs` throws */
   makeLink(draft: string, { path, target }: ActionLink): void {
     const place = `${this.root}/${path}`;
-    const before = lstatSync(place, { throwIfNoEntry: false }) && readlinkSync(place);
+    const before = lstatSync(place, { throwIfNoEntry: false }) && readlinkSync(place, 'buffer');
     exchangeLink(draft, target, place);
     this.steps.push(() => {
       if (before === undefined) rmSync(place);
@@ -79,7 +79,7 @@ export class Replacements {
   }
 }
 
-function exchangeLink(draft: string, target: string, path: string): void {
+function exchangeLink(draft: string, target: string | Buffer, path: string): void {
   symlinkSync(target, draft);
   try {
     moveInto(draft, path);

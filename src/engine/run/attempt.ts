@@ -119,7 +119,9 @@ async function execute(work: Work, tools: Tools): Promise<AttemptEnd> {
     return unsuccessful(result, details);
   }
   try {
-    return await record(work, tools, result, { startedAt, foreign });
+    const end = await record(work, tools, result, { startedAt, foreign });
+    if (end.outcome === 'failed') tools.cache?.retire(work.row, work.verdict.inputs);
+    return end;
   } catch (error) {
     if (isOfTask(error) || isSystemError(error)) return failure(error.message, result);
     throw error;
@@ -190,4 +192,9 @@ export function isOfTask(error: unknown): error is MillraceError {
   const isOfState =
     error instanceof StateCorrupt || error instanceof StateUnavailable || error instanceof CommitFailed;
   return error instanceof MillraceError && !isOfState;
+}
+
+/** The end of an attempt that never began. */
+export function refused(message: string): AttemptEnd {
+  return { outcome: 'failed' satisfies Outcome, duration: 0, message };
 }

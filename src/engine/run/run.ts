@@ -13,7 +13,7 @@ import {
 import { MillraceError, quote } from '../../errors.js';
 import type { TaskTable } from '../../memory/table.js';
 import { type BuildState, contentDirectory, partsOf } from '../../state.js';
-import { type Outcome, type Row, TaskStatus } from '../../task.js';
+import { type Row, TaskStatus } from '../../task.js';
 import { type TaskDetails, unpackDetails } from '../../tasks/details.js';
 import { block, complete, fail, release, retry } from '../../tasks/lifecycle.js';
 import type { RunSummary } from '../events.js';
@@ -21,8 +21,9 @@ import { affordableLanes, LanePool } from '../lane/index.js';
 import type { EngineOptions, RunOptions } from '../options.js';
 import { VERSION } from '../version.js';
 import type { Assessment } from './assess.js';
-import { type AttemptEnd, attempt, isOfTask, type Tools } from './attempt.js';
+import { type AttemptEnd, attempt, isOfTask, refused, type Tools } from './attempt.js';
 import { RunCache } from './cache.js';
+import type { KnownFolders } from './command.js';
 import { Committer } from './committer.js';
 import { DeclarationCheck } from './declarations.js';
 import type { Emitter } from './emitter.js';
@@ -122,6 +123,7 @@ export class Run {
       ...(outputLimit === undefined ? {} : { outputLimit }),
       ...(graceMs === undefined ? {} : { graceMs }),
     });
+    const knownFolders: KnownFolders = new Set();
     this.#tools = {
       lanes: this.#lanes,
       checker: context.checker,
@@ -131,22 +133,23 @@ export class Run {
         tasks: context.selection.order,
         checker: context.checker,
       }),
-      knownFolders: new Set(),
-      cache: this.#openCache(),
+      knownFolders,
+      cache: this.#openCache(knownFolders),
     };
   }
 
   /** Undefined if nothing is to be kept, or there is no place for it. */
-  #openCache(): RunCache | undefined {
+  #openCache(foldersInUse: KnownFolders): RunCache | undefined {
     const { checker, options, run, state, threads } = this.#context;
+    const { durability } = options;
     if (options.cache === false || state.directory === undefined) return undefined;
     const warn = (message: string, row?: Row) => this.#warn(message, row);
     try {
       const directory = contentDirectory(state.directory);
-      const { durability } = options;
-      const cache = new ActionCache({ checker, directory, durability, threads, run, version: VERSION });
-      const idOf = (row: Row) => this.#table.names.nameOf(row);
-      return new RunCache(cache, warn, (row) => state.history.attempts({ task: idOf(row) }));
+      const whose = { run, version: VERSION };
+      const cache = new ActionCache({ checker, directory, durability, foldersInUse, threads, ...whose });
+      const { names } = this.#table;
+      return new RunCache(cache, warn, (row) => state.history.attempts({ task: names.nameOf(row) }));
     } catch (error) {
       warn(`Outputs are not kept for later or restored in this run: ${(error as Error).message}.`);
       return undefined;
@@ -392,9 +395,4 @@ export class Run {
 /** True if the task failed under other circumstances than those on record: should they come back, so does the success. */
 function isChange({ kind }: Reason): boolean {
   return kind.startsWith('input-') || kind === 'command-changed' || kind === 'environment-changed';
-}
-
-/** The end of an attempt that never began. */
-function refused(message: string): AttemptEnd {
-  return { outcome: 'failed' satisfies Outcome, duration: 0, message };
 }
