@@ -3,6 +3,7 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -15,6 +16,7 @@ import { join, relative } from 'node:path';
 import { test } from 'node:test';
 import { BlobStore } from '../../src/artifacts/cache/blobs.js';
 import { type ActionEntry, ENTRY_VERSION } from '../../src/artifacts/cache/entry.js';
+import { moveInto } from '../../src/artifacts/cache/move-job.js';
 import { restoreEntry } from '../../src/artifacts/cache/restore.js';
 import { Obstacle, REPLACE_ALL } from '../../src/artifacts/cache/restore-plan.js';
 import { FileThreads } from '../../src/artifacts/index.js';
@@ -150,4 +152,19 @@ test('folders that are not there appear whole, and what fails half-way is taken 
   assert.ok(result instanceof Obstacle);
   assert.deepEqual(tree(), { ...before, b: 'a file' });
   assert.deepEqual(readdirSync(store.temporary), []);
+});
+
+test('from another file system, what a killed process has left beside is swept', async (t) => {
+  const folder = temporaryFolder(t);
+  const elsewhere = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : folder, 'millrace-'));
+  t.after(() => rmSync(elsewhere, { recursive: true }));
+  if (statSync(elsewhere).dev === statSync(folder).dev) return t.skip('there is only one file system');
+  writeFileSync(join(elsewhere, 'file'), 'whole');
+  const left = `.millrace-${2 ** 22 + 1}-a-0`;
+  const others = [`.millrace-${process.pid}-a-0`, '.millrace-notes'];
+  for (const name of [left, ...others]) writeFileSync(join(folder, name), '');
+  moveInto(join(elsewhere, 'file'), join(folder, 'file'));
+  assert.deepEqual(readdirSync(folder).sort(), [...others, 'file'].sort());
+  assert.equal(readFileSync(join(folder, 'file'), 'utf8'), 'whole');
+  assert.deepEqual(readdirSync(elsewhere), []);
 });

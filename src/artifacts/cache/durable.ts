@@ -26,6 +26,23 @@ export function sweepDrafts(temporary: string): void {
   }
 }
 
+/** A draft that cannot be made in `tmp/`, because that is on another file system. */
+const DRAFT_BESIDE = /^\.millrace-(\d+)-/;
+
+/** The path of a draft beside a file. */
+export function draftBeside(path: string): string {
+  return join(dirname(path), `.millrace-${uniqueName()}`);
+}
+
+/** Removes such drafts of processes that are gone. */
+export function sweepDraftsIn(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    const pid = DRAFT_BESIDE.exec(name)?.[1];
+    if (pid !== undefined && !isAlive(Number(pid)))
+      rmSync(join(folder, name), { recursive: true, force: true });
+  }
+}
+
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

@@ -8,12 +8,12 @@ import {
   rmSync,
   symlinkSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { finish } from '../examine.js';
 import type { FileThreads } from '../file-threads.js';
 import { WorkQueue, type WorkQueueHandle } from '../work-queue.js';
 import { Drafts } from './drafts.js';
-import { moveTo, uniqueName } from './durable.js';
+import { draftBeside, moveTo, sweepDraftsIn } from './durable.js';
 import { finishJob, type SharedJob, share } from './shared-job.js';
 import type { Steps } from './steps.js';
 
@@ -165,8 +165,14 @@ export function moveInto(from: string, to: string): void {
   }
 }
 
+/** Folders in which this thread has looked for what killed processes have left. */
+const swept = new Set<string>();
+
 function moveAcross(from: string, to: string): void {
-  const draft = join(dirname(to), `.millrace-${uniqueName()}`);
+  const folder = dirname(to);
+  if (!swept.has(folder)) sweepDraftsIn(folder);
+  swept.add(folder);
+  const draft = draftBeside(to);
   try {
     const stat = lstatSync(from);
     if (stat.isSymbolicLink()) symlinkSync(readlinkSync(from, 'buffer'), draft);
