@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { lstatSync, symlinkSync } from 'node:fs';
+import { lstatSync, mkdirSync, symlinkSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { explain } from '../../src/artifacts/index.js';
 import type { TaskDefinition } from '../../src/task.js';
@@ -74,9 +75,11 @@ class ChangingProject {
 
   private changeFile(change: string, file: string): void {
     if (lstatSync(this.project.path(file), { throwIfNoEntry: false })) this.project.remove(file);
-    // Also a file that is there and cannot be read, whoever reads.
-    if (change === 'loop') symlinkSync(this.project.path(file), this.project.path(file));
-    else if (change === 'write') this.project.write(file, this.pick(['1', '2']));
+    if (change === 'loop') {
+      // Also a file that is there and cannot be read, whoever reads.
+      mkdirSync(dirname(this.project.path(file)), { recursive: true });
+      symlinkSync(this.project.path(file), this.project.path(file));
+    } else if (change === 'write') this.project.write(file, this.pick(['1', '2']));
   }
 
   private async run(id: string): Promise<void> {
