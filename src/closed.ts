@@ -11,7 +11,9 @@ export function refuseFromNowOn(handle: object): void {
     type = Object.getPrototypeOf(type)
   ) {
     for (const name of Object.getOwnPropertyNames(type)) {
-      if (name !== 'constructor') Object.defineProperty(handle, name, { value: refuse });
+      if (name === 'constructor') continue;
+      const isGetter = Object.getOwnPropertyDescriptor(type, name)!.get !== undefined;
+      Object.defineProperty(handle, name, isGetter ? { get: refuse } : { value: refuse });
     }
   }
 }

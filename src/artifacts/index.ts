@@ -32,7 +32,7 @@ export { cleanPath, pathFrom } from './paths.js';
 export { describeReason, type Reason } from './reason.js';
 export { entriesOf, Field, filesOf, type TaskRecord } from './records.js';
 export { FileScanner, type ScanOptions } from './scan.js';
-export type { Made, Success } from './success.js';
+export { isChangedSince, type Made, type Success } from './success.js';
 export { type ArtifactTables, afterLoad, artifactRegions, createArtifacts } from './tables.js';
 export { plainOutputs, TaskFlag } from './task-files.js';
 export { type TaskUsage, usageOf } from './usage.js';

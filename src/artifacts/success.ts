@@ -98,8 +98,8 @@ export async function writeSuccess(
   };
 }
 
-/** Of a link itself, or a folder. */
-function isChangedSince(path: string, time: number): boolean {
+/** Whether what is there, of a link itself, was made or written since; false if nothing is. */
+export function isChangedSince(path: string, time: number): boolean {
   const stat = lstatSync(path, { throwIfNoEntry: false });
   return stat !== undefined && isRacy(stat, time);
 }

@@ -19,6 +19,8 @@ export class Parking {
   private readonly control: Int32Array<SharedArrayBuffer>;
   private readonly ready: ReadySet;
   private readonly threads: Threads;
+  /** How to end what waits in this thread. */
+  private readonly waits = new Set<(reason: Error) => void>();
 
   constructor(control: Int32Array<SharedArrayBuffer>, ready: ReadySet, threads: Threads) {
     this.control = control;
@@ -60,7 +62,7 @@ export class Parking {
     try {
       if (!this.ready.isEmpty || isOver?.() === true) return 'woken';
       const waiting = waitAsync(this.control, SEQUENCE, seen, timeout);
-      const why = waiting.async ? await unlessAborted(waiting.value, signal) : waiting.value;
+      const why = waiting.async ? await this.unlessEnded(waiting.value, signal) : waiting.value;
       return why === 'timed-out' ? 'timed-out' : 'woken';
     } finally {
       this.leave();
@@ -77,24 +79,32 @@ export class Parking {
     this.threads.countParked(-1);
     sub(this.control, PARKED, 1);
   }
-}
 
-/** Keeps the process from ending meanwhile, which waiting for shared memory does not. @throws the reason of the signal */
-function unlessAborted<T>(waiting: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const keepAlive = setInterval(() => {}, MAX_TIMER_MS);
-    const settle = (): void => {
-      clearInterval(keepAlive);
-      signal?.removeEventListener('abort', abort);
-    };
-    const abort = (): void => {
-      settle();
-      reject(signal!.reason);
-    };
-    signal?.addEventListener('abort', abort);
-    void waiting.then((value) => {
-      settle();
-      resolve(value);
+  /** Ends the waits of this thread with an error: for the state is closed. */
+  endWaits(reason: Error): void {
+    for (const end of this.waits) end(reason);
+  }
+
+  /** Keeps the process from ending meanwhile, which waiting for shared memory does not. @throws the reason of the signal, or of `endWaits` */
+  private unlessEnded<T>(waiting: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const keepAlive = setInterval(() => {}, MAX_TIMER_MS);
+      const settle = (): void => {
+        clearInterval(keepAlive);
+        this.waits.delete(end);
+        signal?.removeEventListener('abort', abort);
+      };
+      const end = (reason: Error): void => {
+        settle();
+        reject(reason);
+      };
+      const abort = (): void => end(signal!.reason as Error);
+      this.waits.add(end);
+      signal?.addEventListener('abort', abort);
+      void waiting.then((value) => {
+        settle();
+        resolve(value);
+      });
     });
-  });
+  }
 }

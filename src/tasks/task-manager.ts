@@ -316,7 +316,10 @@ export class TaskManager {
     return await this.table.parking.waitAsync(options.timeout ?? FOREVER, options.signal, options.isOver);
   }
 
-  /** The same, and the thread does nothing else meanwhile: for a worker that serves no promises. @throws InvalidArgument */
+  /**
+   * The same, and the thread does nothing else meanwhile: for a worker that serves no promises. Not for the owner of a shared state,
+   * which could not notice meanwhile that a thread has ended. @throws InvalidArgument
+   */
   waitForWorkSync(options: WaitOptions = {}): WakeReason {
     checkOptions('waitForWorkSync', options, WAIT_SYNC_OPTIONS);
     return this.table.parking.park(options.timeout ?? FOREVER, options.isOver);

@@ -257,3 +257,17 @@ test('what an execution contradicts is retired, whatever way it failed, and a pi
   await project.millrace(['run', 'differs']);
   assert.equal(project.read('out2'), '1new');
 });
+
+test('what does not write its depfile again is not kept: it may say nothing of what was read', async (t) => {
+  const project = new Project(t, { in: 'h', g: '1', h: 'h' });
+  const command = 'cat $(cat in) > o; test -e o.d || echo "o: $(cat in)" > o.d';
+  project.writeTasks({ a: { command, inputs: ['in'], outputs: ['o'], depfile: 'o.d' } });
+  const notKept = async () => eventsOf(await run(project), 'task-finished')[0]!.notKept;
+  assert.equal(await notKept(), undefined);
+  project.write('in', 'g');
+  assert.equal(await notKept(), 'its depfile "o.d" was there before, and was not written again');
+  project.write('g', '2');
+  project.delete('o', 'o.d');
+  assert.deepEqual(outcomes(await run(project)), { a: 'executed' });
+  assert.equal(project.read('o'), '2');
+});

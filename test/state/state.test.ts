@@ -283,9 +283,11 @@ async function withReader(directory: string, look: (state: BuildState) => void):
 test('a closed state refuses, and closing twice is as once', async (t) => {
   const directory = await stateDirectory(t);
   const state = await openState(directory);
+  const refused = { code: 'STATE_UNAVAILABLE' };
+  const begun = assert.rejects(state.artifacts.verify(), refused);
   assert.equal(state.close(), state.close());
   await state.close();
-  const refused = { code: 'STATE_UNAVAILABLE' };
+  await begun;
   await assert.rejects(state.commit(), refused);
   await assert.rejects(state.verify(), refused);
   assert.throws(() => state.share(), refused);

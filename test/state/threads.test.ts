@@ -151,3 +151,17 @@ test('waiting ends by a signal, and is told of slips', async (t) => {
   assert.throws(() => tasks.waitForWorkSync({ forever: true } as object), { code: 'INVALID_ARGUMENT' });
   assert.equal(tasks.waitForWorkSync({ timeout: 1 }), 'timed-out');
 });
+
+test('who waits is told when the state is closed, or the thread has left it', async (t) => {
+  const state = await inMemory(t, { id: 'a' });
+  state.tasks.claim();
+  const attached = attachState(state.share());
+  for (const [tasks, end] of [
+    [attached.tasks, () => attached.detach()],
+    [state.tasks, () => state.close()],
+  ] as const) {
+    const waiting = assert.rejects(tasks.waitForWork(), { code: 'STATE_UNAVAILABLE' });
+    await end();
+    await waiting;
+  }
+});

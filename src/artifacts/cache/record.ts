@@ -63,11 +63,11 @@ export function* record(directory: string, recording: Recording): Steps<Digest> 
   }
   const stored = log.length === 0 ? null : { ...store.putBytes(log), truncated: false };
   const key = sha256Hex(`millrace record 1\n${JSON.stringify([task, kept, stored])}`) as Digest;
-  new ActionFiles(directory, store).write(
-    'actions',
-    key,
-    encodeEntry({ task, ...kept, log: stored, duration, origin }),
-  );
+  const actions = new ActionFiles(directory, store);
+  // A pinned one also keeps where it came from.
+  if (!actions.isPinned(key) || actions.read('actions', key) === undefined) {
+    actions.write('actions', key, encodeEntry({ task, ...kept, log: stored, duration, origin }));
+  }
   return key;
 }
 

@@ -1,5 +1,7 @@
+import { resolve } from 'node:path';
 import {
   type Candidate,
+  isChangedSince,
   NotKept,
   pathFrom,
   type Restored,
@@ -139,6 +141,7 @@ async function record(
   if (named === undefined && details.optionalOutputs !== true) {
     return failure(`It exited with 0, but did not write its depfile ${quote(details.depfile!)}.`, result);
   }
+  const leftDepfile = named === undefined ? undefined : depfileLeft(details, root, before.startedAt);
   const paths = (named ?? []).map((path) => pathFrom(details.cwd ?? '.', path, root));
   const discovered = checker.filesNamed(paths);
   const made = await checker.recordSuccess(row, { inputs: verdict.inputs, discovered, ...before });
@@ -150,9 +153,12 @@ async function record(
   cleanUp(details, root);
   const { duration, output, truncated } = result;
   const { inputs } = verdict;
-  const notKept = isRetry
+  const doubt = isRetry
     ? new NotKept('it was tried again, and what it left before cannot be told apart')
-    : await cache?.keep(row, { inputs, startedAt: before.startedAt, made, output, truncated, duration });
+    : leftDepfile;
+  const notKept =
+    doubt ??
+    (await cache?.keep(row, { inputs, startedAt: before.startedAt, made, output, truncated, duration }));
   if (notKept !== undefined) cache?.retire(row, inputs);
   const declared = declarations.warningsFor(row, details);
   const warnings =
@@ -160,6 +166,12 @@ async function record(
       ? [...declared, `Its outputs are not kept for later: ${notKept.why}.`]
       : declared;
   return { outcome: 'executed', duration, result, warnings, ...(notKept && { notKept: notKept.why }) };
+}
+
+/** A depfile that is from before may say nothing of what this execution has read. */
+function depfileLeft({ depfile }: TaskDetails, root: string, startedAt: number): NotKept | undefined {
+  if (depfile === undefined || isChangedSince(resolve(root, depfile), startedAt)) return undefined;
+  return new NotKept(`its depfile ${quote(depfile)} was there before, and was not written again`);
 }
 
 /** True for a warning of the same file: it is of what tasks have written, too, and says what to do. */
