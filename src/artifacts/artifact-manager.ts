@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { dirname, isAbsolute, join } from 'node:path';
+import { dirname, isAbsolute } from 'node:path';
 import { InvalidArgument, quote, StateUnavailable, UnknownVersion } from '../errors.js';
 import type { TaskTable } from '../memory/table.js';
 import type { TaskId } from '../task.js';
@@ -233,7 +233,8 @@ export class ArtifactManager {
   /** Keeps a version until `unpin`, whatever its age and size. @throws UnknownVersion */
   async pin(version: string): Promise<ArtifactVersion> {
     const found = await this.lookup(version);
-    const pin = join(this.directory, 'pins', found.version);
+    const { pinPath } = await load();
+    const pin = pinPath(this.directory, found.version);
     mkdirSync(dirname(pin), { recursive: true });
     writeFileSync(pin, '');
     try {
@@ -249,7 +250,8 @@ export class ArtifactManager {
   /** Again it is kept as others are. @throws UnknownVersion */
   async unpin(version: string): Promise<ArtifactVersion> {
     const found = await this.lookup(version);
-    rmSync(join(this.directory, 'pins', found.version), { force: true });
+    const { pinPath } = await load();
+    rmSync(pinPath(this.directory, found.version), { force: true });
     return { ...found, pinned: false };
   }
 

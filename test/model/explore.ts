@@ -130,10 +130,6 @@ export class Explorer<Shared> implements Steps, World {
     return shared;
   }
 
-  get areWatched(): boolean {
-    return this.running >= 0;
-  }
-
   take<T>(step: Step, perform: () => T): T {
     const thread = this.threads[this.running];
     if (thread === undefined) return perform();

@@ -12,8 +12,6 @@ export interface Step {
 
 /** Who decides about every step: whether it is done now, or was done before and gives what it gave then. */
 export interface Steps {
-  /** False while nobody is watched: then a step is simply done. */
-  readonly areWatched: boolean;
   take<T>(step: Step, perform: () => T): T;
   /** Blocks the thread at hand until another one notifies the place; if it may time out, until nothing else can happen. */
   sleep(step: Step, isEqual: () => boolean, timesOut: boolean): 'ok' | 'not-equal' | 'timed-out';

@@ -188,6 +188,9 @@ export class ActionCache {
     const log = output.length === 0 ? null : { ...this.blobs.putBytes(output), truncated };
     const key = this.findsInputs(task) ? this.keepDiscovered(action, record.discovered) : action;
     if (key === undefined) return undefined;
+    if (this.actions.isPinned(key) && !this.holdsTheSame(key, products)) {
+      return new NotKept(`its version ${key.slice(0, 12)} is pinned, and holds something else`);
+    }
     const commit = this.commit();
     const origin = {
       ...{ run, host: hostname(), version, time: Date.now() },
@@ -196,9 +199,6 @@ export class ActionCache {
     const name = context.table.names.nameOf(task);
     const found = key === action ? {} : { action };
     const entry = encodeEntry({ task: name, ...found, ...products, log, duration, origin });
-    if (this.actions.isPinned(key) && !this.holdsTheSame(key, products)) {
-      return new NotKept(`its version ${key.slice(0, 12)} is pinned, and holds something else`);
-    }
     this.actions.write('actions', key, entry);
     return undefined;
   }

@@ -1,9 +1,8 @@
 import { existsSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs';
-import { join } from 'node:path';
 import type { BlobStore, Digest } from './blobs.js';
 import { publishBytes } from './durable.js';
 import { moveAside } from './quarantine.js';
-import { storedPath } from './stored-files.js';
+import { pinPath, storedPath } from './stored-files.js';
 
 /** `actions`: what executions left behind. `inputs`: which inputs they found by themselves. */
 export type ActionFileKind = 'actions' | 'inputs';
@@ -58,7 +57,7 @@ export class ActionFiles {
 
   /** Whether somebody keeps an entry for good. */
   isPinned(key: Digest): boolean {
-    return existsSync(join(this.directory, 'pins', key));
+    return existsSync(pinPath(this.directory, key));
   }
 
   /** Sets a damaged file aside, which counts as damage of the store. */

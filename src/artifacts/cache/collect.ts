@@ -5,7 +5,7 @@ import { Catalog, type CatalogEntry, isDigest } from './catalog.js';
 import { sweepDrafts } from './durable.js';
 import { GRACE_MS } from './grace.js';
 import type { Steps } from './steps.js';
-import { foldersOf, ifThere, listed, storedFile, storedPath } from './stored-files.js';
+import { foldersOf, ifThere, listed, pinPath, storedFile, storedPath } from './stored-files.js';
 
 export interface CollectOptions {
   /** Entries that were of use for the last time before this are removed. Milliseconds since the epoch. */
@@ -57,8 +57,9 @@ export function* collect(directory: string, options: CollectOptions): Steps<Coll
   const pinned = new Set((yield* listed(directory, 'pins')).map(({ key }) => key));
   const kept = keptEntries(catalog, pinned, options);
   for (const entry of catalog.entries) {
+    if (kept.has(entry)) continue;
     // It may have been pinned since.
-    if (kept.has(entry) || existsSync(join(directory, 'pins', entry.key))) kept.add(entry);
+    if (existsSync(pinPath(directory, entry.key))) kept.add(entry);
     else remove(storedPath(directory, 'actions', entry.key));
   }
   yield;

@@ -5,5 +5,5 @@ export { gitCommit } from './git-commit.js';
 export { type Recording, record } from './record.js';
 export { restoreTo } from './restore-to.js';
 export { inSlices } from './steps.js';
-export { listed, storedPath } from './stored-files.js';
+export { listed, pinPath, storedPath } from './stored-files.js';
 export { verify } from './verify.js';

@@ -21,6 +21,11 @@ export function storedPath(directory: string, kind: string, key: string): string
   return join(directory, kind, key.slice(0, FOLDER_CHARACTERS), key.slice(FOLDER_CHARACTERS));
 }
 
+/** The file whose being there keeps the entry of a key for good. */
+export function pinPath(directory: string, key: string): string {
+  return join(directory, 'pins', key);
+}
+
 /** All files of a kind, whatever folder they are in. */
 export function* listed(directory: string, kind: string): Steps<StoredFile[]> {
   const files: StoredFile[] = [];

@@ -99,8 +99,6 @@ export function lengthening(code: Code): Model<SharedTasks> {
 
 export interface SharedRegion {
   readonly handle: RegionHandle;
-  /** What has been written of the first page. */
-  readonly disk: Buffer[];
 }
 
 /** Other threads change words while the owner writes what is dirty: a change is on disk, or its page is dirty still. */
@@ -122,7 +120,7 @@ export function committing(code: Code): Model<SharedRegion> {
     name: 'pages are copied while they are changed',
     setup() {
       const region = Region.create('page', 8);
-      return { handle: region.handle(), disk: [] };
+      return { handle: region.handle() };
     },
     threads: [
       ({ handle }) => copyDirty(handle),

@@ -73,6 +73,14 @@ function claimOnce(attached: Attached): Row | undefined {
   return row;
 }
 
+/** Two tasks: `a` is Completed, and `b`, which needs it, is ready. */
+function makeStarted(code: Code): SharedTasks {
+  const shared = makeTasks(code, DIAMOND.slice(0, 2));
+  shared.tasks.start('a');
+  shared.tasks.complete('a');
+  return shared;
+}
+
 const DIAMOND = [
   { id: 'a' },
   { id: 'b', dependencies: ['a'] },
@@ -157,12 +165,7 @@ export function startsInOrder(code: Code): Model<SharedTasks> {
 export function startsNever(code: Code): Model<SharedTasks> {
   return {
     name: 'a task is started only while it is Pending and ready at once',
-    setup() {
-      const shared = makeTasks(code, DIAMOND.slice(0, 2));
-      shared.tasks.start('a');
-      shared.tasks.complete('a');
-      return shared;
-    },
+    setup: () => makeStarted(code),
     threads: [
       (shared) => {
         const { tasks } = attach(code, shared, 'attached');
@@ -214,12 +217,7 @@ export function changes(code: Code): Model<SharedTasks> {
 export function takenBack(code: Code): Model<SharedTasks> {
   return {
     name: 'a dependency is taken back while its dependent is started',
-    setup() {
-      const shared = makeTasks(code, DIAMOND.slice(0, 2));
-      shared.tasks.start('a');
-      shared.tasks.complete('a');
-      return shared;
-    },
+    setup: () => makeStarted(code),
     threads: [
       (shared) => {
         const { tasks } = attach(code, shared, 'attached');
