@@ -1,11 +1,13 @@
 import { existsSync, readlinkSync } from 'node:fs';
-import { threadId } from 'node:worker_threads';
 import type { ThreadIdentity } from './threads.js';
 
-/** This thread, as the system knows it. */
-export function thisThread(): ThreadIdentity {
-  return { systemId: systemThreadId(), isAlive };
-}
+/** This thread, as the system knows it. Asked for only when the memory is shared. */
+export const THIS_THREAD: ThreadIdentity = {
+  get systemId() {
+    return systemThreadId();
+  },
+  isAlive,
+};
 
 /**
  * The number by which Linux knows this thread: a worker that has ended, however, has no folder in /proc any more. Elsewhere a number
@@ -15,7 +17,8 @@ function systemThreadId(): number {
   try {
     return Number(readlinkSync('/proc/thread-self').split('/').at(-1));
   } catch {
-    return -1 - threadId;
+    // Loaded here because most processes need it not.
+    return -1 - process.getBuiltinModule('node:worker_threads').threadId;
   }
 }
 

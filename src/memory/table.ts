@@ -24,7 +24,7 @@ import { NameTable } from './names.js';
 import { Parking } from './parking.js';
 import { ReadySet } from './ready.js';
 import { Region } from './region.js';
-import { thisThread } from './system-threads.js';
+import { THIS_THREAD } from './system-threads.js';
 import { type ThreadIdentity, Threads } from './threads.js';
 
 const { Pending, InProgress, Completed } = TaskStatus;
@@ -95,7 +95,7 @@ export class TaskTable {
     this.seenStructure = load(this.control, STRUCTURE);
   }
 
-  static create(thread: ThreadIdentity = thisThread()): TaskTable {
+  static create(thread: ThreadIdentity = THIS_THREAD): TaskTable {
     const control = wordsOf(new SharedArrayBuffer(CONTROL_WORDS * 4));
     control[Control.Magic] = LAYOUT_MAGIC;
     control[Control.Version] = LAYOUT_VERSION;
@@ -115,7 +115,7 @@ export class TaskTable {
    * The same table in another thread, which takes part in changing it until `threads.leave()`. O(1).
    * @throws StateUnavailable if the handle is of another version; CapacityExceeded if too many threads share the table
    */
-  static from(handle: TableHandle, thread: ThreadIdentity = thisThread()): TaskTable {
+  static from(handle: TableHandle, thread: ThreadIdentity = THIS_THREAD): TaskTable {
     const control = wordsOf(handle.control);
     if (control[Control.Magic] !== LAYOUT_MAGIC || control[Control.Version] !== LAYOUT_VERSION) {
       throw new StateUnavailable(

@@ -94,8 +94,9 @@ export class Threads {
   /** Takes a line for this thread; a thread that has one keeps it. @throws CapacityExceeded */
   join(): void {
     if (this.line > 0) return;
+    const { systemId } = this.identity;
     for (let at = 0; at < MAX_THREADS * LINE; at += LINE) {
-      if (compareExchange(this.words, at + SYSTEM_ID, FREE, this.identity.systemId) !== FREE) continue;
+      if (compareExchange(this.words, at + SYSTEM_ID, FREE, systemId) !== FREE) continue;
       this.own = at;
       this.line = at / LINE + 1;
       this.isWatched = true;
