@@ -13,6 +13,7 @@ import { type VerifyReport, verifyDatabase } from './store/verify.js';
 import { giveBackOwn, takeUpFromDead } from './tasks/dead-threads.js';
 import { ReadOnlyTasks } from './tasks/read-only.js';
 import { TaskManager } from './tasks/task-manager.js';
+import { transact } from './tasks/transaction.js';
 import {
   boolean,
   type Check,
@@ -52,6 +53,8 @@ export interface StateHandle {
 export interface AttachedState extends Disposable {
   readonly tasks: TaskManager;
   readonly graph: DependencyGraph;
+  /** See `BuildState.transaction`. */
+  transaction<Result>(body: () => Result): Result;
   /**
    * Gives back what this thread has claimed, Pending with outcome `interrupted`; from then on `tasks` and `graph` refuse all calls.
    * O(tasks). A thread that ends without it is noticed within a second, to the same effect.
@@ -116,14 +119,26 @@ export class BuildState implements AsyncDisposable {
     );
     this.history = opened.history;
     this.recovery = opened.recovery;
-    this.tasks = opened.readOnly ? new ReadOnlyTasks(opened.table) : new TaskManager(opened.table, 'owner');
-    this.graph = new DependencyGraph(opened.table, opened.readOnly ? 'attached' : 'owner');
+    this.tasks = opened.readOnly ? new ReadOnlyTasks(opened.table) : new TaskManager(opened.table);
+    this.graph = new DependencyGraph(opened.table, opened.readOnly);
   }
 
   /** Resolves when all changes made before the call are durable. @throws CommitFailed, StateUnavailable */
   async commit(): Promise<void> {
     this.requireWritable();
     await this.opened.store.commit();
+  }
+
+  /**
+   * Runs `body`, which may define and remove tasks and edges, and change statuses, by the calls of this state. Other threads, and what
+   * is on disk, see all of it or nothing; if `body` throws, or its thread dies, nothing has happened. Other threads wait meanwhile,
+   * those that read, too. For what is to be on disk when the next line runs, `commit` afterwards. O(1) beside the changes.
+   * @returns what `body` returns
+   * @throws what `body` throws; InvalidArgument inside another transaction, or if `body` returns a promise; StateUnavailable
+   */
+  transaction<Result>(body: () => Result): Result {
+    this.requireWritable();
+    return transact(this.opened.table, body);
   }
 
   /** Reads all that is committed and checks it. O(bytes). */
@@ -266,17 +281,24 @@ function refusal({ code, message }: NodeJS.ErrnoException, intent: 'read' | 'wri
 /** The state of another thread, in this one. O(1). @throws InvalidArgument; StateUnavailable if it comes from another version */
 export function attachState(handle: StateHandle): AttachedState {
   const table = tableOf(handle);
-  const tasks = handle.readOnly ? new ReadOnlyTasks(table) : new TaskManager(table, 'attached');
-  const graph = new DependencyGraph(table, 'attached');
+  const tasks = handle.readOnly ? new ReadOnlyTasks(table) : new TaskManager(table);
+  const graph = new DependencyGraph(table, handle.readOnly);
   // Who only reads takes no part in what threads agree on.
   if (handle.readOnly) table.threads.leave();
+  let isAttached = true;
+  const transaction = <Result>(body: () => Result): Result => {
+    if (!isAttached) throw new StateUnavailable('This thread has left the state.');
+    if (handle.readOnly) throw new StateUnavailable('The state is open for reading only.');
+    return transact(table, body);
+  };
   const detach = (): void => {
+    isAttached = false;
     if (table.threads.line > 0) giveBackOwn(table);
     table.threads.leave();
     table.parking.endWaits(new StateUnavailable('This thread has left the state.'));
     for (const part of [tasks, graph]) refuseFromNowOn(part);
   };
-  return { tasks, graph, detach, [Symbol.dispose]: detach };
+  return { tasks, graph, transaction, detach, [Symbol.dispose]: detach };
 }
 
 function tableOf(handle: StateHandle): TaskTable {

@@ -152,7 +152,7 @@ function measured(run: () => Promise<void>): Promise<number> {
 function open(root: string, directory: string) {
   const table = TaskTable.create();
   const artifacts = createArtifacts();
-  const [row] = new TaskManager(table, 'owner').define([
+  const [row] = new TaskManager(table).define([
     { id: 'all', command: 'make', inputs: [], outputs: outputs(), literal: true },
   ]) as [Row];
   artifacts.taskFiles.refresh(table);

@@ -36,7 +36,7 @@ export const suite: BenchSuite = {
 async function measure(): Promise<BenchRow[]> {
   const table = TaskTable.create();
   const artifacts = createArtifacts();
-  const rows = new TaskManager(table, 'owner').define(definitions());
+  const rows = new TaskManager(table).define(definitions());
   const derive = await timed(() => void artifacts.taskFiles.refresh(table));
   const start = (threads?: FileThreads) => {
     const options = threads === undefined ? { root: '' } : { root: '', threads };

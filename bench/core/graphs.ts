@@ -13,7 +13,7 @@ export interface Core {
 
 export function openCore(): Core {
   const table = TaskTable.create();
-  return { table, tasks: new TaskManager(table, 'owner'), graph: new DependencyGraph(table, 'owner') };
+  return { table, tasks: new TaskManager(table), graph: new DependencyGraph(table) };
 }
 
 /** How far back a task's dependencies may lie: builds have some locality, in the order in which they are written. */

@@ -14,7 +14,7 @@ export interface ThreadInput {
 export type ThreadJob = 'tasks' | number;
 
 const { handle, turns } = workerData as ThreadInput;
-const tasks = new TaskManager(TaskTable.from(handle), 'attached');
+const tasks = new TaskManager(TaskTable.from(handle));
 const isDone = (): boolean => tasks.counts().completed === tasks.counts().total;
 
 parentPort?.on('message', (job: ThreadJob) => {

@@ -4,7 +4,6 @@ import { DependencyCycle } from '../errors.js';
 import { findManifest, readManifest } from '../manifest/index.js';
 import { type BuildState, openState, partsOf } from '../state.js';
 import { type TaskId, TaskStatus } from '../task.js';
-import { Rows } from '../tasks/rows.js';
 import { replaceTasks } from '../tasks/sync.js';
 import { BuildEngine } from './engine.js';
 import type { BuildEvent, RunSummary } from './events.js';
@@ -228,7 +227,7 @@ async function load(state: BuildState, path: string): Promise<ManifestInfo> {
   const next = imageOf(manifest, VERSION, readSince);
   try {
     // In memory only, so that a plan can be made of a manifest that has changed.
-    if (state.readOnly) replaceTasks(parts.tableToChange(), new Rows(parts.table), manifest.tasks, true);
+    if (state.readOnly) replaceTasks(parts.tableToChange(), manifest.tasks, true);
     else state.tasks.replaceByManifest(manifest.tasks);
   } catch (error) {
     if (!(error instanceof DependencyCycle)) throw error;

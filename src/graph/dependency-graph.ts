@@ -33,17 +33,15 @@ export interface CriticalPath {
 /**
  * Who depends on whom.
  *
- * Questions may be asked from any thread; `add` and `remove` are the owner's, and only while no other thread changes
- * statuses. The graph has no cycle at any moment.
+ * Every call may be made from any thread. The graph has no cycle at any moment, and an answer is of one moment.
  */
 export class DependencyGraph {
   private readonly table: TaskTable;
-  private readonly isOwner: boolean;
+  private readonly isReadOnly: boolean;
 
-  /** @param role the owner may change edges */
-  constructor(table: TaskTable, role: 'owner' | 'attached') {
+  constructor(table: TaskTable, isReadOnly = false) {
     this.table = table;
-    this.isOwner = role === 'owner';
+    this.isReadOnly = isReadOnly;
   }
 
   /**
@@ -52,14 +50,18 @@ export class DependencyGraph {
    * @throws UnknownTask, SelfDependency, DependencyCycle (then nothing has changed)
    */
   add(task: TaskId, dependency: TaskId): void {
-    this.requireOwner();
+    this.requireWritable();
+    this.table.changes.make(() => this.addEdge(task, dependency));
+  }
+
+  private addEdge(task: TaskId, dependency: TaskId): void {
     const { table } = this;
     const [row, on] = [this.rowOf(task), this.rowOf(dependency)];
     if (row === on) throw new SelfDependency(task);
     if (table.dependencies.has(row, on)) return;
     table.dependencies.reserve(row, 1);
     table.dependents.reserve(on, 1);
-    if (!orderEdge(table, row, on)) throw new DependencyCycle(this.cycle(task, dependency)!);
+    if (!orderEdge(table, row, on)) throw new DependencyCycle(this.cycleNow(task, dependency)!);
     table.dependencies.pushReserved(row, on);
     table.dependents.pushReserved(on, row);
     if (table.status(on) !== TaskStatus.Completed) table.hold(row);
@@ -68,44 +70,53 @@ export class DependencyGraph {
 
   /** Removes an edge; false if there was none. O(edges of both). @throws UnknownTask */
   remove(task: TaskId, dependency: TaskId): boolean {
-    this.requireOwner();
+    this.requireWritable();
+    return this.table.changes.make(() => this.removeEdge(task, dependency));
+  }
+
+  private removeEdge(task: TaskId, dependency: TaskId): boolean {
     const { table } = this;
     const [row, on] = [this.rowOf(task), this.rowOf(dependency)];
     if (!table.dependencies.remove(row, on)) return false;
     table.dependents.remove(on, row);
     if (table.status(on) !== TaskStatus.Completed) table.letGo(row);
-    table.wake();
     add(table.control, Control.Structure, 1);
     return true;
   }
 
   /** What a task needs, in the order of definition; if transitive, nearest first. @throws UnknownTask */
   dependenciesOf(task: TaskId, reach?: Reach): TaskId[] {
-    return this.follow(this.table.dependencies, task, reach);
+    return this.look(() => this.follow(this.table.dependencies, task, reach));
   }
 
   /** Who needs a task; if transitive, nearest first. @throws UnknownTask */
   dependentsOf(task: TaskId, reach?: Reach): TaskId[] {
-    return this.follow(this.table.dependents, task, reach);
+    return this.look(() => this.follow(this.table.dependents, task, reach));
   }
 
   /** All tasks, dependencies first; depends on the graph and the order of definition alone. O(tasks + edges). */
   order(): TaskId[] {
-    const { names } = this.table;
-    const rows = this.orderRows();
-    // `Array.from` would go through the iterator, and take a fifth of all the time.
-    const ids = new Array<TaskId>(rows.length);
-    for (let index = 0; index < ids.length; index++) ids[index] = names.nameOf(rows[index]!);
-    return ids;
+    return this.look(() => {
+      const { names } = this.table;
+      const rows = this.liveRows();
+      // `Array.from` would go through the iterator, and take a fifth of all the time.
+      const ids = new Array<TaskId>(rows.length);
+      for (let index = 0; index < ids.length; index++) ids[index] = names.nameOf(rows[index]!);
+      return ids;
+    });
   }
 
   /** As `order`, as rows. */
   orderRows(): Int32Array {
-    return this.sorted().order.filter((row) => this.table.isLive(row));
+    return this.look(() => this.liveRows());
   }
 
   /** Tasks by the length of their longest chain of dependencies: those of one level can run together. O(tasks + edges). */
   levels(): TaskId[][] {
+    return this.look(() => this.levelsNow());
+  }
+
+  private levelsNow(): TaskId[][] {
     const { order, levelEnds } = this.sorted();
     const levels: TaskId[][] = [];
     let at = 0;
@@ -123,6 +134,10 @@ export class DependencyGraph {
    * undefined if it would close none. O(edges reached). @throws UnknownTask
    */
   cycle(task: TaskId, dependency: TaskId): TaskId[] | undefined {
+    return this.look(() => this.cycleNow(task, dependency));
+  }
+
+  private cycleNow(task: TaskId, dependency: TaskId): TaskId[] | undefined {
     const [row, on] = [this.rowOf(task), this.rowOf(dependency)];
     if (row === on) return [task, task];
     const path = shortestPath((at) => this.table.dependencies.view(at), on, row);
@@ -131,9 +146,10 @@ export class DependencyGraph {
 
   /** The chain of tasks that bounds the build's duration from below. O(tasks + edges). */
   criticalPath(): CriticalPath {
-    this.table.renew();
-    const { rows, milliseconds } = criticalPath(this.table);
-    return { tasks: rows.map((row) => this.table.names.nameOf(row)), milliseconds };
+    return this.look(() => {
+      const { rows, milliseconds } = criticalPath(this.table);
+      return { tasks: rows.map((row) => this.table.names.nameOf(row)), milliseconds };
+    });
   }
 
   /** The tasks and all that need one of them, nearest first. @throws UnknownTask */
@@ -141,12 +157,22 @@ export class DependencyGraph {
     if (typeof tasks === 'string' || !(Symbol.iterator in Object(tasks))) {
       throw new InvalidArgument(`affected needs a list of ids, not ${shown(tasks)}.`);
     }
-    const from = Array.from(tasks, (task) => this.rowOf(task));
-    return Array.from(reach(this.table.dependents, from), (row) => this.table.names.nameOf(row));
+    const list = [...tasks];
+    return this.look(() => {
+      const from = list.map((task) => this.rowOf(task));
+      return Array.from(reach(this.table.dependents, from), (row) => this.table.names.nameOf(row));
+    });
+  }
+
+  private look<T>(body: () => T): T {
+    return this.table.changes.look(body);
+  }
+
+  private liveRows(): Int32Array {
+    return this.sorted().order.filter((row) => this.table.isLive(row));
   }
 
   private sorted(): Topology {
-    this.table.renew();
     const rows = this.table.rowCount;
     return topology(packLists(this.table.dependencies, rows), packLists(this.table.dependents, rows));
   }
@@ -158,16 +184,14 @@ export class DependencyGraph {
   }
 
   private rowOf(task: TaskId): Row {
-    this.table.renew();
     if (typeof task !== 'string') throw new InvalidArgument(`A task id is a string, not ${shown(task)}.`);
     const row = this.table.names.find(task);
     if (row < 0) throw new UnknownTask(task);
     return row as Row;
   }
 
-  private requireOwner(): void {
-    if (this.isOwner) return;
-    throw new StateUnavailable('Only the thread that opened the state can change its tasks and edges.');
+  private requireWritable(): void {
+    if (this.isReadOnly) throw new StateUnavailable('The state is open for reading only.');
   }
 }
 

@@ -19,13 +19,14 @@ export function rowsByPosition(table: TaskTable): Int32Array {
 }
 
 /**
- * Numbers the positions anew if giving out `more` would leave them mostly unused, after many removals. Owner only.
+ * Numbers the positions anew if giving out `more` would leave them mostly unused, after many removals. For who is alone.
  * Amortised O(1) a position given out.
  */
 export function keepPositionsDense(table: TaskTable, more: number): void {
   const next = load(table.control, Control.NextPosition) + more;
   if (next <= Math.max(ALWAYS_FINE, MAX_PER_ROW * table.rowCount)) return;
   const rows = rowsByPosition(table);
+  table.columns.position.keepRange(0, table.rowCount);
   rows.forEach((row, position) => {
     table.columns.position.set(row, position);
   });

@@ -17,4 +17,5 @@ export interface TableHandle {
   readonly details: ListsHandle;
   readonly ready: ReadyHandle;
   readonly threads: SharedArrayBuffer;
+  readonly undo: RegionHandle;
 }

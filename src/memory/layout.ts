@@ -18,7 +18,7 @@ import { TaskStatus } from '../task.js';
  */
 
 export const LAYOUT_MAGIC = 0x4d4c5243;
-export const LAYOUT_VERSION = 2;
+export const LAYOUT_VERSION = 3;
 
 /** Bytes of a page: the unit of dirtiness and of what is written to disk. */
 export const PAGE_SHIFT = 14;
@@ -35,21 +35,31 @@ const VERSION_MASK = -1 << VERSION_SHIFT;
 
 const LINE = 32;
 
-/** Indices into the control block. "owner" is the thread that opened the state; "any" is every attached thread. */
+/**
+ * Indices into the control block. "alone" is the one thread that others have made way for (see `Threads.alone`), "any" is every
+ * thread that shares the memory.
+ */
 export const Control = {
-  /** Written once by the owner. */
+  /** Written once, by the thread that made the memory. */
   Magic: 0,
   Version: 1,
-  /** Rows ever used, vacant ones included. Stored by the owner after the row's columns are filled in. */
+  /** Rows ever used, vacant ones included; never less again. Alone: stored after the row's columns have room for it. */
   RowCount: 2,
-  /** Rows that hold a task. Owner. */
+  /** Rows that hold a task. Alone, as the two that follow: these three are put back together. */
   LiveCount: 3,
-  /** Bumped by the owner after each change of tasks or edges; kept with them on disk. */
-  Structure: 4,
-  /** The next topological position to give out. Owner. */
-  NextPosition: 5,
-  /** Which half of the ready set is in use (0 or 1). Owner. */
-  Generation: 6,
+  /** The next topological position to give out. */
+  NextPosition: 4,
+  /** 1 + the row that was vacated last; 0 if none is vacant. Further ones are linked through the holder column. */
+  FirstVacant: 5,
+  /** Bumped after each change of tasks or edges; kept with them on disk. Alone. */
+  Structure: 6,
+  /** Odd while tasks or edges, or many tasks together, are being changed. Alone. */
+  Changes: 7,
+  /** `RowCount` before that. Alone: stored before `Changes` becomes odd. */
+  RowsBefore: 8,
+  /** `Structure` and `RowCount` when the ready set was ordered last. Alone. */
+  RankedStructure: 9,
+  RankedRows: 10,
   /** Rows that are not Pending. Any: changed after the winning compare-and-swap, as the two that follow. */
   Begun: LINE,
   /** Exact numbers of rows; those InProgress are what is left of `Begun`. */

@@ -11,6 +11,8 @@ const USED = 0;
 const GARBAGE = 1;
 /** Pool word 2: how often `compact` has given lists other refs. */
 const MOVES = 2;
+/** Those are saved together before lists change. */
+const SAVED_WORDS = 3;
 const HEAD_WORDS = 4;
 /** A list in the pool: capacity, count, then the items. */
 const CAPACITY = 0;
@@ -22,7 +24,7 @@ const NO_ITEMS = new Int32Array(0);
 /**
  * One list of int32 per row: compressed sparse rows with slack, so that lists can grow.
  *
- * One writer (the owner), any number of readers. A list that outgrows its capacity is copied to the end of the
+ * One writer at a time (who is alone), any number of readers. A list that outgrows its capacity is copied to the end of the
  * pool and the row's ref is switched with one store; a reader that still holds the old ref sees the old, complete
  * list. An item is stored before the count that makes it visible. Only items are removed in place: who reads that
  * list at that moment may see an item twice.
@@ -67,6 +69,22 @@ export class RowLists {
     ];
   }
 
+  /** What changes of lists overwrite. */
+  overwritten(): Region[] {
+    return [this.refs, this.pool];
+  }
+
+  /** From now on what is overwritten is saved, of lists that are there now. */
+  protect(rowCount: number): void {
+    this.refs.protect(0, rowCount);
+    this.pool.protect(HEAD_WORDS, this.pool.ints[USED]!, SAVED_WORDS);
+  }
+
+  /** Rows from `from` on have no list: what they had was never published. */
+  forgetFrom(from: number, to: number): void {
+    for (let row = from; row < to; row++) this.refs.put(row, NO_REF);
+  }
+
   private awaken(): void {
     this.refs.awaken();
     this.pool.awaken();
@@ -77,7 +95,7 @@ export class RowLists {
     this.pool.renew();
   }
 
-  /** The index of the row's first item in `pool.ints`; its length is `count(row)`. Both hold until the owner's next change. */
+  /** The index of the row's first item in `pool.ints`; its length is `count(row)`. Both hold until the next change. */
   start(row: number): number {
     if (this.isAsleep) this.bring(row);
     return this.refs.ints[row]! + ITEMS;
@@ -98,12 +116,22 @@ export class RowLists {
     return this.view(row).includes(item);
   }
 
-  /** The row's items where they are, complete even if the owner moves the list meanwhile. */
+  /** The row's items where they are, complete even if another thread moves the list meanwhile. */
   view(row: number): Int32Array {
-    if (this.isAsleep) this.bring(row);
     // One load of the ref: start and count must come from the same list.
-    const ref = this.refs.get(row);
+    return this.viewAt(this.refOf(row));
+  }
+
+  /** Where the row's list lies; another one when the list was replaced or moved. 0 = no list. */
+  refOf(row: number): number {
+    if (row >= this.refs.ints.length) this.refs.renew();
+    return this.refs.get(row);
+  }
+
+  /** What lies there; the items of a row that has another list by now are still there until `compact`, or until that was taken back. */
+  viewAt(ref: number): Int32Array {
     if (ref === NO_REF) return NO_ITEMS;
+    if (this.pool.isAsleep) this.bringAt(ref);
     if (ref + ITEMS > this.pool.ints.length) this.pool.renew();
     const end = ref + ITEMS + this.pool.get(ref + COUNT);
     if (end > this.pool.ints.length) this.pool.renew();
@@ -179,10 +207,11 @@ export class RowLists {
   removeWhere(row: number, isGone: (item: number) => boolean): number {
     this.awaken();
     const list = this.view(row);
+    if (!list.some(isGone)) return 0;
+    const start = this.start(row);
+    this.pool.keepRange(start, start + list.length);
     let kept = 0;
     for (const item of list) if (!isGone(item)) list[kept++] = item;
-    if (kept === list.length) return 0;
-    const start = this.start(row);
     this.pool.set(start - ITEMS + COUNT, kept);
     this.pool.markBytes(start * 4, (start + list.length) * 4);
     return list.length - kept;
@@ -239,8 +268,11 @@ export class RowLists {
   }
 
   private bring(row: number): void {
+    this.bringAt(this.refs.get(row));
+  }
+
+  private bringAt(ref: number): void {
     const { pool } = this;
-    const ref = this.refs.get(row);
     pool.bring(ref * 4, (ref + ITEMS) * 4);
     pool.bring(ref * 4, (ref + ITEMS + pool.get(ref + COUNT)) * 4);
   }

@@ -6,6 +6,8 @@ import { Region, type RegionHandle } from './region.js';
 const USED_BYTES = 0;
 const SLOT_COUNT = 1;
 const FILLED = 2;
+/** What is saved together before names change. */
+const SAVED_WORDS = 3;
 /** Odd while the slots are being rebuilt; a lookup that missed under a changed generation is repeated. */
 const GENERATION = 3;
 const HEAD_WORDS = 16;
@@ -31,7 +33,7 @@ let scratchHash = 0;
 /**
  * Names to rows and back: open addressing with linear probing over one UTF-8 blob.
  *
- * One writer (the owner); any number of readers at the same time, without a lock: a slot's row is stored after
+ * One writer at a time (who is alone); any number of readers meanwhile, without a lock: a slot's row is stored after
  * its hash, and after the name's bytes and ref. Lookups are O(1) expected, O(length) to compare.
  *
  * - blob: names one after the other, each behind its length (uint16); names are never moved.
@@ -77,6 +79,31 @@ export class NameTable {
     ];
   }
 
+  /** What changes of names overwrite. */
+  overwritten(): Region[] {
+    return [this.slots, this.refs];
+  }
+
+  /** From now on what is overwritten is saved; a name's bytes never are, nor slots before there is a first one. */
+  protect(rowCount: number): void {
+    const { ints } = this.slots;
+    const slots = ints[FILLED] === 0 ? 0 : ints[SLOT_COUNT]! * 2;
+    this.slots.protect(HEAD_WORDS, HEAD_WORDS + slots, SAVED_WORDS);
+    this.refs.protect(0, rowCount);
+  }
+
+  /** After what was overwritten has been put back. */
+  settle(): void {
+    if (this.slots.get(FILLED) === 0) this.resetSlots(this.slots.get(SLOT_COUNT));
+    const { ints } = this.slots;
+    add(ints, GENERATION, 2 - (load(ints, GENERATION) & 1));
+  }
+
+  /** Rows from `from` on have no name: what they had was never published. */
+  forgetFrom(from: number, to: number): void {
+    for (let row = from; row < to; row++) this.refs.put(row, 0);
+  }
+
   /** The row of a name, or -1. */
   find(name: string): number {
     if (!encode(name)) return -1;
@@ -88,7 +115,7 @@ export class NameTable {
   }
 
   /**
-   * Gives `row` the name. Owner only.
+   * Gives `row` the name. Alone.
    * @returns -1, or the row that already has this name (then nothing is changed)
    * @throws InvalidArgument if empty, longer than 4,096 bytes, with a NUL or a lone surrogate
    */
@@ -108,7 +135,7 @@ export class NameTable {
     return -1;
   }
 
-  /** Takes the row's name away; the slot becomes a tombstone. Owner only. */
+  /** Takes the row's name away; the slot becomes a tombstone. Alone. */
   remove(row: number): void {
     this.awaken();
     const name = this.nameOf(row);
@@ -162,7 +189,7 @@ export class NameTable {
 
   private probe(): number {
     const count = this.slots.get(SLOT_COUNT);
-    // The owner grows the region before it stores the count, so a renewed view covers every slot.
+    // The region is grown before the count is stored, so a renewed view covers every slot.
     if (HEAD_WORDS + count * 2 > this.slots.ints.length) this.slots.renew();
     const slots = this.slots.ints;
     const mask = count - 1;
@@ -242,6 +269,7 @@ export class NameTable {
 
   private resetSlots(count: number): void {
     this.slots.ensure((HEAD_WORDS + count * 2) * 4);
+    this.slots.keepRange(HEAD_WORDS, HEAD_WORDS + count * 2);
     this.slots.ints.fill(0, HEAD_WORDS, HEAD_WORDS + count * 2);
     this.slots.set(SLOT_COUNT, count);
     this.slots.set(FILLED, 0);

@@ -1,5 +1,4 @@
-import { and, load, or, store } from './atomic.js';
-import { Control } from './layout.js';
+import { and, load, or } from './atomic.js';
 import { Region, type RegionHandle } from './region.js';
 
 /** Bits of a word, as a shift. */
@@ -10,144 +9,103 @@ const SHIFT = 5;
  */
 const FIRST_RANK = 1 + 32 + 32 ** 2 + 32 ** 3 + 32 ** 4;
 
-interface HalfHandle {
+export interface ReadyHandle {
   readonly bits: RegionHandle;
   readonly rankOf: RegionHandle;
   readonly rowAt: RegionHandle;
-}
-export interface ReadyHandle {
-  readonly halves: readonly [HalfHandle, HalfHandle];
-}
-
-/** One generation of the ready set: an order of all rows, and a bit for each rank that is ready. */
-interface Half {
-  readonly bits: Region;
-  /** Row → rank; rank 0 is claimed first. */
-  readonly rankOf: Region;
-  /** Rank → row. */
-  readonly rowAt: Region;
 }
 
 /**
  * The ready tasks, best rank first: a hierarchical bitmap over ranks (a van-Emde-Boas-like summary tree of
  * fan-out 32; insert and take-first touch at most five words).
  *
- * Any thread inserts and takes, lock-free; only the owner orders anew. A bit is a hint, not the truth: who takes one
+ * Any thread inserts and takes, lock-free; who is alone orders anew. A bit is a hint, not the truth: who takes one
  * must still win the row's status word. So a row that is ready no more keeps its bit, which costs one failed claim
- * later; what must never happen is a ready row without a bit, and two rules see to that:
- *
- * 1. Insert sets the row's bit first and the summaries above it after, going on upwards whenever the word was 0.
- *    Who empties a word clears its summary bit and *then* looks at the word again; if it was filled meanwhile it
- *    sets the summary bit back. (Dekker's pattern: of an inserter and a clearer at least one sees the other.)
- * 2. A new order is written to the half that is not in use, then `Generation` is switched, then every ready row is
- *    inserted by its truth (status and count). An inserter that read the old generation changed the row's count
- *    before the switch, so the scan sees it.
+ * later; what must never happen is a ready row without a bit. So insert sets the row's bit first and the summaries above it after, going
+ * on upwards whenever the word was 0. Who empties a word clears its summary bit and *then* looks at the word again; if it was filled
+ * meanwhile it sets the summary bit back. (Dekker's pattern: of an inserter and a clearer at least one sees the other.)
  */
 export class ReadySet {
-  private readonly control: Int32Array<SharedArrayBuffer>;
-  private readonly halves: readonly [Half, Half];
+  private readonly bits: Region;
+  /** Row → rank; rank 0 is claimed first. */
+  private readonly rankOf: Region;
+  /** Rank → row. */
+  private readonly rowAt: Region;
 
-  private constructor(control: Int32Array<SharedArrayBuffer>, halves: readonly [Half, Half]) {
-    this.control = control;
-    this.halves = halves;
+  private constructor(bits: Region, rankOf: Region, rowAt: Region) {
+    this.bits = bits;
+    this.rankOf = rankOf;
+    this.rowAt = rowAt;
   }
 
-  static create(control: Int32Array<SharedArrayBuffer>, maxRows: number): ReadySet {
-    const half = (): Half => ({
-      bits: Region.create('ready.bits', wordsFor(maxRows) * 4),
-      rankOf: Region.create('ready.rankOf', maxRows * 4),
-      rowAt: Region.create('ready.rowAt', maxRows * 4),
-    });
-    const set = new ReadySet(control, [half(), half()]);
-    for (const { bits } of set.halves) bits.ensure(wordsFor(0) * 4);
-    return set;
+  static create(maxRows: number): ReadySet {
+    const bits = Region.create('ready.bits', wordsFor(maxRows) * 4);
+    bits.ensure(wordsFor(0) * 4);
+    return new ReadySet(
+      bits,
+      Region.create('ready.rankOf', maxRows * 4),
+      Region.create('ready.rowAt', maxRows * 4),
+    );
   }
 
-  static from(control: Int32Array<SharedArrayBuffer>, handle: ReadyHandle): ReadySet {
-    const half = (from: HalfHandle): Half => ({
-      bits: Region.from(from.bits),
-      rankOf: Region.from(from.rankOf),
-      rowAt: Region.from(from.rowAt),
-    });
-    return new ReadySet(control, [half(handle.halves[0]), half(handle.halves[1])]);
+  static from({ bits, rankOf, rowAt }: ReadyHandle): ReadySet {
+    return new ReadySet(Region.from(bits), Region.from(rankOf), Region.from(rowAt));
   }
 
   handle(): ReadyHandle {
-    const half = (of: Half): HalfHandle => ({
-      bits: of.bits.handle(),
-      rankOf: of.rankOf.handle(),
-      rowAt: of.rowAt.handle(),
-    });
-    return { halves: [half(this.halves[0]), half(this.halves[1])] };
+    const { bits, rankOf, rowAt } = this;
+    return { bits: bits.handle(), rankOf: rankOf.handle(), rowAt: rowAt.handle() };
   }
 
   renew(): void {
-    for (const { bits, rankOf, rowAt } of this.halves) {
-      bits.renew();
-      rankOf.renew();
-      rowAt.renew();
-    }
+    this.bits.renew();
+    this.rankOf.renew();
+    this.rowAt.renew();
   }
 
-  /** Owner: makes room for rows [from, to); a new row's rank is its number, behind all others. */
+  /** Alone: makes room for rows [from, to); a new row's rank is its number, behind all others. */
   extend(from: number, to: number): void {
-    for (const { bits, rankOf, rowAt } of this.halves) {
-      bits.ensure(wordsFor(to) * 4);
-      rankOf.ensure(to * 4);
-      rowAt.ensure(to * 4);
-      for (let row = from; row < to; row++) {
-        rankOf.ints[row] = row;
-        rowAt.ints[row] = row;
-      }
+    const { bits, rankOf, rowAt } = this;
+    bits.ensure(wordsFor(to) * 4);
+    rankOf.ensure(to * 4);
+    rowAt.ensure(to * 4);
+    for (let row = from; row < to; row++) {
+      rankOf.ints[row] = row;
+      rowAt.ints[row] = row;
     }
   }
 
   insert(row: number): void {
-    const { bits, rankOf } = this.current();
-    // An order is complete before its generation is switched to, so its ranks need no atomic load.
-    setBit(bits.ints, FIRST_RANK + rankOf.ints[row]!);
+    // Ranks change while nobody inserts or takes, so they need no atomic load.
+    setBit(this.bits.ints, FIRST_RANK + this.rankOf.ints[row]!);
   }
 
   /** Takes the best ready row out, or -1. The caller must still win its status word. */
   take(): number {
-    const { bits, rowAt } = this.current();
-    const rank = takeFirst(bits.ints);
-    if (rank < 0) return -1;
-    if (rank >= rowAt.ints.length) rowAt.renew();
-    return rowAt.ints[rank]!;
+    const rank = takeFirst(this.bits.ints);
+    return rank < 0 ? -1 : this.rowAt.ints[rank]!;
   }
 
   /** True if no bit is set. */
   get isEmpty(): boolean {
-    return load(this.current().bits.ints, 0) === 0;
+    return load(this.bits.ints, 0) === 0;
   }
 
   /**
-   * Owner: orders all rows anew. O(rows).
+   * Alone: orders all rows anew. O(rows).
    * @param rowAt rank → row, a permutation of all rows
-   * @param isReady the truth about a row, asked after the switch
    */
   reorder(rowAt: Int32Array, isReady: (row: number) => boolean): void {
-    const next = load(this.control, Control.Generation) ^ 1;
-    const half = this.halves[next as 0 | 1];
-    half.bits.ints.fill(0);
-    half.rowAt.ints.set(rowAt);
-    for (let rank = 0; rank < rowAt.length; rank++) half.rankOf.ints[rowAt[rank]!] = rank;
-    store(this.control, Control.Generation, next);
-    for (let rank = 0; rank < rowAt.length; rank++) {
-      if (isReady(rowAt[rank]!)) setBit(half.bits.ints, FIRST_RANK + rank);
-    }
+    this.rowAt.ints.set(rowAt);
+    for (let rank = 0; rank < rowAt.length; rank++) this.rankOf.ints[rowAt[rank]!] = rank;
+    this.refill(rowAt.length, isReady);
   }
 
-  /** Owner, while no other thread changes statuses: what is ready follows from the truth alone. O(rows). */
+  /** Alone: what is ready follows from the truth alone. O(rows). */
   refill(rows: number, isReady: (row: number) => boolean): void {
-    const { bits, rankOf } = this.current();
+    const { bits, rankOf } = this;
     bits.ints.fill(0);
     for (let row = 0; row < rows; row++) if (isReady(row)) setBit(bits.ints, FIRST_RANK + rankOf.ints[row]!);
-  }
-
-  private current(): Half {
-    return this.halves[load(this.control, Control.Generation) as 0 | 1];
   }
 }
 

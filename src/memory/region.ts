@@ -1,12 +1,20 @@
 import { CapacityExceeded } from '../errors.js';
 import { bytesOf, grow, load, shareMemory, sizeOf, store, wordsOf } from './atomic.js';
 import { PAGE_BYTES, PAGE_SHIFT } from './layout.js';
+import type { Restorable, UndoLog } from './undo.js';
 
 /** What another thread needs to see the same region; structured-cloneable. */
 export interface RegionHandle {
   readonly name: string;
   readonly buffer: SharedArrayBuffer;
   readonly dirty: SharedArrayBuffer;
+}
+
+/** Where words go before they are overwritten. */
+interface Protection {
+  readonly log: UndoLog;
+  /** What the region is called in the log. */
+  readonly target: number;
 }
 
 /** The pages of a sleeping region that are still elsewhere. */
@@ -19,7 +27,7 @@ interface Sleep {
 /**
  * A growable run of shared memory with one dirty mark per page.
  *
- * Any thread may read and mark; only the owner grows. Views have an explicit length (a length-tracking view is
+ * Any thread may read and mark; who is alone (see `Threads`) grows it. Views have an explicit length (a length-tracking view is
  * 2-4x slower), so an attached thread calls `renew()` to see what was added; what it saw before stays valid,
  * because growth happens in place.
  *
@@ -29,13 +37,17 @@ interface Sleep {
  * A region may be asleep: then its pages are fetched when they are needed. `get`, `set` and `put` see to that; who looks into
  * `ints` or `bytes` of a region that may be asleep calls `bring` before, or `awaken` to go through all of it.
  */
-export class Region {
+export class Region implements Restorable {
   readonly name: string;
   readonly buffer: SharedArrayBuffer;
   readonly dirty: Int32Array<SharedArrayBuffer>;
   ints!: Int32Array<SharedArrayBuffer>;
   bytes!: Buffer<SharedArrayBuffer>;
   private sleeping: Sleep | undefined;
+  private protection: Protection | undefined;
+  /** The words that are saved before they are overwritten: so many from there on. */
+  private protectedFrom = 0;
+  private protectedWords = 0;
 
   private constructor(handle: RegionHandle) {
     this.name = handle.name;
@@ -98,9 +110,48 @@ export class Region {
     this.sleeping = undefined;
   }
 
+  /** Where words go that are saved, and what the region is called there. */
+  logAs(log: UndoLog, target: number): void {
+    this.protection = { log, target };
+  }
+
+  /** From now on, words [from, to) are saved before they are overwritten; those below `head` at once. */
+  protect(from: number, to: number, head = 0): void {
+    for (let index = 0; index < head; index++) this.save(index);
+    this.protectedFrom = from;
+    this.protectedWords = Math.max(0, to - from);
+  }
+
+  unprotect(): void {
+    this.protectedWords = 0;
+  }
+
+  /** Before int32 `index` is overwritten other than by `set` and `put`. */
+  keep(index: number): void {
+    if ((index - this.protectedFrom) >>> 0 < this.protectedWords) this.save(index);
+  }
+
+  /** Before words [from, to) are overwritten. */
+  keepRange(from: number, to: number): void {
+    const first = Math.max(from, this.protectedFrom);
+    const end = Math.min(to, this.protectedFrom + this.protectedWords);
+    if (first >= end) return;
+    this.bring(first * 4, end * 4);
+    this.protection!.log.save(this.protection!.target, first, this.ints.subarray(first, end));
+    // Once is enough.
+    if (end - first === this.protectedWords) this.unprotect();
+  }
+
+  putBack(index: number, words: Int32Array): void {
+    for (let at = 0; at < words.length; at++) store(this.ints, index + at, words[at]!);
+    this.markBytes(index * 4, (index + words.length) * 4);
+  }
+
   /** Makes room for `bytes` in all, growing by half at least. @throws CapacityExceeded */
   ensure(bytes: number): void {
-    const have = sizeOf(this.buffer);
+    if (bytes <= this.bytes.length) return;
+    this.renew();
+    const have = this.bytes.length;
     if (bytes <= have) return;
     this.awaken();
     const max = this.buffer.maxByteLength;
@@ -129,16 +180,18 @@ export class Region {
   /** Stores an int32 for other threads to see, and marks its page. */
   set(index: number, value: number): void {
     if (this.sleeping !== undefined) this.bring(index * 4, (index + 1) * 4);
+    this.keep(index);
     store(this.ints, index, value);
     this.mark(index);
   }
 
   /**
-   * Owner only: as `set`, many times faster, for words that other threads read only after a later atomic store has
-   * published them. Only the owner clears marks, so it may look at one without an atomic load.
+   * As `set`, many times faster, for words that other threads read only after a later atomic store has published them. Only for who
+   * is alone: nobody clears marks meanwhile, so it may look at one without an atomic load.
    */
   put(index: number, value: number): void {
     if (this.sleeping !== undefined) this.bring(index * 4, (index + 1) * 4);
+    this.keep(index);
     this.ints[index] = value;
     const page = index >> (PAGE_SHIFT - 2);
     if (this.dirty[page] === 0) store(this.dirty, page, 1);
@@ -147,6 +200,11 @@ export class Region {
   get(index: number): number {
     if (this.sleeping !== undefined) this.bring(index * 4, (index + 1) * 4);
     return load(this.ints, index);
+  }
+
+  private save(index: number): void {
+    const { log, target } = this.protection!;
+    log.saveWord(target, index, this.ints[index]!);
   }
 
   private openViews(): void {

@@ -1,6 +1,7 @@
 import { StateUnavailable } from '../errors.js';
 import { OUTCOMES, type Outcome, type Row, TaskStatus } from '../task.js';
 import { add, compareExchange, load, sub, wordsOf } from './atomic.js';
+import { Changes } from './changes.js';
 import { countsOf, countTransition, type StatusCounts } from './counters.js';
 import { COLUMNS, type ColumnName, type TableHandle } from './handle.js';
 import {
@@ -26,6 +27,7 @@ import { ReadySet } from './ready.js';
 import { Region } from './region.js';
 import { THIS_THREAD } from './system-threads.js';
 import { type ThreadIdentity, Threads } from './threads.js';
+import { UndoLog } from './undo.js';
 
 const { Pending, InProgress, Completed } = TaskStatus;
 
@@ -39,7 +41,7 @@ const STATUS_OR_VACANT = STATUS_MASK | VACANT_BIT;
 
 type Parts = Pick<
   TaskTable,
-  'control' | 'columns' | 'names' | 'dependencies' | 'dependents' | 'details' | 'ready' | 'threads'
+  'control' | 'columns' | 'names' | 'dependencies' | 'dependents' | 'details' | 'ready' | 'threads' | 'undo'
 >;
 
 /** What one row's status word says. */
@@ -52,8 +54,8 @@ export interface StatusWord {
 /**
  * The task table: columns in shared memory, one int32 per row and column.
  *
- * Any thread reads, and changes statuses through `transition`, lock-free. Only the owner adds and removes rows and
- * edges, and only while no other thread changes statuses.
+ * Any thread reads, and changes statuses through `transition`, lock-free. Any thread adds and removes rows and edges through
+ * `changes`, while no other one changes anything.
  *
  * A row's pending count is never less than the number of its dependencies that are not Completed: it goes down after
  * a dependency became Completed, and up before one ceases to be. So a row that counts 0 is ready indeed, whatever
@@ -64,9 +66,9 @@ export interface StatusWord {
  * | status   | the status word                                  | any, compare-and-swap              | yes     |
  * | pending  | dependencies that are not Completed              | any, add before, sub after a swap  | derived |
  * | duration | last attempt, in ticks of 0.1 ms; 0 = never ran  | any, before the swap that ends it  | yes     |
- * | priority | the user's, in milliseconds                      | owner                              | yes     |
- * | position | topological position: grows along every edge     | owner                              | yes     |
- * | holder   | the thread that has claimed the row, and when     | who won the swap, after it         | no      |
+ * | priority | the user's, in milliseconds                      | alone                              | yes     |
+ * | position | topological position: grows along every edge     | alone                              | yes     |
+ * | holder   | the thread that has claimed the row, and when; of a vacant row the next one | who won the swap, after it; alone | no |
  */
 export class TaskTable {
   readonly control: Int32Array<SharedArrayBuffer>;
@@ -79,6 +81,8 @@ export class TaskTable {
   readonly ready: ReadySet;
   readonly threads: Threads;
   readonly parking: Parking;
+  readonly undo: UndoLog;
+  readonly changes: Changes;
   private seenStructure: number;
   private seenRows = 0;
 
@@ -91,7 +95,10 @@ export class TaskTable {
     this.details = parts.details;
     this.ready = parts.ready;
     this.threads = parts.threads;
+    this.undo = parts.undo;
     this.parking = new Parking(parts.control, parts.ready, parts.threads);
+    this.changes = new Changes(this, parts.undo);
+    parts.threads.rescue = () => this.changes.rescue();
     this.seenStructure = load(this.control, STRUCTURE);
   }
 
@@ -106,8 +113,9 @@ export class TaskTable {
       dependencies: RowLists.create('tasks.dependencies', MAX_ROWS, MAX_LIST_WORDS),
       dependents: RowLists.create('tasks.dependents', MAX_ROWS, MAX_LIST_WORDS),
       details: RowLists.create('tasks.details', MAX_ROWS, MAX_LIST_WORDS),
-      ready: ReadySet.create(control, MAX_ROWS),
+      ready: ReadySet.create(MAX_ROWS),
       threads: Threads.create(control, thread),
+      undo: UndoLog.create(),
     });
   }
 
@@ -129,8 +137,9 @@ export class TaskTable {
       dependencies: RowLists.from(handle.dependencies),
       dependents: RowLists.from(handle.dependents),
       details: RowLists.from(handle.details),
-      ready: ReadySet.from(control, handle.ready),
+      ready: ReadySet.from(handle.ready),
       threads: Threads.from(control, handle.threads, thread),
+      undo: UndoLog.from(handle.undo),
     });
     table.threads.join();
     return table;
@@ -148,6 +157,7 @@ export class TaskTable {
       details: this.details.handle(),
       ready: this.ready.handle(),
       threads: this.threads.handle(),
+      undo: this.undo.handle(),
     };
   }
 
@@ -156,7 +166,7 @@ export class TaskTable {
     return load(this.control, Control.RowCount);
   }
 
-  /** Makes the views of an attached thread cover what the owner has added. */
+  /** Makes the views of this thread cover what others have added. */
   renew(): void {
     const structure = load(this.control, STRUCTURE);
     if (structure === this.seenStructure) return;
@@ -164,8 +174,8 @@ export class TaskTable {
     this.seenStructure = structure;
   }
 
-  private renewViews(): void {
-    // The status column, first in the list, is the last that the owner grows: if it covers a row, all others do.
+  renewViews(): void {
+    // The status column, first in the list, is the last to grow: if it covers a row, all others do.
     for (const name of COLUMNS) this.columns[name].renew();
     this.names.renew();
     this.dependencies.renew();
@@ -179,6 +189,11 @@ export class TaskTable {
     const word = this.columns.status.get(row);
     if (isVacant(word)) return undefined;
     return { status: statusOf(word), outcome: OUTCOMES[outcomeOf(word)] ?? 'none', attempt: attemptOf(word) };
+  }
+
+  /** A copy of the status words of all rows. */
+  statusWords(): Int32Array {
+    return this.columns.status.ints.slice(0, this.rowCount);
   }
 
   /** Tells the attempt at a row that is under way from all others. */
@@ -230,39 +245,23 @@ export class TaskTable {
    *
    * Lock-free: one compare-and-swap decides. O(1), and O(out-degree) into and out of Completed.
    * @param outcome index into OUTCOMES
-   * @param restored the attempt to write, when an earlier state is put back, ready or not; without it a start adds
-   *   one, a reset to outcome 'none' clears it
    * @param epoch of the attempt that is to be ended, if it may have been taken away (see `epoch`)
    * @returns false if the row's status was not `from`, or it is not ready: then nothing has changed
    */
-  transition(
-    row: Row,
-    from: TaskStatus,
-    to: TaskStatus,
-    outcome: number,
-    restored?: number,
-    epoch?: number,
-  ): boolean {
+  transition(row: Row, from: TaskStatus, to: TaskStatus, outcome: number, epoch?: number): boolean {
     this.threads.begin();
-    const isDone = this.change(row, from, to, outcome, restored, epoch);
+    const isDone = this.change(row, from, to, outcome, epoch);
     this.threads.end();
     return isDone;
   }
 
-  private change(
-    row: Row,
-    from: TaskStatus,
-    to: TaskStatus,
-    outcome: number,
-    restored?: number,
-    epoch?: number,
-  ): boolean {
+  private change(row: Row, from: TaskStatus, to: TaskStatus, outcome: number, epoch?: number): boolean {
     if (from === Completed) {
       if (this.status(row) !== from) return false;
       // Before the swap: nobody may complete this row again, and let its dependents go, before they are held.
       this.holdDependents(row);
     }
-    if (!this.swap(row, from, to, outcome, restored, epoch)) {
+    if (!this.swap(row, from, to, outcome, epoch)) {
       if (from === Completed) this.releaseDependents(row);
       return false;
     }
@@ -276,16 +275,10 @@ export class TaskTable {
     return true;
   }
 
-  private swap(
-    row: Row,
-    from: TaskStatus,
-    to: TaskStatus,
-    outcome: number,
-    restored?: number,
-    epoch?: number,
-  ): boolean {
+  private swap(row: Row, from: TaskStatus, to: TaskStatus, outcome: number, epoch?: number): boolean {
     const words = this.columns.status.ints;
-    const mustBeReady = from === Pending && to !== from && restored === undefined;
+    this.columns.status.keep(row);
+    const mustBeReady = from === Pending && to !== from;
     // A plain load is a guess that the swap proves; it costs a tenth of an atomic one.
     let word = mustBeReady ? load(words, row) : words[row]!;
     for (;;) {
@@ -297,11 +290,11 @@ export class TaskTable {
       if (epoch !== undefined && epochOf(word) !== epoch) return false;
       // Between load and swap: if the swap succeeds, the row was Pending and ready at one and the same moment.
       if (mustBeReady && this.pending(row) !== 0) return false;
-      const attempt = restored ?? nextAttempt(attemptOf(word), to, outcome);
+      const attempt = nextAttempt(attemptOf(word), to, outcome);
       const next = nextStatus(word, to, outcome, attempt);
       const found = compareExchange(words, row, word, next);
       if (found === word) {
-        if (to === InProgress) this.columns.holder.ints[row] = holderOf(next, this.threads.line);
+        if (to === InProgress) this.setHolder(row, holderOf(next, this.threads.line));
         return true;
       }
       word = found;
@@ -315,9 +308,17 @@ export class TaskTable {
    */
   claim(accept?: (row: Row) => boolean): Row | -1 {
     this.threads.begin();
+    // Nobody changes it until the end. So a plain load will do, which tells as much after what was atomic in `begin`.
+    if (this.control[STRUCTURE] !== this.seenStructure) this.renew();
     const row = this.takeReady(accept);
     this.threads.end();
     return row;
+  }
+
+  private setHolder(row: Row, holder: number): void {
+    const { holder: column } = this.columns;
+    column.keep(row);
+    column.ints[row] = holder;
   }
 
   private takeReady(accept?: (row: Row) => boolean): Row | -1 {
@@ -352,25 +353,29 @@ export class TaskTable {
    * transition: while summaries of the ready set are put right, others may miss a bit that is there, and the one who
    * hid it, a taker, comes here afterwards.
    */
-  private wakeParked(): void {
-    if (!this.parking.isUsed) return;
+  wakeParked(): void {
+    if (!this.parking.isUsed || this.changes.isUnderWay) return;
     if (!this.ready.isEmpty || this.counts().inProgress === 0) this.wake();
   }
 
   /** Puts a row into the ready set if it is ready. */
   offer(row: number): void {
     if (!this.isReady(row)) return;
+    this.threads.begin();
     this.ready.insert(row);
-    this.wake();
+    this.threads.end();
+    if (!this.changes.isUnderWay) this.wake();
   }
 
   /** One dependency more that is not Completed. */
   hold(row: number): void {
+    this.columns.pending.keep(row);
     add(this.columns.pending.ints, row, 1);
   }
 
   /** One such dependency less: who takes the last one away makes the row ready. Waking is the caller's. */
   letGo(row: number): void {
+    this.columns.pending.keep(row);
     if (sub(this.columns.pending.ints, row, 1) === 1) this.ready.insert(row);
   }
 

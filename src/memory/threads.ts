@@ -63,7 +63,9 @@ export class Threads {
   /** The line's first word. */
   private own = -1;
   /** Whether others can see what this thread does and are not kept away. */
-  private isWatched = false;
+  isWatched = false;
+  /** Puts right what a thread has left that died while it was alone; called by the one that is alone in its place. */
+  rescue: () => void = () => {};
 
   private constructor(
     control: Int32Array<SharedArrayBuffer>,
@@ -133,18 +135,20 @@ export class Threads {
     store(this.words, at, load(this.words, at) + more);
   }
 
-  /** Runs `body` while no other thread changes anything. It may make changes. Not reentrant. */
+  /** Runs `body` while no other thread changes anything. It may make changes. Inside itself, it just runs it. */
   alone<T>(body: () => T): T {
     if (!this.isWatched) return body();
-    this.close();
-    this.isWatched = false;
-    try {
-      return body();
-    } finally {
-      this.isWatched = true;
-      store(this.control, Gate, 0);
-      notify(this.control, Gate);
+    for (;;) {
+      const closedBy = compareExchange(this.control, Gate, 0, this.line);
+      if (closedBy === 0) return this.behindGate(body);
+      this.waitForGate(closedBy);
     }
+  }
+
+  /** Waits while another thread is alone, though not for long. */
+  waitForOthers(): void {
+    const closedBy = load(this.control, Gate);
+    if (closedBy !== 0) this.waitForGate(closedBy);
   }
 
   /** Threads that are gone and have not left. */
@@ -178,23 +182,26 @@ export class Threads {
     }
   }
 
-  private close(): void {
-    for (;;) {
-      const closedBy = compareExchange(this.control, Gate, 0, this.line);
-      if (closedBy === 0) break;
-      this.waitForGate(closedBy);
-    }
+  /** Once this thread has closed the gate. */
+  private behindGate<T>(body: () => T): T {
     for (let at = 0; at < MAX_THREADS * LINE; at += LINE) {
       if (at !== this.own) this.waitForEnd(at);
+    }
+    this.isWatched = false;
+    try {
+      return body();
+    } finally {
+      this.isWatched = true;
+      store(this.control, Gate, 0);
+      notify(this.control, Gate);
     }
   }
 
   private waitForGate(closedBy: number): void {
     if (wait(this.control, Gate, closedBy, PATIENCE) !== 'timed-out' || !this.isGone((closedBy - 1) * LINE))
       return;
-    // Nobody who may die while the gate is closed has changed anything: only the owner does, and dies with all others.
-    compareExchange(this.control, Gate, closedBy, 0);
-    notify(this.control, Gate);
+    // The gate goes from hand to hand and is never open meanwhile: nobody is to see what the dead thread has left.
+    if (compareExchange(this.control, Gate, closedBy, this.line) === closedBy) this.behindGate(this.rescue);
   }
 
   private waitForEnd(line: number): void {

@@ -228,7 +228,15 @@ function loadParts(
   const extents =
     kind === 'memory' ? () => [] : () => [...tableExtents(table), ...artifactRegions(artifacts, table)];
   const control = (): TableControl => readControl(table);
-  const store = new Store<TableControl>({ database, directory, extents, control, guard, ...loading });
+  // So what is on disk is of one moment, before a change of tasks and edges or after it.
+  const undisturbed = (body: () => void): void => {
+    table.threads.alone(() => {
+      table.renew();
+      body();
+    });
+  };
+  const parts = { database, directory, extents, control, undisturbed, guard, ...loading };
+  const store = new Store<TableControl>(parts);
   const stored = store.load(extents().map(([region]) => region));
   if (stored !== undefined) {
     restore(table, stored);

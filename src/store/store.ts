@@ -1,6 +1,6 @@
 import { CommitFailed, MillraceError, StateUnavailable } from '../errors.js';
 import type { Region } from '../memory/region.js';
-import type { Key } from './database.js';
+import type { Key, Writer } from './database.js';
 import { type Extents, type PageSource, Pages, type Sizes } from './pages.js';
 import { Records } from './records.js';
 
@@ -26,6 +26,8 @@ export interface StoreParts<Control> extends PageSource {
   readonly control: () => Control;
   /** Called with what is about to be loaded, so that what takes time can begin meanwhile. */
   readonly beforeLoad?: ((sizes: Sizes) => void) | undefined;
+  /** Runs what copies the regions while no thread changes them. */
+  readonly undisturbed: (body: () => void) => void;
   /** Called before every commit with the bytes that it will write; throws if nothing may be written. */
   readonly guard: (bytes: number) => void;
 }
@@ -115,16 +117,19 @@ export class Store<Control> {
   }
 
   private transact(): Promise<void> {
-    const { database, extents, control } = this.parts;
-    return database.transact((writer) => {
-      const now = extents();
-      const sizes = Object.fromEntries(now.map(([region, used]) => [region.name, used]));
-      this.sequence++;
-      const stored: StoredControl<Control> = { sequence: this.sequence, sizes, control: control() };
-      this.pages.write(now, writer);
-      this.records.put(CONTROL, stored);
-      this.records.write(writer);
-    });
+    const { database, undisturbed } = this.parts;
+    return database.transact((writer) => undisturbed(() => this.put(writer)));
+  }
+
+  private put(writer: Writer): void {
+    const { extents, control } = this.parts;
+    const now = extents();
+    const sizes = Object.fromEntries(now.map(([region, used]) => [region.name, used]));
+    this.sequence++;
+    const stored: StoredControl<Control> = { sequence: this.sequence, sizes, control: control() };
+    this.pages.write(now, writer);
+    this.records.put(CONTROL, stored);
+    this.records.write(writer);
   }
 
   /** What a commit would write, roughly; 0 if nothing has changed. */

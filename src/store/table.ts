@@ -1,5 +1,6 @@
 import { load, store } from '../memory/atomic.js';
 import { Control } from '../memory/layout.js';
+import { findVacantRows } from '../memory/rows.js';
 import type { TaskTable } from '../memory/table.js';
 import { derive, deriveCounts } from '../tasks/derive.js';
 import type { Extents } from './pages.js';
@@ -66,4 +67,5 @@ export function awakenTable(table: TaskTable): void {
 function completeTable(table: TaskTable): void {
   table.ready.extend(0, table.rowCount);
   derive(table);
+  findVacantRows(table);
 }

@@ -5,11 +5,11 @@ import { keepPositionsDense } from '../graph/positions.js';
 import { topology } from '../graph/topology.js';
 import { add, load, store } from '../memory/atomic.js';
 import { Control, isVacant, STATUS_MASK, VACANT_BIT } from '../memory/layout.js';
+import { makeLive, takeRows } from '../memory/rows.js';
 import type { TaskTable } from '../memory/table.js';
 import { type Row, type TaskDefinition, type TaskId, TaskStatus } from '../task.js';
 import { checkDefinition } from './check.js';
 import { packDetails } from './details.js';
-import type { Rows } from './rows.js';
 
 /** The batch's edges by node (index in the batch): all of them as rows, and those inside the batch as nodes. */
 interface Edges {
@@ -18,8 +18,8 @@ interface Edges {
 }
 
 /**
- * Defines tasks, all or none. Dependencies may be defined before or in the same batch, in any order.
- * O(tasks + edges + bytes).
+ * Defines tasks; inside `Changes.make`, which makes that all or none. Dependencies may be defined before or in the same batch, in
+ * any order. O(tasks + edges + bytes).
  * @param refuseOutputs throws DuplicateOutput if two tasks would declare the same one; called with definitions that are well-formed
  * @returns the rows, in the order of the definitions
  * @throws InvalidTaskId, DuplicateTask, DuplicateOutput, SelfDependency, UnknownTask, DependencyCycle, InvalidArgument,
@@ -27,46 +27,35 @@ interface Edges {
  */
 export function defineTasks(
   table: TaskTable,
-  rows: Rows,
   definitions: readonly TaskDefinition[],
   refuseOutputs: (definitions: readonly TaskDefinition[]) => void,
 ): Row[] {
-  const taken = rows.take(definitions.length);
+  const taken = takeRows(table, definitions.length);
   keepPositionsDense(table, definitions.length);
-  let named = 0;
-  try {
-    for (; named < taken.length; named++) nameTask(table, definitions[named]!, taken[named]!);
-    refuseOutputs(definitions);
-    const base = load(table.control, Control.NextPosition);
-    // Provisional positions: they tell the batch's rows from all others, and which node a row is.
-    taken.forEach((row, node) => {
-      table.columns.position.ints[row] = base + node;
-    });
-    const edges = collectEdges(table, definitions, taken, base);
-    const inner = reverse(edges.inside);
-    const { order } = topology(edges.inside, inner);
-    if (order.length < taken.length) throw cycleError(definitions, edges.inside, order);
-    definitions.forEach((definition, node) => {
-      table.details.replace(taken[node]!, packDetails(definition));
-    });
-    makeRoom(table, taken, edges.toRows, inner);
-    order.forEach((node, index) => {
-      table.columns.position.put(taken[node]!, base + index);
-    });
-    store(table.control, Control.NextPosition, base + order.length);
-    link(table, taken, edges.toRows);
-  } catch (error) {
-    for (let node = 0; node < named; node++) table.names.remove(taken[node]!);
-    for (const row of taken) forget(table, row);
-    rows.giveBack(taken);
-    throw error;
-  }
-  publish(table, rows, definitions, taken);
+  taken.forEach((row, node) => {
+    nameTask(table, definitions[node]!, row);
+  });
+  refuseOutputs(definitions);
+  const base = load(table.control, Control.NextPosition);
+  // Provisional positions: they tell the batch's rows from all others, and which node a row is.
+  taken.forEach((row, node) => {
+    table.columns.position.ints[row] = base + node;
+  });
+  const edges = collectEdges(table, definitions, taken, base);
+  const inner = reverse(edges.inside);
+  const { order } = topology(edges.inside, inner);
+  if (order.length < taken.length) throw cycleError(definitions, edges.inside, order);
+  definitions.forEach((definition, node) => {
+    table.details.replace(taken[node]!, packDetails(definition));
+  });
+  makeRoom(table, taken, edges.toRows, inner);
+  order.forEach((node, index) => {
+    table.columns.position.put(taken[node]!, base + index);
+  });
+  store(table.control, Control.NextPosition, base + order.length);
+  link(table, taken, edges.toRows);
+  publish(table, definitions, taken);
   return Array.from(taken) as Row[];
-}
-
-function forget(table: TaskTable, row: number): void {
-  for (const lists of [table.details, table.dependencies, table.dependents]) lists.clear(row);
 }
 
 function nameTask(table: TaskTable, definition: TaskDefinition, row: number): void {
@@ -163,16 +152,11 @@ function isCompleted(table: TaskTable, row: number): boolean {
   return (table.columns.status.ints[row]! & (STATUS_MASK | VACANT_BIT)) === TaskStatus.Completed;
 }
 
-function publish(
-  table: TaskTable,
-  rows: Rows,
-  definitions: readonly TaskDefinition[],
-  taken: Int32Array,
-): void {
+function publish(table: TaskTable, definitions: readonly TaskDefinition[], taken: Int32Array): void {
   for (let node = 0; node < taken.length; node++) {
     table.columns.duration.put(taken[node]!, 0);
     table.columns.priority.put(taken[node]!, definitions[node]!.priority ?? 0);
-    rows.makeLive(taken[node]!);
+    makeLive(table, taken[node]!);
   }
   add(table.control, Control.LiveCount, taken.length);
   add(table.control, Control.Structure, 1);

@@ -1,7 +1,7 @@
 import { remainingPaths } from '../graph/longest-path.js';
 import { rowsByPosition } from '../graph/positions.js';
 import { rankDescending } from '../graph/ranking.js';
-import { store } from '../memory/atomic.js';
+import { load, store } from '../memory/atomic.js';
 import { Control, isVacant, statusOf } from '../memory/layout.js';
 import type { TaskTable } from '../memory/table.js';
 import { TaskStatus } from '../task.js';
@@ -13,8 +13,9 @@ import { TaskStatus } from '../task.js';
  */
 export function derive(table: TaskTable): void {
   deriveCounts(table);
-  table.columns.pending.ints.fill(0);
   const rows = table.rowCount;
+  table.columns.pending.keepRange(0, rows);
+  table.columns.pending.ints.fill(0);
   for (let row = 0; row < rows; row++) {
     if (table.isLive(row) && table.status(row) !== TaskStatus.Completed) addToDependents(table, row);
   }
@@ -35,11 +36,12 @@ export function deriveCounts({ columns, control, rowCount }: TaskTable): void {
   store(control, Control.LiveCount, total);
 }
 
-/** Ranks all rows anew, longest remaining path first, then by row. O(rows + edges). */
+/** Ranks all rows anew, longest remaining path first, then by row. For who is alone. O(rows + edges). */
 export function prioritize(table: TaskTable): void {
   const paths = remainingPaths(table, rowsByPosition(table));
   table.ready.reorder(rankDescending(paths), (row) => table.isReady(row));
-  table.wake();
+  store(table.control, Control.RankedStructure, load(table.control, Control.Structure));
+  store(table.control, Control.RankedRows, table.rowCount);
 }
 
 function addToDependents(table: TaskTable, row: number): void {

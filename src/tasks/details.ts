@@ -52,7 +52,12 @@ export function packDetails(definition: TaskDefinition): Int32Array {
 }
 
 export function unpackDetails(lists: RowLists, row: number): TaskDetails {
-  const words = lists.view(row);
+  return unpackDetailsAt(lists, lists.refOf(row));
+}
+
+/** The same by where the list lies, also after the row has another one (see `RowLists.viewAt`). */
+export function unpackDetailsAt(lists: RowLists, ref: number): TaskDetails {
+  const words = lists.viewAt(ref);
   if (words.length === 0) return NOTHING;
   const text = Buffer.from(words.buffer, words.byteOffset + 4, words[0]).toString('utf8');
   return JSON.parse(text) as TaskDetails;

@@ -35,7 +35,7 @@ export function start(table: TaskTable, row: Row): void {
 export function complete(table: TaskTable, row: Row, result?: AttemptResult): void {
   const code = result === undefined ? EXECUTED : codeOfCompletion(table, row, result);
   const epoch = result?.epoch;
-  if (table.transition(row, InProgress, Completed, code, undefined, epoch)) return;
+  if (table.transition(row, InProgress, Completed, code, epoch)) return;
   if (epoch === undefined && code !== EXECUTED && table.transition(row, Pending, Completed, code)) return;
   throw refusal(table, row, Completed);
 }
@@ -50,7 +50,7 @@ function codeOfCompletion(table: TaskTable, row: Row, result: AttemptResult): nu
 export function fail(table: TaskTable, row: Row, result?: AttemptResult): void {
   const code = codeOf(FAILED_BY, result?.outcome ?? 'failed', 'fail');
   recordDuration(table, row, result);
-  if (table.transition(row, InProgress, Failed, code, undefined, result?.epoch)) return;
+  if (table.transition(row, InProgress, Failed, code, result?.epoch)) return;
   throw refusal(table, row, Failed);
 }
 

@@ -1,13 +1,8 @@
 import { StateUnavailable } from '../errors.js';
-import type { TaskTable } from '../memory/table.js';
 import { TaskManager } from './task-manager.js';
 
 /** The tasks of a state that is open for reading only: whatever would change one throws StateUnavailable. */
 export class ReadOnlyTasks extends TaskManager {
-  constructor(table: TaskTable) {
-    super(table, 'attached');
-  }
-
   override define: TaskManager['define'] = refuse;
   override remove: TaskManager['remove'] = refuse;
   override replaceAll: TaskManager['replaceAll'] = refuse;

@@ -1,15 +1,15 @@
 import { IllegalTransition, TaskNeeded } from '../errors.js';
 import { add, sub } from '../memory/atomic.js';
 import { Control, nextStatus, VACANT_BIT } from '../memory/layout.js';
+import { giveBackRows } from '../memory/rows.js';
 import type { TaskTable } from '../memory/table.js';
 import { type Row, TaskStatus } from '../task.js';
-import type { Rows } from './rows.js';
 
 /**
- * Removes tasks, all or none. O(their edges, and the dependents of what they depend on).
+ * Removes tasks; inside `Changes.make`. O(their edges, and the dependents of what they depend on).
  * @throws TaskNeeded if a task that stays depends on one of them, IllegalTransition if one is InProgress
  */
-export function removeTasks(table: TaskTable, rows: Rows, removed: ReadonlySet<Row>): void {
+export function removeTasks(table: TaskTable, removed: ReadonlySet<Row>): void {
   const needed = new Set<number>();
   for (const row of removed) {
     const id = table.names.nameOf(row);
@@ -24,7 +24,7 @@ export function removeTasks(table: TaskTable, rows: Rows, removed: ReadonlySet<R
   // One pass over each list, however many of its rows go.
   for (const row of needed) table.dependents.removeWhere(row, (dependent) => removed.has(dependent as Row));
   for (const row of removed) vacate(table, row);
-  rows.giveBack(Int32Array.from(removed));
+  giveBackRows(table, Int32Array.from(removed));
   add(table.control, Control.Structure, 1);
 }
 

@@ -2,6 +2,7 @@ import { packLists, reverse } from '../graph/csr.js';
 import { add, store } from '../memory/atomic.js';
 import { Control } from '../memory/layout.js';
 import type { RowLists } from '../memory/lists.js';
+import { giveBackRows, makeLive, takeRows } from '../memory/rows.js';
 import { TaskTable } from '../memory/table.js';
 import type { Row, TaskDefinition } from '../task.js';
 import { defineTasks } from './define.js';
@@ -9,7 +10,6 @@ import { derive } from './derive.js';
 import { reset } from './lifecycle.js';
 import { refuseSharedOutputs } from './outputs.js';
 import { refuseInProgress, vacate } from './remove.js';
-import { Rows } from './rows.js';
 
 /** What `replaceAll` did, in tasks. */
 export interface SyncSummary {
@@ -19,7 +19,7 @@ export interface SyncSummary {
 }
 
 /**
- * Makes `definitions` the whole content of the table; see `TaskManager.replaceAll`.
+ * Makes `definitions` the whole content of the table, all or nothing; see `TaskManager.replaceAll`.
  *
  * The definitions are first defined in an empty table of their own: that checks them by the same code as ever, and
  * the real table is touched only after nothing can be refused any more. Then the two tables are compared task by
@@ -28,36 +28,37 @@ export interface SyncSummary {
  */
 export function replaceTasks(
   table: TaskTable,
-  rows: Rows,
   definitions: readonly TaskDefinition[],
   haveOwnOutputs = false,
 ): SyncSummary {
-  refuseAnyInProgress(table);
   const wanted = TaskTable.create();
-  const wantedRows = defineTasks(
-    wanted,
-    new Rows(wanted),
-    definitions,
-    haveOwnOutputs ? () => {} : refuseSharedOutputs,
-  );
-  const target = new Int32Array(wantedRows.length);
+  defineTasks(wanted, definitions, haveOwnOutputs ? () => {} : refuseSharedOutputs);
+  return table.changes.make(() => become(table, wanted, definitions));
+}
+
+/** @param definitions those of the rows of `wanted` */
+function become(table: TaskTable, wanted: TaskTable, definitions: readonly TaskDefinition[]): SyncSummary {
+  refuseAnyInProgress(table);
+  const target = new Int32Array(definitions.length);
   const unknown: number[] = [];
   definitions.forEach(({ id }, index) => {
     target[index] = table.names.find(id);
     if (target[index]! < 0) unknown.push(index);
   });
-  const removed = removeOthers(table, rows, target);
-  const fresh = rows.take(unknown.length);
+  const removed = removeOthers(table, target);
+  const fresh = takeRows(table, unknown.length);
   unknown.forEach((index, at) => {
     target[index] = fresh[at]!;
     table.names.insert(definitions[index]!.id, fresh[at]!);
     table.columns.duration.set(fresh[at]!, 0);
-    rows.makeLive(fresh[at]!);
+    makeLive(table, fresh[at]!);
   });
   const isNew = new Set(fresh);
   let changed = 0;
-  for (const row of wantedRows) {
-    const differs = copyDefinition(wanted, row, table, target);
+  // As a whole: most of their words will be overwritten.
+  for (const column of [table.columns.position, table.columns.priority]) column.keepRange(0, table.rowCount);
+  for (let row = 0; row < target.length; row++) {
+    const differs = copyDefinition(wanted, row as Row, table, target);
     const to = target[row]! as Row;
     if (!differs || isNew.has(to)) continue;
     changed++;
@@ -77,7 +78,7 @@ function refuseAnyInProgress(table: TaskTable): void {
 }
 
 /** Vacates every row that is not wanted any more. */
-function removeOthers(table: TaskTable, rows: Rows, wanted: Int32Array): number {
+function removeOthers(table: TaskTable, wanted: Int32Array): number {
   const keep = new Uint8Array(table.rowCount);
   for (const row of wanted) if (row >= 0) keep[row] = 1;
   const others: Row[] = [];
@@ -85,7 +86,7 @@ function removeOthers(table: TaskTable, rows: Rows, wanted: Int32Array): number 
     if (table.isLive(row) && keep[row] === 0) others.push(row);
   }
   for (const row of others) vacate(table, row);
-  rows.giveBack(Int32Array.from(others));
+  giveBackRows(table, Int32Array.from(others));
   return others.length;
 }
 

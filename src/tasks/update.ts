@@ -1,5 +1,5 @@
-import type { StatusWord, TaskTable } from '../memory/table.js';
-import { OUTCOMES, type Row, type TaskId, type TaskStatus } from '../task.js';
+import type { TaskTable } from '../memory/table.js';
+import type { Row, TaskId } from '../task.js';
 import { anything, type Check, checkOptions, milliseconds, oneOf, wholeFrom } from '../values.js';
 import { type AttemptResult, complete, fail, release, reset, retry, start } from './lifecycle.js';
 
@@ -28,19 +28,8 @@ const CHANGE = {
   epoch: wholeFrom(0),
 } satisfies Record<keyof TaskChange, Check>;
 
-/** How to take one change back. */
-interface Undo {
-  readonly row: Row;
-  readonly before: StatusWord;
-  /** Milliseconds. */
-  readonly duration: number;
-  /** The status that the change led to. */
-  readonly after: TaskStatus;
-}
-
 /**
- * Applies changes in order; if one is refused, those before it are taken back in reverse order. Other threads may see
- * and use what is done meanwhile: a task that another thread has moved on since is left to it.
+ * Applies changes in order, inside `Changes.make`, which takes back those before one that is refused.
  * @throws UnknownTask, IllegalTransition, InvalidArgument
  */
 export function applyAll(
@@ -48,26 +37,8 @@ export function applyAll(
   changes: Iterable<TaskChange>,
   rowOf: (task: TaskId | Row) => Row,
 ): void {
-  const done: Undo[] = [];
-  try {
-    for (const change of changes) {
-      checkOptions('a change', change, CHANGE, ['action']);
-      const row = rowOf(change.task);
-      const before = table.read(row)!;
-      const duration = table.duration(row);
-      ACTIONS.get(change.action)!(table, row, change);
-      done.push({ row, before, duration, after: table.status(row) });
-    }
-  } catch (error) {
-    done.reverse().forEach((change) => {
-      takeBack(table, change);
-    });
-    throw error;
+  for (const change of changes) {
+    checkOptions('a change', change, CHANGE, ['action']);
+    ACTIONS.get(change.action)!(table, rowOf(change.task), change);
   }
-}
-
-function takeBack(table: TaskTable, { row, before, duration, after }: Undo): void {
-  const outcome = OUTCOMES.indexOf(before.outcome);
-  if (!table.transition(row, after, before.status, outcome, before.attempt)) return;
-  if (table.duration(row) !== duration) table.setDuration(row, duration || undefined);
 }

@@ -21,7 +21,7 @@ export function temporaryFolder(t: TestContext): string {
 export class Project {
   readonly root: string;
   readonly table = TaskTable.create();
-  readonly tasks = new TaskManager(this.table, 'owner');
+  readonly tasks = new TaskManager(this.table);
   readonly artifacts: ArtifactTables = createArtifacts();
   environment: Record<string, string | undefined> = {};
 

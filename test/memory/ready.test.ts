@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CONTROL_WORDS } from '../../src/memory/layout.js';
 import { ReadySet } from '../../src/memory/ready.js';
 import { chooseSeed, randomFrom } from '../engine/lane-support.js';
 
@@ -8,7 +7,7 @@ const ROWS = 70_000;
 
 test('the ready set gives the lowest rank of a model set, through reorders and refills', (t) => {
   const random = randomFrom(chooseSeed(t));
-  const set = ReadySet.create(new Int32Array(new SharedArrayBuffer(CONTROL_WORDS * 4)), ROWS);
+  const set = ReadySet.create(ROWS);
   set.extend(0, ROWS / 2);
   set.extend(ROWS / 2, ROWS);
   let rankOf = Array.from({ length: ROWS }, (_, row) => row);

@@ -26,11 +26,12 @@ export const MODELS = {
   committing: memory.committing,
   naming: (code) => memory.naming(code, 0),
   rebuilding: (code) => memory.naming(code, 511),
-  defining: memory.defining,
+  changing: memory.changing,
   lengthening: memory.lengthening,
   gate: (code) => threads.gate(code, 1, 1),
   gate2: (code) => threads.gate(code, 2, 1),
   gateFor2: (code) => threads.gate(code, 1, 2),
+  deathInChange: threads.deathInChange,
   death: (code) => threads.death(code, true),
   deathBesideWork: (code) => threads.death(code, false),
 } satisfies Record<string, (code: Code) => Model<unknown>>;

@@ -23,6 +23,7 @@ const NAMES = 'memory/names.js';
 const LISTS = 'memory/lists.js';
 const PARKING = 'memory/parking.js';
 const THREADS = 'memory/threads.js';
+const CHANGES = 'memory/changes.js';
 
 export const MUTANTS: readonly Mutant[] = [
   {
@@ -180,7 +181,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a bit is set by a load and a store',
     file: READY,
     from: 'const before = or(words, (at - 1) >>> SHIFT, bitOf(at));',
-    to: 'const before = load(words, (at - 1) >>> SHIFT); store(words, (at - 1) >>> SHIFT, before | bitOf(at));',
+    to: 'const before = load(words, (at - 1) >>> SHIFT); words[(at - 1) >>> SHIFT] = before | bitOf(at);',
     model: 'claims2',
     preemptions: 1,
   },
@@ -190,14 +191,6 @@ export const MUTANTS: readonly Mutant[] = [
     from: 'function setBit(words, node) {',
     to: 'function setBit(words, node) {\n    if (node >= FIRST_RANK) { setBit(words, (node - 1) >>> SHIFT); or(words, (node - 1) >>> SHIFT, bitOf(node)); return; }',
     model: 'refilling1',
-    preemptions: 1,
-  },
-  {
-    name: 'what is ready is looked for before the new order is in use',
-    file: READY,
-    from: '        store(this.control, Control.Generation, next);\n        for (let rank = 0; rank < rowAt.length; rank++) {\n            if (isReady(rowAt[rank]))\n                setBit(half.bits.ints, FIRST_RANK + rank);\n        }',
-    to: '        for (let rank = 0; rank < rowAt.length; rank++) {\n            if (isReady(rowAt[rank]))\n                setBit(half.bits.ints, FIRST_RANK + rank);\n        }\n        store(this.control, Control.Generation, next);',
-    model: 'reordering',
     preemptions: 1,
   },
   {
@@ -241,12 +234,60 @@ export const MUTANTS: readonly Mutant[] = [
     preemptions: 1,
   },
   {
-    name: 'a task is live before its definition is there',
-    file: 'tasks/define.js',
-    from: 'makeRoom(table, taken, edges.toRows, inner);',
-    to: 'for (const row of taken) rows.makeLive(row);\n        makeRoom(table, taken, edges.toRows, inner);',
-    model: 'defining',
+    name: 'who looks does not look again whether something has changed meanwhile',
+    file: CHANGES,
+    from: 'const result = body();\n                if (load(control, CHANGES) === before)\n                    return result;',
+    to: 'return body();',
+    model: 'changing',
     preemptions: 1,
+  },
+  {
+    name: 'who looks does not mind that something is being changed',
+    file: CHANGES,
+    from: 'if ((before & 1) !== 0) {',
+    to: 'if (before < 0) {',
+    model: 'changing',
+    preemptions: 1,
+  },
+  {
+    name: 'a status is not saved before it is overwritten',
+    file: TABLE,
+    from: 'this.columns.status.keep(row);',
+    to: '',
+    model: 'deathInChange',
+    preemptions: 0,
+  },
+  {
+    name: 'the log moves on before its entry is complete',
+    file: 'memory/undo.js',
+    from: 'const { ints } = this.words;\n        ints[from] = word;',
+    to: 'const { ints } = this.words;\n        store(ints, USED, from + 1 + TRAILER_WORDS);\n        ints[from] = word;',
+    model: 'deathInChange',
+    preemptions: 0,
+  },
+  {
+    name: 'what a dead thread had changed is taken back although the change had happened',
+    file: CHANGES,
+    from: 'if (!this.log.isEmpty)',
+    to: '',
+    model: 'deathInChange',
+    preemptions: 0,
+  },
+  {
+    name: 'the gate of a dead thread is just opened',
+    file: THREADS,
+    from: 'if (compareExchange(this.control, Gate, closedBy, this.line) === closedBy)\n            this.behindGate(this.rescue);',
+    to: 'compareExchange(this.control, Gate, closedBy, 0);',
+    model: 'deathInChange',
+    preemptions: 0,
+  },
+  {
+    name: 'rows that a dead thread had taken stay as they are',
+    file: CHANGES,
+    from: 'this.blank(rowCount, table.rowCount);',
+    to: '',
+    model: 'deathInChange',
+    preemptions: 0,
   },
   {
     name: 'the gate is looked at before the thread says that it begins',

@@ -330,9 +330,12 @@ test('a thread attaches and what it does is kept', async (t) => {
       worker.once('message', resolve).once('error', reject),
     );
     assert.deepEqual(said, ['a']);
-    assert.throws(() => attachState(state.share()).tasks.define({ id: 'c' }), { code: 'STATE_UNAVAILABLE' });
+    attachState(state.share()).tasks.define({ id: 'c', dependencies: ['b'] });
   });
-  await withState(directory, (state) => assert.equal(state.tasks.counts().completed, 2));
+  await withState(directory, (state) => {
+    assert.equal(state.tasks.counts().completed, 2);
+    assert.deepEqual(state.graph.dependenciesOf('c'), ['b']);
+  });
 });
 
 test('a process that forgets to close ends by itself', async (t) => {

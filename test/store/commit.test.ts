@@ -35,7 +35,14 @@ class FailingDatabase extends MemoryDatabase {
 
 function openStore(database: FailingDatabase, region: Region, used: () => number): Store<string> {
   const extents = (): [Region, number][] => [[region, used()]];
-  return new Store({ database, directory: 'here', extents, control: () => 'control', guard: () => {} });
+  return new Store({
+    database,
+    directory: 'here',
+    extents,
+    control: () => 'control',
+    guard: () => {},
+    undisturbed: (body) => body(),
+  });
 }
 
 test('only what changed is written, and pages no longer in use are removed', async () => {

@@ -20,7 +20,7 @@ export interface RaceInput {
 
 const { handle, seed, mode, runs, running, faults } = workerData as RaceInput;
 const table = TaskTable.from(handle);
-const tasks = new TaskManager(table, 'attached');
+const tasks = new TaskManager(table);
 const random = randomFrom(seed);
 
 const isDone = (): boolean => tasks.counts().completed === tasks.counts().total;

@@ -12,7 +12,7 @@ export interface Core {
 /** An empty table with its owner's views. */
 export function openCore(...definitions: TaskDefinition[]): Core {
   const table = TaskTable.create();
-  const core = { table, tasks: new TaskManager(table, 'owner'), graph: new DependencyGraph(table, 'owner') };
+  const core = { table, tasks: new TaskManager(table), graph: new DependencyGraph(table) };
   core.tasks.define(definitions);
   return core;
 }

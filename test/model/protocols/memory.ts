@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { isDeepStrictEqual } from 'node:util';
 import type { NamesHandle, NameTable } from '../../../src/memory/names.js';
 import type { RegionHandle } from '../../../src/memory/region.js';
+import type { TaskTable } from '../../../src/memory/table.js';
 import type { Key, Writer } from '../../../src/store/database.js';
-import { type Row, TaskStatus } from '../../../src/task.js';
+import { type Row, STATUS_NAMES, type TaskState, TaskStatus } from '../../../src/task.js';
+import type { TaskManager } from '../../../src/tasks/task-manager.js';
 import type { Code } from '../code.js';
 import type { Model } from '../explore.js';
 import { attach, checkTable, makeTasks, type SharedTasks } from './tasks.js';
@@ -53,28 +56,43 @@ export function naming(code: Code, filler: number): Model<SharedNames> {
   };
 }
 
-/** The owner defines tasks while another thread looks: what it sees of a task is all of it. */
-export function defining(code: Code): Model<SharedTasks> {
+/** A thread changes tasks, edges and statuses together while another one looks: it sees all of that, or nothing. */
+export function changing(code: Code): Model<SharedTasks> {
   return {
-    name: 'tasks are defined while they are read',
+    name: 'tasks and statuses are changed together while they are read',
     grows: true,
     setup: () => makeTasks(code, [{ id: 'a' }]),
     threads: [
       (shared) => {
-        const { tasks } = attach(code, shared, 'owner');
-        tasks.define([{ id: 'b', dependencies: ['a'], priority: 7, command: 'x' }]);
+        const { table, tasks } = attach(code, shared);
+        change(table, tasks);
       },
-      (shared) => {
-        const { table, tasks } = attach(code, shared, 'attached');
-        if (!tasks.has('b') || !table.isLive(1)) return undefined;
-        return tasks.get('b');
-      },
+      (shared) => attach(code, shared).tasks.page({ limit: 9 }).tasks,
     ],
     check(shared, [, seen]) {
-      if (seen !== undefined) assert.deepEqual(seen, shared.tasks.get('b'));
+      checkChange(seen as TaskState[]);
+      checkChange(shared.tasks.page({ limit: 9 }).tasks);
       checkTable(shared);
     },
   };
+}
+
+/** Changes tasks and a status together, in a table of one task. */
+export function change(table: TaskTable, tasks: TaskManager): void {
+  table.changes.make(() => {
+    tasks.define({ id: 'b', dependencies: ['a'], priority: 7, command: 'x' });
+    tasks.complete(0 as Row, { outcome: 'fresh' });
+  });
+}
+
+export function checkChange(seen: readonly TaskState[]): void {
+  const said = seen.map(({ id, status, dependencies, priority, command }) =>
+    [id, STATUS_NAMES[status], ...dependencies, priority, command].join(' ').trim(),
+  );
+  assert.ok(
+    [['a Pending'], ['a Completed', 'b Pending a 7 x']].some((whole) => isDeepStrictEqual(said, whole)),
+    said.join(', '),
+  );
 }
 
 /** The owner adds an item to a list that must move, while another thread reads it: the old list, or the new one. */
@@ -85,8 +103,8 @@ export function lengthening(code: Code): Model<SharedTasks> {
     setup: () =>
       makeTasks(code, [{ id: 'a' }, { id: 'b' }, { id: 'c', dependencies: ['a', 'b'] }, { id: 'd' }]),
     threads: [
-      (shared) => attach(code, shared, 'owner').table.dependencies.push(2, 3),
-      (shared) => [...attach(code, shared, 'attached').table.dependencies.view(2)],
+      (shared) => attach(code, shared).table.dependencies.push(2, 3),
+      (shared) => [...attach(code, shared).table.dependencies.view(2)],
     ],
     check(shared, [, seen]) {
       const list = seen as number[];
@@ -150,12 +168,12 @@ export function reading(code: Code): Model<SharedTasks> {
     setup: () => makeTasks(code, [{ id: 'a' }]),
     threads: [
       (shared) => {
-        const { tasks } = attach(code, shared, 'attached');
+        const { tasks } = attach(code, shared);
         tasks.start('a');
         tasks.fail('a');
       },
       (shared) => {
-        const { table } = attach(code, shared, 'attached');
+        const { table } = attach(code, shared);
         return [table.read(0 as Row), table.read(0 as Row)];
       },
     ],

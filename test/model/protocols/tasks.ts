@@ -18,7 +18,7 @@ export function makeTasks(
   definitions: readonly TaskDefinition[],
 ): SharedTasks {
   const table = TaskTable.create();
-  const tasks = new TaskManager(table, 'owner');
+  const tasks = new TaskManager(table);
   tasks.define(definitions);
   return { handle: table.handle(), tasks, table };
 }
@@ -28,13 +28,9 @@ export interface Attached {
   readonly tasks: TaskManager;
 }
 
-export function attach(
-  { TaskManager, TaskTable }: Code,
-  { handle }: SharedTasks,
-  role: 'owner' | 'attached',
-): Attached {
+export function attach({ TaskManager, TaskTable }: Code, { handle }: SharedTasks): Attached {
   const table = TaskTable.from(handle);
-  return { table, tasks: new TaskManager(table, role) };
+  return { table, tasks: new TaskManager(table) };
 }
 
 const rowsOf = (results: readonly unknown[]): Row[] => results.flat() as Row[];
@@ -44,6 +40,7 @@ export function checkTable({ tasks, table }: SharedTasks): void {
   const seen = [0, 0, 0, 0];
   const ready: number[] = [];
   for (let row = 0 as Row; row < table.rowCount; row++) {
+    if (!table.isLive(row)) continue;
     const status = table.status(row);
     seen[status]!++;
     const waiting = [...table.dependencies.view(row)].filter(
@@ -91,7 +88,7 @@ const DIAMOND = [
 /** Threads that claim and complete. */
 export function claims(code: Code, threads: number, each: number): Model<SharedTasks> {
   const work = (shared: SharedTasks): Row[] => {
-    const attached = attach(code, shared, 'attached');
+    const attached = attach(code, shared);
     const done: Row[] = [];
     for (let turn = 0; turn < each; turn++) {
       const row = claimOnce(attached);
@@ -127,8 +124,7 @@ const attempt = (action: () => void): boolean => {
 
 /** Two threads start the same task: one does. */
 export function starts(code: Code): Model<SharedTasks> {
-  const start = (shared: SharedTasks): unknown =>
-    attempt(() => attach(code, shared, 'attached').tasks.start('a'));
+  const start = (shared: SharedTasks): unknown => attempt(() => attach(code, shared).tasks.start('a'));
   return {
     name: 'a task is started by two',
     setup: () => makeTasks(code, DIAMOND.slice(0, 1)),
@@ -148,12 +144,12 @@ export function startsInOrder(code: Code): Model<SharedTasks> {
     setup: () => makeTasks(code, DIAMOND.slice(0, 2)),
     threads: [
       (shared) => {
-        const { tasks } = attach(code, shared, 'attached');
+        const { tasks } = attach(code, shared);
         tasks.start('a');
         tasks.complete('a');
       },
       (shared) => {
-        const { tasks } = attach(code, shared, 'attached');
+        const { tasks } = attach(code, shared);
         if (attempt(() => tasks.start('b'))) assert.equal(tasks.status('a'), TaskStatus.Completed);
       },
     ],
@@ -168,13 +164,13 @@ export function startsNever(code: Code): Model<SharedTasks> {
     setup: () => makeStarted(code),
     threads: [
       (shared) => {
-        const { tasks } = attach(code, shared, 'attached');
+        const { tasks } = attach(code, shared);
         if (!attempt(() => tasks.start('b'))) return false;
         tasks.complete('b');
         tasks.reset('a');
         return attempt(() => tasks.reset('b'));
       },
-      (shared) => attempt(() => attach(code, shared, 'attached').tasks.start('b')),
+      (shared) => attempt(() => attach(code, shared).tasks.start('b')),
     ],
     check(shared, results) {
       assert.equal(results.filter(Boolean).length, 1, 'threads that started it');
@@ -190,14 +186,14 @@ export function changes(code: Code): Model<SharedTasks> {
     setup: () => makeTasks(code, DIAMOND.slice(0, 3)),
     threads: [
       (shared) => {
-        const { tasks } = attach(code, shared, 'attached');
+        const { tasks } = attach(code, shared);
         const row = tasks.claim();
         if (row === undefined) return;
         tasks.fail(row);
         attempt(() => tasks.retry(row));
       },
       (shared) => {
-        const { tasks } = attach(code, shared, 'attached');
+        const { tasks } = attach(code, shared);
         const row = tasks.claim();
         if (row === undefined) return;
         tasks.release(row);
@@ -205,7 +201,7 @@ export function changes(code: Code): Model<SharedTasks> {
         if (again !== undefined) tasks.complete(again);
       },
       (shared) => {
-        const { tasks } = attach(code, shared, 'attached');
+        const { tasks } = attach(code, shared);
         attempt(() => tasks.reset('a'));
       },
     ],
@@ -220,16 +216,16 @@ export function takenBack(code: Code): Model<SharedTasks> {
     setup: () => makeStarted(code),
     threads: [
       (shared) => {
-        const { tasks } = attach(code, shared, 'attached');
+        const { tasks } = attach(code, shared);
         tasks.reset('a');
         return attempt(() => tasks.start('a'));
       },
       (shared) => {
-        const { tasks } = attach(code, shared, 'attached');
+        const { tasks } = attach(code, shared);
         return attempt(() => tasks.start('b')) && attempt(() => tasks.complete('b'));
       },
       (shared) => {
-        const { tasks } = attach(code, shared, 'attached');
+        const { tasks } = attach(code, shared);
         return attempt(() => tasks.complete('a'));
       },
     ],
@@ -239,8 +235,7 @@ export function takenBack(code: Code): Model<SharedTasks> {
 
 /** Two threads want to take the same task back: one does, and the other leaves no trace. */
 export function takenBackTwice(code: Code): Model<SharedTasks> {
-  const reset = (shared: SharedTasks): unknown =>
-    attempt(() => attach(code, shared, 'attached').tasks.reset('a'));
+  const reset = (shared: SharedTasks): unknown => attempt(() => attach(code, shared).tasks.reset('a'));
   return { ...takenBack(code), name: 'a dependency is taken back by two', threads: [reset, reset] };
 }
 
@@ -250,8 +245,8 @@ export function versions(code: Code): Model<SharedTasks> {
     name: 'a claim beside a change that leaves the status as it is',
     setup: () => makeTasks(code, DIAMOND.slice(0, 1)),
     threads: [
-      (shared) => attempt(() => attach(code, shared, 'attached').tasks.reset('a')),
-      (shared) => attach(code, shared, 'attached').tasks.claim(),
+      (shared) => attempt(() => attach(code, shared).tasks.reset('a')),
+      (shared) => attach(code, shared).tasks.claim(),
     ],
     check: checkTable,
   };
@@ -259,8 +254,7 @@ export function versions(code: Code): Model<SharedTasks> {
 
 /** One thread takes the last ready task of a word of the ready set while others put some in: these. */
 export function refilling(code: Code, ...given: string[]): Model<SharedTasks> {
-  const release = (task: string) => (shared: SharedTasks) =>
-    attach(code, shared, 'attached').tasks.release(task);
+  const release = (task: string) => (shared: SharedTasks) => attach(code, shared).tasks.release(task);
   return {
     name: `a word of the ready set is emptied and filled by ${given.length}`,
     setup() {
@@ -269,7 +263,7 @@ export function refilling(code: Code, ...given: string[]): Model<SharedTasks> {
       shared.tasks.release('a');
       return shared;
     },
-    threads: [(shared) => attach(code, shared, 'attached').tasks.claim(), ...given.map(release)],
+    threads: [(shared) => attach(code, shared).tasks.claim(), ...given.map(release)],
     check: checkTable,
   };
 }
@@ -277,7 +271,7 @@ export function refilling(code: Code, ...given: string[]): Model<SharedTasks> {
 /** Threads that park when there is nothing to do, until all is done. */
 export function parking(code: Code, threads: number): Model<SharedTasks> {
   const work = (shared: SharedTasks): Row[] => {
-    const { tasks } = attach(code, shared, 'attached');
+    const { tasks } = attach(code, shared);
     const done: Row[] = [];
     const isOver = (): boolean => {
       const { completed, total } = tasks.counts();
@@ -317,11 +311,11 @@ export function handingOver(code: Code): Model<SharedTasks> {
     },
     threads: [
       (shared) => {
-        attach(code, shared, 'attached').tasks.complete('a');
+        attach(code, shared).tasks.complete('a');
         return [0];
       },
       (shared) => {
-        const { tasks } = attach(code, shared, 'attached');
+        const { tasks } = attach(code, shared);
         for (;;) {
           const row = tasks.claim();
           if (row !== undefined) return [row];
@@ -337,18 +331,22 @@ export function reordering(code: Code, times: number): Model<SharedTasks> {
   return {
     name: `the ready set is ordered anew beside claims, ${times} times`,
     setup() {
-      const shared = makeTasks(code, DIAMOND.slice(0, 3));
+      const shared = makeTasks(code, [
+        { id: 'a' },
+        { id: 'b', dependencies: ['a'] },
+        { id: 'c', dependencies: ['a'], priority: 9 },
+      ]);
       shared.tasks.start('a');
       return shared;
     },
     threads: [
       (shared) => {
-        const { tasks } = attach(code, shared, 'owner');
+        const { tasks } = attach(code, shared);
         for (let time = 0; time < times; time++) tasks.prioritize();
       },
-      (shared) => attach(code, shared, 'attached').tasks.complete('a'),
+      (shared) => attach(code, shared).tasks.complete('a'),
       (shared) => {
-        const { tasks } = attach(code, shared, 'attached');
+        const { tasks } = attach(code, shared);
         return tasks.claim();
       },
     ],

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import type { ThreadIdentity } from '../../../src/memory/threads.js';
-import { type Row, TaskStatus } from '../../../src/task.js';
+import { type Row, type TaskState, TaskStatus } from '../../../src/task.js';
 import type { Code } from '../code.js';
 import type { Model, World } from '../explore.js';
+import { change, checkChange } from './memory.js';
 import { checkTable, makeTasks, type SharedTasks } from './tasks.js';
 
 const ATTEMPTS = 2;
@@ -72,7 +73,7 @@ export function gate(code: Code, changers: number, lookers: number): Model<Pairs
 export function death(code: Code, isAloneWithOwner: boolean): Model<SharedTasks> {
   const attach = ({ handle }: SharedTasks, world: World, thread: number) => {
     const table = code.TaskTable.from(handle, identity(world, thread));
-    return { table, tasks: new code.TaskManager(table, 'attached') };
+    return { table, tasks: new code.TaskManager(table) };
   };
   const work = (thread: number) => (shared: SharedTasks, world: World) => {
     const { tasks } = attach(shared, world, thread);
@@ -100,6 +101,38 @@ export function death(code: Code, isAloneWithOwner: boolean): Model<SharedTasks>
       assert.notEqual(table.status(0 as Row), TaskStatus.InProgress);
       assert.deepEqual(table.threads.dead(), []);
       checkTable(shared);
+    },
+  };
+}
+
+/** A thread dies at any moment of a change, and another one changes something then: what that one finds is all of it, or nothing. */
+export function deathInChange(code: Code): Model<SharedTasks> {
+  const attach = ({ handle }: SharedTasks, world: World, thread: number) => {
+    const table = code.TaskTable.from(handle, identity(world, thread));
+    return { table, tasks: new code.TaskManager(table) };
+  };
+  return {
+    name: 'a thread dies while it changes tasks and statuses together',
+    mortal: 0,
+    grows: true,
+    setup: () => makeTasks(code, [{ id: 'a' }]),
+    threads: [
+      (shared, world) => {
+        const { table, tasks } = attach(shared, world, 0);
+        change(table, tasks);
+      },
+      (shared, world) => {
+        const { table, tasks } = attach(shared, world, 1);
+        return table.threads.alone(() => tasks.page({ limit: 9 }).tasks);
+      },
+    ],
+    check(shared, [, seen], world) {
+      const { table, tasks } = attach(shared, world, 100);
+      code.takeUpFromDead(table, ATTEMPTS);
+      checkChange(seen as TaskState[]);
+      checkChange(tasks.page({ limit: 9 }).tasks);
+      checkTable({ ...shared, table, tasks });
+      tasks.define({ id: 'c' });
     },
   };
 }

@@ -1,0 +1,208 @@
+import { TaskStatus } from '../task.js';
+import { add, load, store } from './atomic.js';
+import { COLUMNS } from './handle.js';
+import { Control, isVacant, nextStatus, VACANT_BIT } from './layout.js';
+import type { Region } from './region.js';
+import { giveBackRows } from './rows.js';
+import type { TaskTable } from './table.js';
+import type { Restorable, UndoLog } from './undo.js';
+
+const { Changes: CHANGES, RowsBefore: ROWS_BEFORE, Structure: STRUCTURE } = Control;
+
+/** The control words that are put back. */
+const SAVED = [
+  Control.LiveCount,
+  Control.NextPosition,
+  Control.FirstVacant,
+  Control.Begun,
+  Control.Completed,
+  Control.Failed,
+];
+/** What the log calls the control block; regions follow. */
+const CONTROL = 0;
+
+/** How often a look is repeated because of changes meanwhile, before others are asked to make way for it. */
+const PATIENCE = 3;
+
+/** Where to go back to. */
+interface Savepoint {
+  /** Where the log ended; undefined: where it begins. */
+  readonly end: number | undefined;
+  readonly rowCount: number;
+}
+
+/**
+ * Changes of tasks and edges, and of many tasks together: all or nothing, for the thread that makes them, for all others, and if it
+ * dies in the middle.
+ *
+ * Who changes is alone (see `Threads`), and saves what it overwrites (see `UndoLog`), but for what nobody can see: rows, names and
+ * lists beyond those that were there. To forget the log is the moment at which the change has happened. Who looks at more than one
+ * word makes sure that `Changes` was even and the same before and after (a sequence lock; Lameter, "Effective Synchronization on
+ * Linux/NUMA Systems", 2005).
+ */
+export class Changes {
+  private readonly table: TaskTable;
+  private readonly log: UndoLog;
+  private readonly regions: readonly Region[];
+  /** In the order of their numbers in the log: the control block, then the regions. */
+  private readonly targets: readonly Restorable[];
+  /** Rows whose status or pending count was put back. */
+  private readonly putBack: number[] = [];
+  /** How many changes of this thread are under way, one inside the other. */
+  private depth = 0;
+  /** How often this thread has taken changes back. */
+  rollbacks = 0;
+
+  constructor(table: TaskTable, log: UndoLog) {
+    this.table = table;
+    this.log = log;
+    const { control, columns, names, dependencies, dependents, details } = table;
+    const parts = [names, dependencies, dependents, details];
+    this.regions = [...Object.values(columns), ...parts.flatMap((part) => part.overwritten())];
+    this.regions.forEach((region, index) => {
+      region.logAs(log, CONTROL + 1 + index);
+    });
+    const noted = (region: Region): Restorable => ({
+      putBack: (row, words) => {
+        region.putBack(row, words);
+        for (let at = 0; at < words.length; at++) this.putBack.push(row + at);
+      },
+    });
+    const controlWords: Restorable = {
+      putBack(index, words) {
+        for (let at = 0; at < words.length; at++) store(control, index + at, words[at]!);
+      },
+    };
+    this.targets = [
+      controlWords,
+      ...this.regions.map((region) =>
+        region === columns.status || region === columns.pending ? noted(region) : region,
+      ),
+    ];
+  }
+
+  /** True in the midst of a change of this thread. */
+  get isUnderWay(): boolean {
+    return this.depth > 0;
+  }
+
+  /**
+   * Runs `body`, which may change anything. If it throws, all that it has changed is as before, and so is what it threw. Inside
+   * another change it is a part of that one.
+   */
+  make<T>(body: () => T): T {
+    if (this.depth > 0) return this.attempt(body);
+    const result = this.table.threads.alone(() => this.makeAlone(body));
+    this.table.wakeParked();
+    return result;
+  }
+
+  /** Runs `body`, which only looks: what it sees is of one moment as far as changes go. It may be run several times. */
+  look<T>(body: () => T): T {
+    const { threads, control } = this.table;
+    if (!threads.isWatched) return body();
+    for (let time = 0; time < PATIENCE; time++) {
+      const before = load(control, CHANGES);
+      if ((before & 1) !== 0) {
+        threads.waitForOthers();
+        continue;
+      }
+      this.table.renew();
+      try {
+        const result = body();
+        if (load(control, CHANGES) === before) return result;
+      } catch (error) {
+        // What is seen in the midst of a change need not make sense.
+        if (load(control, CHANGES) === before) throw error;
+      }
+    }
+    return threads.alone(() => {
+      this.table.renew();
+      return body();
+    });
+  }
+
+  /** Puts right what a thread has left that died while it was alone. For `Threads`. */
+  rescue(): void {
+    const { table } = this;
+    table.renewViews();
+    if ((load(table.control, CHANGES) & 1) !== 0) {
+      // An empty log: the change has happened, or not begun.
+      if (!this.log.isEmpty) this.rollback({ end: undefined, rowCount: load(table.control, ROWS_BEFORE) });
+      this.log.forget();
+      add(table.control, CHANGES, 1);
+    }
+    // It may have been about to order the ready set: that is due again.
+    table.ready.extend(0, table.rowCount);
+    table.ready.refill(table.rowCount, (row) => table.isReady(row));
+    store(table.control, Control.RankedRows, 0);
+    add(table.control, STRUCTURE, 1);
+  }
+
+  private makeAlone<T>(body: () => T): T {
+    const { control, rowCount } = this.table;
+    this.table.renew();
+    store(control, ROWS_BEFORE, rowCount);
+    add(control, CHANGES, 1);
+    try {
+      return this.attempt(body);
+    } finally {
+      for (const region of this.regions) region.unprotect();
+      this.log.forget();
+      add(control, CHANGES, 1);
+    }
+  }
+
+  private attempt<T>(body: () => T): T {
+    const savepoint = this.protect();
+    this.depth++;
+    try {
+      return body();
+    } catch (error) {
+      this.rollback(savepoint);
+      this.log.forget(savepoint.end);
+      throw error;
+    } finally {
+      this.depth--;
+    }
+  }
+
+  private protect(): Savepoint {
+    const { log, table } = this;
+    const { control, rowCount } = table;
+    const end = log.end;
+    for (const index of SAVED) log.saveWord(CONTROL, index, control[index]!);
+    const { columns, names, dependencies, dependents, details } = table;
+    for (const name of COLUMNS) columns[name].protect(0, rowCount);
+    names.protect(rowCount);
+    dependencies.protect(rowCount);
+    dependents.protect(rowCount);
+    details.protect(rowCount);
+    return { end, rowCount };
+  }
+
+  private rollback({ end, rowCount }: Savepoint): void {
+    const { log, table } = this;
+    log.rollback(this.targets, end);
+    table.names.settle();
+    this.blank(rowCount, table.rowCount);
+    for (const row of this.putBack.splice(0)) if (table.isReady(row)) table.ready.insert(row);
+    // Not as before: who has seen what was there meanwhile must notice.
+    add(table.control, STRUCTURE, 1);
+    this.rollbacks++;
+  }
+
+  /** Makes vacant rows of those that were not there before. */
+  private blank(from: number, to: number): void {
+    const { columns, names, dependencies, dependents, details } = this.table;
+    for (const part of [names, dependencies, dependents, details]) part.forgetFrom(from, to);
+    for (let row = from; row < to; row++) {
+      const word = columns.status.ints[row]!;
+      if (!isVacant(word)) columns.status.put(row, nextStatus(word, TaskStatus.Pending, 0, 0) | VACANT_BIT);
+    }
+    giveBackRows(
+      this.table,
+      Int32Array.from({ length: to - from }, (_, index) => from + index),
+    );
+  }
+}
