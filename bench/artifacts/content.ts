@@ -155,7 +155,7 @@ function open(root: string, directory: string) {
   const [row] = new TaskManager(table).define([
     { id: 'all', command: 'make', inputs: [], outputs: outputs(), literal: true },
   ]) as [Row];
-  artifacts.taskFiles.refresh(table);
+  artifacts.taskFiles.refresh(table, root);
   const threads = new FileThreads();
   const scanner = new FileScanner(artifacts.files, artifacts.contents, { root: '', threads });
   const checker = new TaskChecker({ table, artifacts, scanner, root, exclude: [], environment: {} });

@@ -101,7 +101,7 @@ export interface Inventory {
 export interface RecordOptions {
   /** The absolute folder to which the paths relate. */
   readonly root: string;
-  /** Files, links, and folders (without what is in them), relative to the root. */
+  /** Files, links, and folders with all that is in them, relative to the root. */
   readonly paths: readonly string[];
   /** What the task printed (default: nothing). */
   readonly log?: Uint8Array;

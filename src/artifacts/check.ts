@@ -2,13 +2,12 @@ import { statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { FileUnreadable } from '../errors.js';
 import type { Row } from '../task.js';
-import { unpackDetails } from '../tasks/details.js';
 import { Comparison, type DifferenceSink, type FileKind, type TaskKind, unreadableInput } from './compare.js';
 import { Content } from './contents.js';
 import type { CheckContext } from './context.js';
+import { declaredPatterns } from './declared.js';
 import type { FileRow } from './files.js';
 import { pathMatcher } from './globs.js';
-import { cleanPattern } from './paths.js';
 import type { Reason } from './reason.js';
 import { Field, filesOf, foreignOutputs } from './records.js';
 import { FileResolver } from './resolve.js';
@@ -75,6 +74,11 @@ export class TaskChecker {
     return this.resolver.seesGlobs;
   }
 
+  /** A link to a folder that the patterns of a task's inputs match, but in which nothing is looked at; relative to the root. */
+  linkedInput(task: Row): string | undefined {
+    return this.resolver.linkAmongInputs(task);
+  }
+
   /** The rows of files that a depfile names. @param paths as `pathFrom` gives them */
   filesNamed(paths: readonly string[]): Int32Array {
     return Int32Array.from(paths, (path) => this.context.artifacts.files.intern(path));
@@ -100,7 +104,8 @@ export class TaskChecker {
 
   /**
    * Whether the task is fresh, and if not, why. A task without a command is fresh unless an input can't come into being.
-   * Files that were not scanned yet are scanned here, synchronously.
+   * Files that were not scanned yet, or not since a command has ended, are scanned here, synchronously: it may have written,
+   * overwritten or removed them, whatever it declares.
    */
   check(task: Row): Verdict {
     try {
@@ -112,24 +117,12 @@ export class TaskChecker {
   }
 
   /**
-   * As `check`, at the task's turn: its outputs are looked at again, for what has run since the start may have removed or overwritten
-   * them. O(its outputs) calls of `stat` more.
-   */
-  checkAgain(task: Row): Verdict {
-    const { records, taskFiles } = this.context.artifacts;
-    const recorded = records.has(task) ? records.outputsOf(task) : NOTHING;
-    const rows = new Set([...taskFiles.outputs.view(task), ...recorded]);
-    this.context.scanner.scanSync(Int32Array.from(rows));
-    return this.check(task);
-  }
-
-  /**
    * Records that a command exited with 0: looks at the outputs, and again at the inputs. If declared outputs are missing, the task has
    * failed.
    * @throws FileUnreadable
    */
   async recordSuccess(task: Row, success: Success): Promise<Made> {
-    this.resolver.forget();
+    this.expire();
     return writeSuccess(this.context, this.resolver, task, success);
   }
 
@@ -149,12 +142,12 @@ export class TaskChecker {
    * Not one in which the task itself has made something, or a folder for it. Of folders in which no input is, nothing is said.
    */
   restlessFolder(task: Row, since: number): string | undefined {
-    const { artifacts, root, table } = this.context;
+    const { artifacts, root } = this.context;
     if (artifacts.taskFiles.has(task, TaskFlag.Literal)) return undefined;
-    const { inputs = [] } = unpackDetails(table.details, task);
+    const { inputs } = declaredPatterns(this.context, task);
     const record = artifacts.records.read(task)!;
     const pathsOf = (pairs: Int32Array) => filesOf(pairs).map((file) => artifacts.files.pathOf(file));
-    const named = new Set(inputs.map(cleanPattern));
+    const named = new Set(inputs);
     const isMatched = pathMatcher([...named]);
     const found = pathsOf(record.declared).filter((path) => !named.has(path) && isMatched(path));
     const own = foldersAbove(pathsOf(record.outputs));
@@ -176,9 +169,10 @@ export class TaskChecker {
     );
   }
 
-  /** To be called after a command failed, too: files may have come and gone. */
-  forgetGlobs(): void {
+  /** A command has ended, well or not: files may have come, changed and gone. */
+  expire(): void {
     this.resolver.forget();
+    this.context.scanner.expire();
   }
 
   /** None if a folder in which a glob looks can't be read: the check of the task says so. */

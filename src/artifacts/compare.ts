@@ -1,9 +1,9 @@
 import { FileUnreadable } from '../errors.js';
+import { pathFrom } from '../paths.js';
 import type { Row } from '../task.js';
 import { commandThatMade } from './commands-below.js';
 import { Content, type ContentId } from './contents.js';
 import { type CheckContext, currentEnvironmentKey } from './context.js';
-import { pathFrom } from './paths.js';
 import type { Reason } from './reason.js';
 import { Field } from './records.js';
 import type { FileResolver } from './resolve.js';

@@ -1,16 +1,18 @@
-import { type Dirent, lstatSync, readdirSync, statSync } from 'node:fs';
+import { type Dirent, lstatSync, readdirSync, type Stats, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { relative, resolve } from 'node:path';
 import { FileUnreadable } from '../errors.js';
+import { cleanPath } from '../paths.js';
 import { picomatch } from '../tasks/glob.js';
 import { unreadable } from './examine.js';
-import { cleanPath } from './paths.js';
 
 export interface GlobOptions {
   /** Plain paths that match nothing, with all below them, whatever the patterns say. */
   readonly exclude?: readonly string[];
   /** Also what is in folders that are usually left out (default false). */
   readonly everywhere?: boolean;
+  /** A link to a folder that a pattern names as it stands is no folder (default false). */
+  readonly leaveLinks?: boolean;
 }
 
 /** Left out unless a pattern names them. */
@@ -51,7 +53,8 @@ export function isGlob(pattern: string): boolean {
  * - A pattern that names a folder means all files in it; one that names a file, or is no glob, means that path, whether it
  *   exists or not.
  * - Names that begin with a dot match; what is in a folder `.git` or `node_modules` matches only if the pattern names it.
- * - A link to a file is a file; a link to a folder is left alone.
+ * - A link to a file is a file. A link to a folder is a folder if a pattern names it, before the first of its parts that is a glob; else it
+ *   is left alone.
  *
  * @throws FileUnreadable for a folder that can't be read, and for a matching name that is not UTF-8: leaving them out would
  *   hide changes
@@ -88,6 +91,7 @@ export function expandTree(
   for (const pattern of patterns) {
     if (pattern.startsWith('!')) continue;
     const kind = kindOf(root, pattern);
+    if (kind === 'folder' && options.leaveLinks === true && isLink(resolve(root, pattern))) continue;
     if (kind === 'glob') globs.push(escapeGroups(stripDot(pattern)));
     else if (kind === 'folder') globs.push(`${tinyglobby().escapePath(cleanPath(pattern))}/**`);
     else found.add(cleanPath(pattern));
@@ -153,12 +157,9 @@ function stripDot(pattern: string): string {
 
 function kindOf(root: string, pattern: string): 'folder' | 'file' | 'glob' {
   const path = resolve(root, pattern);
-  try {
-    const stat = statSync(path, { throwIfNoEntry: false });
-    if (stat !== undefined) return stat.isDirectory() ? 'folder' : 'file';
-  } catch {
-    // What keeps it from being looked at is met when it is scanned.
-  }
+  // What keeps it from being looked at is met when it is scanned.
+  const stat = statIfShown(path);
+  if (stat !== undefined) return stat.isDirectory() ? 'folder' : 'file';
   return isDynamic(pattern) ? 'glob' : 'file';
 }
 
@@ -192,11 +193,14 @@ class Walk {
   private readonly broken: string[] = [];
   private readonly links: string[] = [];
   private readonly emptyFolders: string[] = [];
+  /** The folders that patterns begin with, and those above. */
+  private readonly named: ReadonlySet<string>;
 
   constructor(root: string, globs: readonly string[], ignore: readonly string[]) {
     this.root = root;
     this.globs = globs;
     this.ignore = ignore;
+    this.named = new Set(globs.flatMap(literalFolders));
   }
 
   run(): MatchedTree {
@@ -231,12 +235,14 @@ class Walk {
   private admit(folder: string, entry: Dirent): boolean {
     const path = resolve(folder, entry.name);
     if (entry.isSymbolicLink()) {
-      if (!isFile(path)) {
+      const isNamed = this.named.has(relative(this.root, path));
+      if (!isNamed && !isFile(path)) {
         this.links.push(relative(this.root, path));
         return false;
       }
       entry.isSymbolicLink = () => false;
-      entry.isFile = () => true;
+      if (isNamed) entry.isDirectory = () => true;
+      else entry.isFile = () => true;
     }
     if (LINE_BREAK.test(path)) this.admitBroken(path, entry);
     return true;
@@ -249,6 +255,13 @@ class Walk {
   }
 }
 
+/** The folders that a pattern begins with: `a` and `a/b` for `a/b/*.c`. */
+export function literalFolders(glob: string): string[] {
+  const parts = glob.replaceAll(/\\(.)/g, '$1').split('/');
+  const end = glob.split('/').findIndex((part) => isDynamic(part));
+  return parts.slice(0, Math.max(end, 0)).map((_, index) => parts.slice(0, index + 1).join('/'));
+}
+
 function refuseIfMangled(root: string, path: string): void {
   if (lstatSync(resolve(root, path), { throwIfNoEntry: false }) !== undefined) return;
   throw new FileUnreadable(
@@ -257,10 +270,23 @@ function refuseIfMangled(root: string, path: string): void {
   );
 }
 
+function isLink(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+}
+
+/** Follows links; false for what cannot be looked at, too. */
+export function isFolder(path: string): boolean {
+  return statIfShown(path)?.isDirectory() === true;
+}
+
 function isFile(path: string): boolean {
+  return statIfShown(path)?.isFile() === true;
+}
+
+function statIfShown(path: string): Stats | undefined {
   try {
-    return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+    return statSync(path, { throwIfNoEntry: false });
   } catch {
-    return false;
+    return undefined;
   }
 }

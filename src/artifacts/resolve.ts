@@ -1,9 +1,9 @@
+import { join } from 'node:path';
 import type { Row } from '../task.js';
-import { unpackDetails } from '../tasks/details.js';
 import { commandsOf } from './commands-below.js';
 import type { CheckContext } from './context.js';
-import { expandGlobs, expandTree, isGlob, pathMatcher } from './globs.js';
-import { cleanPattern } from './paths.js';
+import { declaredPatterns } from './declared.js';
+import { expandTree, isFolder, isGlob, pathMatcher } from './globs.js';
 import { TaskFlag } from './task-files.js';
 
 /** What the patterns of a task's outputs match. */
@@ -27,6 +27,7 @@ const NO_OTHERS = { emptyFolders: [], links: [] } as const;
 export class FileResolver {
   private readonly context: CheckContext;
   private readonly known = new Map<Row, Int32Array>();
+  private readonly links = new Map<Row, string>();
   /** True if a task whose inputs were asked for has a glob among them. */
   seesGlobs = false;
 
@@ -37,6 +38,13 @@ export class FileResolver {
   /** For files may have come and gone. */
   forget(): void {
     this.known.clear();
+    this.links.clear();
+  }
+
+  /** A link to a folder that the patterns of a task's inputs match; what is behind it is nothing that they mean. @throws FileUnreadable */
+  linkAmongInputs(task: Row): string | undefined {
+    this.inputsOf(task);
+    return this.links.get(task);
   }
 
   /**
@@ -59,9 +67,10 @@ export class FileResolver {
     const { taskFiles, files } = context.artifacts;
     const plain = taskFiles.outputs.view(task);
     if (taskFiles.has(task, TaskFlag.Literal)) return { rows: plain, plain: plain.length, ...NO_OTHERS };
-    const { outputs = [] } = unpackDetails(context.table.details, task);
+    const { outputs } = declaredPatterns(context, task);
     // Whatever a command makes is its output, wherever that lies.
-    const tree = expandTree(context.root, outputs, { exclude: context.exclude, everywhere: true });
+    const options = { exclude: context.exclude, everywhere: true, leaveLinks: true };
+    const tree = expandTree(context.root, outputs, options);
     const rows = new Set<number>(plain);
     for (const path of tree.files) rows.add(files.intern(path));
     const { emptyFolders, links } = tree;
@@ -70,12 +79,16 @@ export class FileResolver {
 
   private resolveInputs(task: Row): Int32Array {
     const { files, records } = this.context.artifacts;
-    const { inputs = [], outputs = [] } = unpackDetails(this.context.table.details, task);
+    const { inputs, outputs } = declaredPatterns(this.context, task);
     this.seesGlobs ||= inputs.some(isGlob);
-    const isOwn = pathMatcher(outputs.map(cleanPattern));
+    const isOwn = pathMatcher(outputs);
     const made = new Set(records.outputsOf(task));
     const rows = new Set<number>();
-    for (const path of this.expand(inputs)) {
+    const { exclude, root } = this.context;
+    const tree = expandTree(root, inputs, { exclude });
+    const link = tree.links.find((path) => !isOwn(path) && isFolder(join(root, path)));
+    if (link !== undefined) this.links.set(task, link);
+    for (const path of tree.files) {
       const file = files.intern(path);
       // Of a task that rewrites its own inputs, what it has not made is new to it; before its first success nobody can tell.
       if (!isOwn(path) || (records.has(task) && !made.has(file))) rows.add(file);
@@ -92,9 +105,5 @@ export class FileResolver {
       for (const file of context.artifacts.records.outputsOf(row)) rows.add(file);
     }
     return rows;
-  }
-
-  private expand(patterns: readonly string[]): readonly string[] {
-    return expandGlobs(this.context.root, patterns, { exclude: this.context.exclude });
   }
 }

@@ -1,7 +1,7 @@
+import { locate } from '../paths.js';
 import { DIGEST_BYTES } from './contents.js';
 import { type Finding, finish, hashInSteps, look, UNCHANGED } from './examine.js';
 import { type FilesHandle, FileTable } from './files.js';
-import { locate } from './paths.js';
 import { WorkQueue, type WorkQueueHandle } from './work-queue.js';
 
 const STAT_FLOATS = 4;

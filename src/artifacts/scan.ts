@@ -1,10 +1,10 @@
 import { setImmediate } from 'node:timers/promises';
 import { FileUnreadable } from '../errors.js';
+import { locate } from '../paths.js';
 import { Content, type ContentId, type ContentTable } from './contents.js';
 import { changeTime, type Finding, finish, hashInSteps, isRacy, look } from './examine.js';
 import type { FileThreads } from './file-threads.js';
 import type { FileTable } from './files.js';
-import { locate } from './paths.js';
 import { ScanJob } from './scan-job.js';
 
 export interface ScanOptions {
@@ -46,7 +46,9 @@ export class FileScanner {
   private readonly contents: ContentTable;
   private readonly prefix: string;
   private readonly threads: FileThreads | undefined;
-  private scanned = new Uint8Array(1024);
+  /** Row → the age in which it was looked at; 0 = never. */
+  private scannedIn = new Int32Array(1024);
+  private age = 1;
   private racy: number[] = [];
   /** What the system refused to show at the last look: told to who asks for the content, as other tasks may do without it. */
   private readonly unreadable = new Map<number, FileUnreadable>();
@@ -58,9 +60,14 @@ export class FileScanner {
     this.threads = options.threads;
   }
 
-  /** True if this scanner has looked at the file. */
+  /** True if this scanner has looked at the file, since `expire`. */
   isScanned(row: number): boolean {
-    return this.scanned[row] === 1;
+    return this.scannedIn[row] === this.age;
+  }
+
+  /** Files may be others by now: whoever asks for one looks again. */
+  expire(): void {
+    this.age++;
   }
 
   /** True if the system refused to show the file; looks at it if that was not done yet. */
@@ -72,6 +79,13 @@ export class FileScanner {
   /** What the file holds; looks at it if that was not done yet. @throws FileUnreadable */
   contentOf(row: number): ContentId {
     if (this.isUnreadable(row)) throw this.unreadable.get(row)!;
+    return this.files.content(row);
+  }
+
+  /** What the file held at the last look, whatever has happened since. @throws FileUnreadable */
+  contentSeen(row: number): ContentId {
+    const refusal = this.unreadable.get(row);
+    if (refusal !== undefined) throw refusal;
     return this.files.content(row);
   }
 
@@ -132,7 +146,7 @@ export class FileScanner {
   }
 
   private contentRead(row: number, known: ContentId, startedAt: number): ContentId {
-    const content = this.contentOf(row);
+    const content = this.contentSeen(row);
     if (known !== Content.Unknown && content !== known) return Content.Unknown;
     if (content === Content.Missing) return known;
     if (content === Content.Folder || content === Content.Special) return content;
@@ -232,12 +246,12 @@ export class FileScanner {
   }
 
   private markScanned(row: number): void {
-    if (row >= this.scanned.length) {
-      const grown = new Uint8Array(Math.max(this.files.rowCount, this.scanned.length * 2));
-      grown.set(this.scanned);
-      this.scanned = grown;
+    if (row >= this.scannedIn.length) {
+      const grown = new Int32Array(Math.max(this.files.rowCount, this.scannedIn.length * 2));
+      grown.set(this.scannedIn);
+      this.scannedIn = grown;
     }
-    this.scanned[row] = 1;
+    this.scannedIn[row] = this.age;
   }
 }
 

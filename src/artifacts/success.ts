@@ -39,6 +39,8 @@ export interface Made {
    * tell.
    */
   readonly leftover?: string;
+  /** An output that the depfile names as read. */
+  readonly readOutput?: string;
 }
 
 /**
@@ -65,7 +67,7 @@ export async function writeSuccess(
   const before = Array.from(outputs, (file) => statOf(files, file));
   await scanner.scan(outputs);
   const isOptional = taskFiles.has(task, TaskFlag.OptionalOutputs);
-  const missing = outputs.filter((file) => scanner.contentOf(file) === Content.Missing);
+  const missing = outputs.filter((file) => scanner.contentSeen(file) === Content.Missing);
   if (missing.length > 0 && !isOptional) {
     const paths = Array.from(missing, (file) => files.pathOf(file));
     return { missing: paths, links: [], foreignLinks: [], emptyFolders: [] };
@@ -88,6 +90,8 @@ export async function writeSuccess(
   });
   const left = origin.indexOf('left');
   const isNew = (path: string) => isChangedSince(join(context.root, path), success.startedAt);
+  const own = new Set<number>(success.restored === undefined ? outputs : []);
+  const readOutput = success.discovered.find((file) => own.has(file));
   const leftover = left < 0 ? emptyFolders.find((path) => !isNew(path)) : files.pathOf(outputs[left]!);
   return {
     missing: [],
@@ -95,6 +99,7 @@ export async function writeSuccess(
     foreignLinks: links.filter((path) => !isNew(path)),
     emptyFolders: emptyFolders.filter(isNew),
     ...(leftover === undefined ? {} : { leftover }),
+    ...(readOutput === undefined ? {} : { readOutput: files.pathOf(readOutput) }),
   };
 }
 
@@ -174,7 +179,7 @@ async function readInputs(
   const read = inputs.filter((_, index) => !rewritten.has(inputs[index - (index % 2)]!));
   const declared = Int32Array.from(filesOf(read));
   const known = read.filter((_, index) => index % 2 === 1);
-  // A depfile may name the outputs, too.
+  // A depfile may name the outputs, too: what they held before is no matter of freshness.
   const listed = new Set<number>([...declared, ...outputs]);
   const found = new Set<number>([...discovered].filter((file) => !listed.has(file)));
   const files = Int32Array.from([...declared, ...found]);

@@ -4,13 +4,13 @@ import { Control } from '../memory/layout.js';
 import { RowLists } from '../memory/lists.js';
 import { Region } from '../memory/region.js';
 import { MAX_ROWS, type TaskTable } from '../memory/table.js';
+import { rootPath } from '../paths.js';
 import type { Row } from '../task.js';
 import { type TaskDetails, unpackDetails } from '../tasks/details.js';
 import { Content, type ContentId, type ContentTable } from './contents.js';
 import type { FileTable } from './files.js';
 import { isGlob } from './globs.js';
 import { commandKey } from './keys.js';
-import { cleanPath } from './paths.js';
 import type { TaskRecords } from './records.js';
 
 /** Bits of what a definition says, so that most tasks need no look at the definition itself. */
@@ -26,6 +26,7 @@ export const TaskFlag = {
   Pool: 1 << 8,
   Console: 1 << 9,
   Uncached: 1 << 10,
+  WorkingFolder: 1 << 11,
 } as const;
 
 /** Words of a task's facts; those of row r begin at (r + 1) * Width, behind a head of the same size. */
@@ -33,6 +34,8 @@ const Fact = { Identity: 0, Source: 1, Flags: 2, CommandKey: 3, Width: 4 } as co
 /** Head words: `details.moves` of the table when the facts were written, and its structure when all of them were up to date. */
 const MOVES = 0;
 const STRUCTURE = 1;
+/** What tells the root from others to which paths may have related. */
+const ROOT = 2;
 
 const MAX_LIST_WORDS = 2 ** 29;
 const NOTHING = new Int32Array(0);
@@ -92,16 +95,19 @@ export class TaskFiles {
   /**
    * Brings all rows up to date with the table. A task whose row held another one before loses the record of it.
    * O(1) if nothing was defined or removed since the last time, else O(rows), and O(definition) for each that changed.
+   * @param root the absolute folder to which paths relate
    * @returns how many rows were not up to date
    * @throws DuplicateOutput; then the rows from that one on are still to be refreshed
    */
-  refresh(table: TaskTable): number {
-    if (this.isUpToDate(table)) return 0;
+  refresh(table: TaskTable, root: string): number {
+    const rootKey = hashOf(root);
+    if (this.isUpToDate(table, rootKey)) return 0;
     this.ensureRows(table.rowCount);
-    const stale = this.staleRows(table);
+    const stale = this.staleRows(table, rootKey);
     // All outputs are let go before any is taken: one may have gone from a task to another.
     for (const row of stale) this.releaseOutputs(row);
-    for (const row of stale) this.refreshRow(table, row);
+    for (const row of stale) this.refreshRow(table, row, root);
+    this.facts.set(ROOT, rootKey);
     this.facts.set(MOVES, table.details.moves);
     this.facts.set(STRUCTURE, load(table.control, Control.Structure));
     return stale.length;
@@ -129,17 +135,21 @@ export class TaskFiles {
     return this.facts.ints[at]!;
   }
 
-  private isUpToDate({ control, details }: TaskTable): boolean {
+  private isUpToDate({ control, details }: TaskTable, rootKey: number): boolean {
     const structure = load(control, Control.Structure);
-    return this.facts.get(STRUCTURE) === structure && this.facts.get(MOVES) === details.moves;
+    return (
+      this.facts.get(STRUCTURE) === structure &&
+      this.facts.get(MOVES) === details.moves &&
+      this.facts.get(ROOT) === rootKey
+    );
   }
 
-  private staleRows(table: TaskTable): number[] {
+  private staleRows(table: TaskTable, rootKey: number): number[] {
     this.facts.awaken();
     table.details.refs.awaken();
     const { ints } = this.facts;
     const details = table.details.refs.ints;
-    const all = ints[MOVES] !== table.details.moves;
+    const all = ints[MOVES] !== table.details.moves || ints[ROOT] !== rootKey;
     const stale: number[] = [];
     const rows = table.rowCount;
     for (let row = 0; row < rows; row++) {
@@ -161,13 +171,13 @@ export class TaskFiles {
     }
   }
 
-  private refreshRow(table: TaskTable, row: number): void {
+  private refreshRow(table: TaskTable, row: number, root: string): void {
     const identity = table.names.refOf(row);
     const isLive = table.isLive(row);
     const details = isLive ? unpackDetails(table.details, row) : {};
-    const outputs = this.internAll(plainOutputs(details));
+    const outputs = this.internAll(plainOutputs(details), root);
     this.claimOutputs(table, row, outputs);
-    this.inputs.replace(row, details.literal ? this.internAll(details.inputs ?? []) : NOTHING);
+    this.inputs.replace(row, details.literal ? this.internAll(details.inputs ?? [], root) : NOTHING);
     this.outputs.replace(row, outputs);
     const at = factsAt(row);
     if (this.facts.get(at + Fact.Identity) !== identity) this.records.clear(row);
@@ -197,11 +207,18 @@ export class TaskFiles {
   }
 
   /** File rows, unique, in order. */
-  private internAll(paths: readonly string[]): Int32Array {
+  private internAll(paths: readonly string[], root: string): Int32Array {
     const rows = new Set<number>();
-    for (const path of paths) rows.add(this.files.intern(cleanPath(path)));
+    for (const path of paths) rows.add(this.files.intern(rootPath(path, root)));
     return Int32Array.from(rows);
   }
+}
+
+/** FNV-1a: no need of a library's start. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  return hash | 0;
 }
 
 function factsAt(row: number): number {
@@ -227,6 +244,7 @@ function flagsOf(details: TaskDetails): number {
     [pool !== undefined, TaskFlag.Pool],
     [pool === 'console', TaskFlag.Console],
     [details.cache === false, TaskFlag.Uncached],
+    [details.cwd !== undefined, TaskFlag.WorkingFolder],
   ];
   return bits.reduce((flags, [holds, bit]) => (holds ? flags | bit : flags), 0);
 }

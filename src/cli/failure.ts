@@ -77,5 +77,5 @@ function firstOf(error: unknown): unknown {
 
 function exitCodeOf(code: string): number {
   if (code.startsWith('STATE_') || code === 'COMMIT_FAILED') return ExitCode.State;
-  return code === 'FILE_UNREADABLE' ? ExitCode.Failed : ExitCode.Usage;
+  return code === 'FILE_UNREADABLE' || code === 'NOT_RESTORED' ? ExitCode.Failed : ExitCode.Usage;
 }

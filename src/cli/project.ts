@@ -20,6 +20,7 @@ export async function withProject<Result>(
   use: (project: Project) => Promise<Result>,
 ): Promise<Result> {
   if (options.directory !== undefined) enter(options.directory);
+  if (options.state === '') throw new InvalidArgument('--state needs the name of a folder; it is empty.');
   await using project = await openProject({
     directory: process.cwd(),
     ...(options.file === undefined ? {} : { manifest: manifestPath(options.file) }),

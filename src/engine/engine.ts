@@ -100,7 +100,7 @@ export class BuildEngine {
     const { table, artifacts } = partsOf(this.#state);
     const targets = options.targets ?? [];
     const rows = targets.map((target) => this.#state.tasks.rowOf(target));
-    artifacts.taskFiles.refresh(table);
+    artifacts.taskFiles.refresh(table, this.#options.root);
     const isForced = this.#forced(options, rows);
     const selection = select(table, rows);
     const scan = { root: this.#scanRoot(), threads: this.#threads };

@@ -94,7 +94,7 @@ export class Project implements AsyncDisposable {
   async resolveTargets(names: readonly string[]): Promise<TaskId[]> {
     const { resolveTarget } = await import('./targets.js');
     const { artifacts, table } = partsOf(this.state);
-    artifacts.taskFiles.refresh(table);
+    artifacts.taskFiles.refresh(table, this.#manifest.root);
     return names.map((name) => resolveTarget(this.state, this.#manifest.root, name));
   }
 

@@ -1,7 +1,8 @@
-import { relative, resolve } from 'node:path';
-import { cleanPath, filesOf, type TaskRecord } from '../artifacts/index.js';
+import { resolve } from 'node:path';
+import { filesOf, type TaskRecord } from '../artifacts/index.js';
 import { UnknownTarget } from '../errors.js';
 import { didYouMean } from '../hint.js';
+import { rootPath } from '../paths.js';
 import { type BuildState, partsOf } from '../state.js';
 import type { Row, TaskId } from '../task.js';
 
@@ -45,9 +46,7 @@ function discovers(record: TaskRecord | undefined, file: number): boolean {
 }
 
 function fileName(root: string, path: string): string {
-  const absolute = resolve(root, path);
-  const inside = relative(root, absolute);
-  return inside.startsWith('..') ? cleanPath(absolute) : cleanPath(inside);
+  return rootPath(resolve(root, path), root);
 }
 
 function candidates(state: BuildState): TaskId[] {

@@ -349,9 +349,8 @@ export class TaskTable {
   }
 
   /**
-   * Wakes threads that wait if they need not: a task is ready, or none is in progress any more. Called after every
-   * transition: while summaries of the ready set are put right, others may miss a bit that is there, and the one who
-   * hid it, a taker, comes here afterwards.
+   * Wakes threads that wait if they need not: a task is ready, or none is in progress any more. Called after every transition: while
+   * summaries of the ready set are put right, others may miss a bit that is there; who hid it, a taker, comes here afterwards.
    */
   wakeParked(): void {
     if (!this.parking.isUsed || this.changes.isUnderWay) return;

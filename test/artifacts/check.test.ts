@@ -22,7 +22,7 @@ describe('a literal task', () => {
     assert.equal(await project.reason('t'), 'fresh');
     const regions = artifactRegions(project.artifacts, project.table);
     for (const [region] of regions) region.dirty.fill(0);
-    project.artifacts.taskFiles.refresh(project.table);
+    project.artifacts.taskFiles.refresh(project.table, project.root);
     assert.equal(await project.reason('t'), 'fresh');
     for (const [region] of regions) assert.ok(!region.dirty.includes(1), region.name);
   });
@@ -229,7 +229,7 @@ describe('a graph', () => {
       { ...LITERAL, command: 'changed' },
     ]);
     project.table.details.compact(project.table.rowCount);
-    project.artifacts.taskFiles.refresh(project.table);
+    project.artifacts.taskFiles.refresh(project.table, project.root);
     assert.deepEqual(await project.reason('t'), { kind: 'command-changed' });
   });
 });

@@ -49,7 +49,7 @@ export class Project {
 
   define(...definitions: TaskDefinition[]): void {
     this.tasks.replaceAll(definitions);
-    this.artifacts.taskFiles.refresh(this.table);
+    this.artifacts.taskFiles.refresh(this.table, this.root);
   }
 
   row(id: string): Row {

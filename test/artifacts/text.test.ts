@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { cleanPath, describeReason, expandGlobs, parseDepfile, pathFrom } from '../../src/artifacts/index.js';
+import { describeReason, expandGlobs, parseDepfile } from '../../src/artifacts/index.js';
+import { pathFrom, rootPath } from '../../src/paths.js';
 import { Project } from './support.js';
 
 describe('parseDepfile', () => {
@@ -49,8 +50,14 @@ describe('paths', () => {
       ['.', '.'],
       ['.a/..b/c.', '.a/..b/c.'],
       ['/', '/'],
+      ['/root/a/./b', 'a/b'],
+      ['../root/a', 'a'],
+      ['/root', '.'],
+      ['../root/', '.'],
+      ['/rooted/a', '/rooted/a'],
+      ['..a', '..a'],
     ];
-    for (const [path, clean] of cases) assert.equal(cleanPath(path!), clean);
+    for (const [path, clean] of cases) assert.equal(rootPath(path!, '/root'), clean);
   });
 
   test('of a command are relative to the root if they are below it', () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { pathMatcher } from '../../src/artifacts/index.js';
 import { PatternIndex } from '../../src/engine/run/patterns.js';
+import { cleanPattern } from '../../src/paths.js';
 import type { Row } from '../../src/task.js';
 
 const PATTERNS = [
@@ -44,7 +45,7 @@ const PATHS = [
 describe('a pattern index', () => {
   test('finds the patterns that match, and no others', () => {
     const index = new PatternIndex();
-    for (const [row, pattern] of PATTERNS.entries()) index.add(row as Row, pattern);
+    for (const [row, pattern] of PATTERNS.entries()) index.add(row as Row, cleanPattern(pattern, '/root'));
     for (const path of PATHS) {
       const expected = PATTERNS.flatMap((pattern, row) => (pathMatcher([pattern])(path) ? [row] : []));
       const found = [...index.matching(path, true)].sort((one, other) => one - other);

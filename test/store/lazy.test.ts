@@ -17,7 +17,7 @@ async function largeState(t: TestContext): Promise<string> {
     const { artifacts, table } = partsOf(state);
     const ids = Array.from({ length: TASKS }, (_, index) => `task-${index}`);
     state.tasks.define(ids.map((id) => ({ id, command: `make ${id}`, inputs: [`${id}.in`], literal: true })));
-    artifacts.taskFiles.refresh(table);
+    artifacts.taskFiles.refresh(table, '/');
   });
   return directory;
 }
@@ -77,7 +77,7 @@ test('a lazy reader sees the same as one that has loaded everything', async (t) 
         literal: true,
       })),
     );
-    artifacts.taskFiles.refresh(table);
+    artifacts.taskFiles.refresh(table, '/');
     for (let row = 0; row < TASKS; row++) recordRow(artifacts, row);
     for (let row = 0; row < TASKS / 2; row++) state.tasks.complete(row as Row, { outcome: 'fresh' });
     state.tasks.start(state.tasks.rowOf(`task-${TASKS / 2}`));

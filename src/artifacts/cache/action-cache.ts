@@ -1,16 +1,14 @@
-import { lstatSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
 import { quote } from '../../errors.js';
+import { pathFrom } from '../../paths.js';
 import type { Row } from '../../task.js';
-import { unpackDetails } from '../../tasks/details.js';
 import type { TaskChecker } from '../check.js';
-import { Content, type ContentId, isBytes } from '../contents.js';
+import { Content, type ContentId } from '../contents.js';
 import type { CheckContext } from '../context.js';
+import { declaredPatterns } from '../declared.js';
 import type { FileThreads } from '../file-threads.js';
 import { pathMatcher } from '../globs.js';
-import { cleanPattern, pathFrom } from '../paths.js';
-import { entriesOf, filesOf, ownOutputs, type TaskRecord } from '../records.js';
+import { entriesOf, filesOf, type TaskRecord } from '../records.js';
 import type { Made } from '../success.js';
 import { TaskFlag } from '../task-files.js';
 import { ActionFiles } from './action-files.js';
@@ -18,11 +16,11 @@ import { actionKey, discoveredKey, hexDigest, mayBeKept } from './action-key.js'
 import { BlobStore, type Digest } from './blobs.js';
 import { decodeSets, encodeSets, withSet } from './discovered-sets.js';
 import type { Durability } from './durability.js';
-import { type ActionEntry, type ActionFile, encodeEntry, isInner, pathsOf } from './entry.js';
-import { FoldersInRoot, removeEmptyFolders } from './folders.js';
+import { type ActionEntry, type ActionFile, encodeEntry, pathsOf } from './entry.js';
 import { gitCommit } from './git-commit.js';
 import { moved, NotKept, type Products, storeProducts } from './keep.js';
 import { type Executed, OwnFiles } from './own-files.js';
+import { removeOthers } from './remove-others.js';
 import { restoreEntry } from './restore.js';
 import type { RestoreChecks } from './restore-plan.js';
 import { isSealed, seal, unseal } from './seal.js';
@@ -154,7 +152,14 @@ export class ActionCache {
     const result = await restoreEntry(this.context.root, this.blobs, entry, checks, threads);
     if (result === 'lacking') this.actions.remove('actions', key);
     if (result !== 'restored') return undefined;
-    await inSlices(this.removeOthers(task, paths));
+    await inSlices(
+      removeOthers(this.context, task, {
+        present: paths,
+        isDeclared: this.declaredMatcher(task, this.declaredPaths(task)),
+        isInput: this.inputMatcher(task),
+        foldersInUse: this.options.foldersInUse,
+      }),
+    );
     this.actions.touch('actions', key);
     const { duration, files, log } = entry;
     return { output, truncated: log?.truncated ?? false, duration, discovered, files, paths };
@@ -183,6 +188,8 @@ export class ActionCache {
     if (folder !== undefined) {
       return new NotKept(`something came or went in ${quote(folder)}, where its inputs are, while it ran`);
     }
+    const link = this.options.checker.linkedInput(task);
+    if (link !== undefined) return new NotKept(`its inputs match ${quote(link)}, a link to a folder`);
     const products = await storeProducts(context, this.blobs, { record, made, task }, this.options.threads);
     if (products instanceof NotKept) return products;
     const log = output.length === 0 ? null : { ...this.blobs.putBytes(output), truncated };
@@ -334,9 +341,8 @@ export class ActionCache {
 
   /** Of a literal task, whose inputs are all in the key, nothing matches. */
   private inputMatcher(task: Row): (path: string) => boolean {
-    const { artifacts, table } = this.context;
-    if (artifacts.taskFiles.has(task, TaskFlag.Literal)) return () => false;
-    return pathMatcher((unpackDetails(table.details, task).inputs ?? []).map(cleanPattern));
+    if (this.context.artifacts.taskFiles.has(task, TaskFlag.Literal)) return () => false;
+    return pathMatcher(declaredPatterns(this.context, task).inputs);
   }
 
   /** What it declares by plain paths. */
@@ -346,12 +352,8 @@ export class ActionCache {
   }
 
   private declaredMatcher(task: Row, declared: ReadonlySet<string>): (path: string) => boolean {
-    const { artifacts, table } = this.context;
-    if (!artifacts.taskFiles.has(task, TaskFlag.Literal)) {
-      const { outputs = [] } = unpackDetails(table.details, task);
-      return pathMatcher(outputs.map(cleanPattern));
-    }
-    return (path) => declared.has(path);
+    if (this.context.artifacts.taskFiles.has(task, TaskFlag.Literal)) return (path) => declared.has(path);
+    return pathMatcher(declaredPatterns(this.context, task).outputs);
   }
 
   /** True if the file that is there has the bytes of the entry's. */
@@ -360,33 +362,5 @@ export class ActionCache {
     const file = artifacts.files.find(path);
     if (file === -1 || scanner.isUnreadable(file)) return false;
     return hexDigest(artifacts.contents, scanner.contentOf(file)) === digest;
-  }
-
-  private isInUse(folder: string): boolean {
-    return this.options.foldersInUse?.has(join(this.context.root, folder)) === true;
-  }
-
-  /** Removes what the task has made before, as it has left it, and what this execution did not make. */
-  private *removeOthers(task: Row, present: ReadonlySet<string>): Steps<void> {
-    const { artifacts, root, scanner } = this.context;
-    const inRoot = new FoldersInRoot(root);
-    const record = artifacts.records.read(task);
-    if (record === undefined) return;
-    const isDeclared = this.declaredMatcher(task, this.declaredPaths(task));
-    const isInput = this.inputMatcher(task);
-    for (const [file, content] of entriesOf(ownOutputs(record))) {
-      yield;
-      const path = artifacts.files.pathOf(file);
-      if (present.has(path) || !isBytes(content) || !isInner(path) || !inRoot.holds(path)) continue;
-      // By another definition than that of now, it may be another task's, or a source.
-      const maker = artifacts.files.producer(file);
-      if (!isDeclared(path) || isInput(path) || (maker >= 0 && maker !== task)) continue;
-      // It may be another one than at the start of the run, or a link of the user's to one like it.
-      scanner.scanSync(Int32Array.of(file));
-      if (scanner.isUnreadable(file) || scanner.contentOf(file) !== content) continue;
-      if (lstatSync(join(root, path), { throwIfNoEntry: false })?.isFile() !== true) continue;
-      rmSync(join(root, path), { force: true });
-      removeEmptyFolders(root, path, (folder) => present.has(folder) || this.isInUse(folder));
-    }
   }
 }

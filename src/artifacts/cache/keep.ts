@@ -1,11 +1,11 @@
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { quote } from '../../errors.js';
+import { pathFrom } from '../../paths.js';
 import type { Row } from '../../task.js';
 import { Content, type ContentId, isBytes } from '../contents.js';
 import type { CheckContext } from '../context.js';
 import type { FileThreads } from '../file-threads.js';
-import { pathFrom } from '../paths.js';
 import { entriesOf, filesOf, foreignOutputs, type TaskRecord } from '../records.js';
 import type { Made } from '../success.js';
 import { TaskFlag } from '../task-files.js';
@@ -54,7 +54,7 @@ export async function storeProducts(
   threads?: FileThreads,
 ): Promise<Products | NotKept> {
   const obstacle =
-    inputObstacle(context, record) ??
+    inputObstacle(context, record, made) ??
     folderOutput(context, task, record) ??
     foreignOutput(context, record, made) ??
     leftover(made);
@@ -185,6 +185,7 @@ function foreignOutput(
 function inputObstacle(
   { artifacts }: CheckContext,
   { declared, discovered, outputs }: TaskRecord,
+  { readOutput }: Made,
 ): NotKept | undefined {
   for (let at = 0; at < declared.length; at += 2) {
     if (declared[at + 1] === Content.Unknown) return moved('input', artifacts.files.pathOf(declared[at]!));
@@ -197,10 +198,9 @@ function inputObstacle(
     }
   }
   const own = new Set(filesOf(outputs));
-  const both = filesOf(declared).find((file) => own.has(file));
-  return both === undefined
-    ? undefined
-    : new NotKept(`${quote(artifacts.files.pathOf(both))} is an input as well as an output`);
+  const declaredBoth = filesOf(declared).find((file) => own.has(file));
+  const both = declaredBoth === undefined ? readOutput : artifacts.files.pathOf(declaredBoth);
+  return both === undefined ? undefined : new NotKept(`${quote(both)} is an input as well as an output`);
 }
 
 export function moved(what: 'input' | 'output', path: string): NotKept {

@@ -1,9 +1,9 @@
 import type { Stats } from 'node:fs';
+import { pathFrom } from '../../paths.js';
 import type { Row } from '../../task.js';
 import type { ContentId } from '../contents.js';
 import type { CheckContext } from '../context.js';
 import { changeTime, isRacy, TICK_MS } from '../examine.js';
-import { pathFrom } from '../paths.js';
 import { entriesOf, filesOf, foreignOutputs, ownOutputs } from '../records.js';
 
 /** When a task was executed: milliseconds since the epoch, and milliseconds. */

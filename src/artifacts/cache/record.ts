@@ -1,9 +1,9 @@
 import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { InvalidArgument, quote } from '../../errors.js';
+import { pathFrom } from '../../paths.js';
 import { sha256Hex } from '../../sha256.js';
 import { hashInSteps } from '../examine.js';
-import { pathFrom } from '../paths.js';
 import { ActionFiles } from './action-files.js';
 import { BlobStore, type Digest } from './blobs.js';
 import type { Durability } from './durability.js';

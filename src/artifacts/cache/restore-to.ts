@@ -1,10 +1,10 @@
-import { mkdtempSync, rmdirSync } from 'node:fs';
+import { accessSync, constants, mkdtempSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { isSystemError, NotRestored, quote, systemWords } from '../../errors.js';
 import { makeFolder } from '../../make-folder.js';
 import { BlobStore } from './blobs.js';
 import type { ActionEntry } from './entry.js';
-import { restoreEntry } from './restore.js';
+import { type RestoreResult, restoreEntry } from './restore.js';
 import { Obstacle, REPLACE_ALL } from './restore-plan.js';
 
 /**
@@ -17,12 +17,32 @@ export async function restoreTo(into: string, directory: string, entry: ActionEn
   try {
     makeFolder(into);
     tryFolder(into);
-    const result = await restoreEntry(into, BlobStore.open(directory), entry, REPLACE_ALL);
+    const result = await restoreInto(into, BlobStore.open(directory), entry);
     if (result instanceof Obstacle) throw new NotRestored(into, result.why);
     return result === 'restored';
   } catch (error) {
     if (isSystemError(error)) throw new NotRestored(into, inWords(error, into), { cause: error });
     throw error;
+  }
+}
+
+/** Who may only read the content store makes files in the folder itself. */
+async function restoreInto(into: string, blobs: BlobStore, entry: ActionEntry): Promise<RestoreResult> {
+  if (isWritable(blobs.temporary)) return restoreEntry(into, blobs, entry, REPLACE_ALL);
+  const temporary = mkdtempSync(join(into, '.millrace-'));
+  try {
+    return await restoreEntry(into, blobs, entry, REPLACE_ALL, undefined, temporary);
+  } finally {
+    rmSync(temporary, { recursive: true, force: true });
+  }
+}
+
+function isWritable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    return false;
   }
 }
 

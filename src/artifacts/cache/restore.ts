@@ -27,6 +27,7 @@ const MOST_TIMES = 20;
  * an obstacle.
  *
  * @param threads those that share in what is large
+ * @param temporary the folder in which files are made, best of the root's file system
  * @throws NotRestored for what the system refuses in the root: then nothing has changed; what `node:fs` throws for all else
  */
 export async function restoreEntry(
@@ -35,9 +36,10 @@ export async function restoreEntry(
   entry: ActionEntry,
   checks: RestoreChecks,
   threads?: FileThreads,
+  temporary = blobs.temporary,
 ): Promise<RestoreResult> {
   for (let time = 0; time < MOST_TIMES; time++) {
-    const result = await tryRestoring(root, blobs, entry, checks, threads);
+    const result = await tryRestoring(root, blobs, entry, checks, threads, temporary);
     if (result !== 'overtaken') return result;
   }
   return new Obstacle('its folders came into being again and again while it was restored');
@@ -50,6 +52,7 @@ async function tryRestoring(
   entry: ActionEntry,
   checks: RestoreChecks,
   threads: FileThreads | undefined,
+  temporary: string,
 ): Promise<RestoreResult | 'overtaken'> {
   const plan = await inSlices(planRestore(root, entry, checks));
   if (plan instanceof Obstacle) return plan;
@@ -57,7 +60,7 @@ async function tryRestoring(
   const trees = [...plan.trees];
   const inTrees = trees.flatMap(([, { files }]) => files);
   const files = [...inTrees, ...inPlace.files];
-  const drafts = Drafts.make(blobs.temporary, files.length);
+  const drafts = Drafts.make(temporary, files.length);
   const stage = `${drafts.path}-new`;
   try {
     if (!(await fetchAll(ExtractJob.create(blobs, drafts, files), threads, files))) return 'lacking';

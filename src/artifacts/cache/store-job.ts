@@ -1,7 +1,7 @@
+import { locate } from '../../paths.js';
 import { DIGEST_BYTES } from '../contents.js';
 import { finish } from '../examine.js';
 import { type FilesHandle, FileTable } from '../files.js';
-import { locate } from '../paths.js';
 import { WorkQueue, type WorkQueueHandle } from '../work-queue.js';
 import { BlobStore, type BlobStoreHandle, type Digest, type StoredFile } from './blobs.js';
 import { type SharedJob, share } from './shared-job.js';

@@ -3,7 +3,6 @@ import {
   type Candidate,
   isChangedSince,
   NotKept,
-  pathFrom,
   type Restored,
   type StaleVerdict,
   type Success,
@@ -17,6 +16,7 @@ import {
   StateCorrupt,
   StateUnavailable,
 } from '../../errors.js';
+import { pathFrom } from '../../paths.js';
 import type { Outcome, Row } from '../../task.js';
 import type { TaskDetails } from '../../tasks/details.js';
 import type { LanePool, LaneResult } from '../lane/index.js';

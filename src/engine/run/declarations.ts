@@ -1,6 +1,8 @@
 import {
   type ArtifactTables,
+  type CheckContext,
   Content,
+  declaredPatterns,
   type FileRow,
   filesOf,
   isGlob,
@@ -11,19 +13,12 @@ import {
 import { quote } from '../../errors.js';
 import { reach } from '../../graph/dependency-graph.js';
 import type { TaskTable } from '../../memory/table.js';
+import { cleanPattern } from '../../paths.js';
 import type { Row } from '../../task.js';
-import { type TaskDetails, unpackDetails } from '../../tasks/details.js';
+import type { TaskDetails } from '../../tasks/details.js';
 import { Makers } from './makers.js';
 import { PatternIndex } from './patterns.js';
 import { Readers } from './readers.js';
-
-export interface DeclarationContext {
-  readonly table: TaskTable;
-  readonly artifacts: ArtifactTables;
-  /** Those of the run. */
-  readonly tasks: Int32Array;
-  readonly checker: TaskChecker;
-}
 
 /**
  * Compares what tasks declare with what their executions show, where nothing else can show it: what globs match. For one run.
@@ -31,6 +26,7 @@ export interface DeclarationContext {
  * Tasks whose paths are literal are left out: their manifest says which files they mean.
  */
 export class DeclarationCheck {
+  readonly #context: CheckContext;
   readonly #table: TaskTable;
   readonly #artifacts: ArtifactTables;
   readonly #tasks: Int32Array;
@@ -46,9 +42,11 @@ export class DeclarationCheck {
   /** Pairs of a maker and a reader that does not wait for it, of which was told. */
   readonly #toldMissing = new Set<string>();
 
-  constructor({ table, artifacts, tasks, checker }: DeclarationContext) {
-    this.#table = table;
-    this.#artifacts = artifacts;
+  /** @param tasks those of the run */
+  constructor(checker: TaskChecker, tasks: Int32Array) {
+    this.#context = checker.context;
+    this.#table = checker.context.table;
+    this.#artifacts = checker.context.artifacts;
     this.#tasks = tasks;
     this.#checker = checker;
   }
@@ -82,6 +80,7 @@ export class DeclarationCheck {
     const inputs = [...filesOf(record.declared), ...filesOf(record.discovered)];
     return [
       this.#emptyInput(task, details, [...inputs, ...outputs]),
+      this.#linkedInput(task),
       this.#emptyOutput(task, details, outputs),
       this.#sharedOutput(makers, task, outputs),
       this.#missingDependency(makers, task, inputs),
@@ -102,6 +101,12 @@ export class DeclarationCheck {
     return `The ${what} no file.`;
   }
 
+  #linkedInput(task: Row): string | undefined {
+    const link = this.#checker.linkedInput(task);
+    if (link === undefined) return undefined;
+    return `The inputs of ${this.#name(task)} match ${quote(link)}, a link to a folder, in which nothing is looked at: name it by a pattern of its own, ${quote(`${link}/**`)}, or leave it out by a pattern that begins with "!".`;
+  }
+
   #emptyOutput(task: Row, { outputs: patterns = [] }: TaskDetails, outputs: FileRow[]): string | undefined {
     const empty = this.#emptyGlobs(patterns, outputs);
     if (empty.length === 0) return undefined;
@@ -115,7 +120,7 @@ export class DeclarationCheck {
   #emptyGlobs(patterns: readonly string[], files: FileRow[]): string[] {
     const isEmpty = (pattern: string) => {
       if (pattern.startsWith('!') || !isGlob(pattern)) return false;
-      const isMatch = pathMatcher([pattern]);
+      const isMatch = pathMatcher([cleanPattern(pattern, this.#context.root)]);
       return !files.some((file) => isMatch(this.#artifacts.files.pathOf(file)));
     };
     return patterns.filter(isEmpty);
@@ -153,7 +158,7 @@ export class DeclarationCheck {
     const plain = this.#artifacts.taskFiles.outputs.count(task);
     if (outputs.length === 0 || (outputs.length === plain && !this.#checker.seesGlobs)) return undefined;
     const { dependencies, dependents } = this.#table;
-    this.#readers ??= new Readers(this.#table, this.#artifacts, this.#tasks);
+    this.#readers ??= new Readers(this.#context, this.#tasks);
     const readers = this.#readers;
     let above: Set<number> | undefined;
     for (const file of outputs) {
@@ -178,7 +183,7 @@ export class DeclarationCheck {
     this.#globMakers ??= this.#indexGlobs();
     for (const maker of this.#globMakers.matching(path, true)) {
       if (maker === task) continue;
-      const { outputs = [] } = unpackDetails(this.#table.details, maker);
+      const { outputs } = declaredPatterns(this.#context, maker);
       if (pathMatcher(outputs)(path)) return maker;
     }
     return undefined;
@@ -189,7 +194,7 @@ export class DeclarationCheck {
     const { taskFiles } = this.#artifacts;
     for (let row = 0 as Row; row < this.#table.rowCount; row++) {
       if (!this.#table.isLive(row) || taskFiles.has(row, TaskFlag.Literal)) continue;
-      const { outputs = [] } = unpackDetails(this.#table.details, row);
+      const { outputs } = declaredPatterns(this.#context, row);
       for (const pattern of outputs) {
         if (!pattern.startsWith('!') && isGlob(pattern)) index.add(row, pattern);
       }

@@ -1,4 +1,4 @@
-import { cleanPath, isLeftOut, pathMatcher } from '../../artifacts/index.js';
+import { isLeftOut, pathMatcher } from '../../artifacts/index.js';
 import type { Row } from '../../task.js';
 
 /** One pattern, and the tasks that declare it. */
@@ -22,7 +22,7 @@ export class PatternIndex {
   /** By the folder, or the path, with which they begin; '' if with neither. */
   readonly #byStart = new Map<string, Entry[]>();
 
-  /** @param pattern one that does not begin with `!` */
+  /** @param pattern a clean one that does not begin with `!` */
   add(task: Row, pattern: string): void {
     const known = this.#entries.get(pattern);
     if (known !== undefined) {
@@ -50,7 +50,7 @@ export class PatternIndex {
     ) {
       for (const entry of this.#byStart.get(path.slice(0, end)) ?? []) {
         if (!everywhere && isLeftOut(path, entry.pattern)) continue;
-        entry.isMatch ??= pathMatcher([cleanPath(entry.pattern)]);
+        entry.isMatch ??= pathMatcher([entry.pattern]);
         if (entry.isMatch(path)) yield* entry.tasks;
       }
     }
@@ -58,7 +58,7 @@ export class PatternIndex {
 }
 
 function startOf(pattern: string): string {
-  const parts = cleanPath(pattern).split('/');
+  const parts = pattern.split('/');
   const glob = parts.findIndex((part) => !PLAIN_PART.test(part));
   return (glob === -1 ? parts : parts.slice(0, glob)).join('/');
 }

@@ -127,12 +127,7 @@ export class Run {
     this.#tools = {
       lanes: this.#lanes,
       checker: context.checker,
-      declarations: new DeclarationCheck({
-        table,
-        artifacts,
-        tasks: context.selection.order,
-        checker: context.checker,
-      }),
+      declarations: new DeclarationCheck(context.checker, context.selection.order),
       knownFolders,
       cache: this.#openCache(knownFolders),
     };
@@ -244,7 +239,7 @@ export class Run {
     if (!taskFiles.has(row, TaskFlag.Command)) return 'group';
     try {
       if (isForced(row)) return { fresh: false, reason: { kind: 'forced' }, inputs: checker.inputsOf(row) };
-      return checker.checkAgain(row);
+      return checker.check(row);
     } catch (error) {
       if (isOfTask(error)) return error;
       throw error;
@@ -323,7 +318,7 @@ export class Run {
     this.#details.delete(row);
     if (end.outcome === 'executed') this.#counts.executed++;
     else if (end.outcome === 'cached') this.#counts.cached++;
-    else this.#context.checker.forgetGlobs();
+    else this.#context.checker.expire();
     if (!mayRetry || retrying) return;
     this.#counts.failed++;
     if (forgets) this.#artifacts.records.clear(row);

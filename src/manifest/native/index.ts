@@ -26,7 +26,7 @@ export function readNative(path: string, read: ReadFile = (file) => readFileSync
   const manifest = validate(document);
   const problems = new Problems(document);
   const drafts = expand(manifest, problems);
-  const tasks = new TaskBuilder(manifest, problems).build(drafts);
+  const tasks = new TaskBuilder(manifest, problems, dirname(path)).build(drafts);
   problems.throwFirst();
   const paths = drafts.map((draft) => draft.path);
   return {

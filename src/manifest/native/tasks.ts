@@ -1,5 +1,6 @@
 import { didYouMean } from '../../hint.js';
 import { OutputClaims, plainOutput } from '../../output-claims.js';
+import { rootPath } from '../../paths.js';
 import { MAX_ID_BYTES, type TaskDefinition, type TaskId } from '../../task.js';
 import { onlyExcludes } from '../../values.js';
 import { type Path, shown } from './document.js';
@@ -22,8 +23,12 @@ export class TaskBuilder {
   readonly #pools: ReadonlySet<string>;
   readonly #claims = new OutputClaims<TaskId>();
 
-  constructor(manifest: RawManifest, problems: Problems) {
+  readonly #root: string;
+
+  /** @param root the manifest's folder, absolute */
+  constructor(manifest: RawManifest, problems: Problems, root: string) {
     this.#manifest = manifest;
+    this.#root = root;
     this.#problems = problems;
     this.#pools = new Set([CONSOLE, ...Object.keys(manifest.pools ?? {})]);
   }
@@ -40,7 +45,7 @@ export class TaskBuilder {
     const dependencies = new Set(task.dependencies);
     for (const input of task.inputs ?? []) {
       const path = plainOutput(input);
-      const maker = path === undefined ? undefined : this.#claims.makerOf(path);
+      const maker = path === undefined ? undefined : this.#claims.makerOf(rootPath(path, this.#root));
       if (maker !== undefined && maker !== task.id) dependencies.add(maker);
     }
     return dependencies.size === (task.dependencies?.length ?? 0)
