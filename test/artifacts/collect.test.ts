@@ -177,3 +177,18 @@ test('what is damaged counts, and goes first when there is too much', async (t) 
   assert.deepEqual(readdirSync(join(content.directory, 'quarantine')), []);
   assert.ok(content.store.has(kept.blobs[0]!));
 });
+
+test('what is restored or written again while others are looked at stays', async (t) => {
+  const content = new Content(t);
+  const { blobs, key } = content.entry('a', 100, 'bytes');
+  const other = content.entry('b', 100, 'more');
+  const report = await content.collect({
+    isDefined(task) {
+      if (task === 'a') content.age(content.pathOf(key), 0);
+      return false;
+    },
+  });
+  assert.equal(report.removedEntries, 1);
+  assert.ok(existsSync(content.pathOf(key)) && existsSync(content.store.pathOf(blobs[0]!.digest)));
+  assert.ok(!existsSync(content.pathOf(other.key)));
+});

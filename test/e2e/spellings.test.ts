@@ -128,7 +128,7 @@ describe('what a task removes is gone for the tasks after it', { concurrency: 2 
       assert.equal(project.read('obj'), 'generated\n');
       project.write('list', 'y.h');
       const result = await run(project);
-      assert.equal(outcomes(result)['gen'], how === 'restoring' ? 'cached' : 'executed');
+      assert.equal(outcomes(result).gen, how === 'restoring' ? 'cached' : 'executed');
       assert.equal(project.read('obj'), 'src header');
     });
   }
@@ -230,6 +230,6 @@ test('outputs behind a link are looked at, and not kept', async (t) => {
     assert.equal(project.read('u'), content);
   }
   project.delete('ram/out');
-  assert.equal(outcomes(await run(project))['b'], 'executed');
+  assert.equal(outcomes(await run(project)).b, 'executed');
   assert.equal(project.read('ram/out'), '2');
 });

@@ -58,8 +58,7 @@ export function* collect(directory: string, options: CollectOptions): Steps<Coll
   const kept = keptEntries(catalog, pinned, options);
   for (const entry of catalog.entries) {
     if (kept.has(entry)) continue;
-    // It may have been pinned since.
-    if (existsSync(pinPath(directory, entry.key))) kept.add(entry);
+    if (isWantedByNow(directory, entry)) kept.add(entry);
     else remove(storedPath(directory, 'actions', entry.key));
   }
   yield;
@@ -87,6 +86,13 @@ export function* collect(directory: string, options: CollectOptions): Steps<Coll
   if (!dryRun && ifThere(() => statSync(temporary)) !== undefined) sweepDrafts(temporary);
   const { length } = catalog.entries;
   return { entries: length, removedEntries: length - kept.size, ...report, maxBytes };
+}
+
+/** It may have been pinned, restored or written again since it was listed. */
+function isWantedByNow(directory: string, { key, usedAt }: CatalogEntry): boolean {
+  if (existsSync(pinPath(directory, key))) return true;
+  const stat = ifThere(() => statSync(storedPath(directory, 'actions', key)));
+  return stat !== undefined && stat.mtimeMs > usedAt;
 }
 
 function keptEntries(
