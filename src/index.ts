@@ -7,7 +7,12 @@ export type {
   Inventory,
   RecordOptions,
 } from './artifacts/artifact-manager.js';
-export type { CollectReport, Durability, VerifyReport as ArtifactsReport } from './artifacts/cache/index.js';
+export type {
+  CollectReport,
+  Durability,
+  LostVersion,
+  VerifyReport as ArtifactsReport,
+} from './artifacts/cache/index.js';
 export { describeReason, type Reason } from './artifacts/reason.js';
 export type { TaskUsage } from './artifacts/usage.js';
 export { BuildEngine } from './engine/engine.js';

@@ -13,6 +13,7 @@ export {
   type Durability,
   type Executed,
   type Execution,
+  type LostVersion,
   NotKept,
   type Restored,
   type VerifyReport,

@@ -4,4 +4,4 @@ export { DURABILITY_LEVELS, type Durability } from './durability.js';
 export type { ActionEntry } from './entry.js';
 export { NotKept } from './keep.js';
 export type { Executed } from './own-files.js';
-export type { VerifyReport } from './verify.js';
+export type { LostVersion, VerifyReport } from './verify.js';

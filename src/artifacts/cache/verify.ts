@@ -1,11 +1,11 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { type Blob, BlobStore, type Digest } from './blobs.js';
 import { decodeEntry } from './decode-entry.js';
 import { decodeSets } from './discovered-sets.js';
 import type { ActionEntry } from './entry.js';
 import { moveAside } from './quarantine.js';
 import type { Steps } from './steps.js';
-import { ifThere, listed } from './stored-files.js';
+import { ifThere, listed, pinPath } from './stored-files.js';
 
 export interface VerifyReport {
   /** Kept executions, and files, that were looked at. */
@@ -16,11 +16,27 @@ export interface VerifyReport {
   readonly damagedBlobs: number;
   /** Kept executions of which a file is missing, or was damaged: they were of no use, and are removed. */
   readonly incompleteEntries: number;
+  /** The versions among them, damaged or incomplete. */
+  readonly lost: readonly LostVersion[];
+}
+
+/** A version that cannot be restored any more. */
+export interface LostVersion {
+  readonly version: string;
+  /** Undefined if that could not be read. */
+  readonly task: string | undefined;
+  readonly pinned: boolean;
 }
 
 /** Reads a content store, sets aside what is damaged and removes what is of no use without it. O(bytes). @throws what `node:fs` throws */
 export function* verify(directory: string): Steps<VerifyReport> {
   const report = { entries: 0, blobs: 0, damagedEntries: 0, damagedBlobs: 0, incompleteEntries: 0 };
+  const lost: LostVersion[] = [];
+  const lose = (version: string, task: string | undefined) => {
+    const pin = pinPath(directory, version);
+    lost.push({ version, task, pinned: existsSync(pin) });
+    rmSync(pin, { force: true });
+  };
   const store = BlobStore.open(directory);
   for (const { key } of yield* listed(directory, 'blobs')) {
     const isWhole = yield* store.check(key as Digest);
@@ -39,13 +55,15 @@ export function* verify(directory: string): Steps<VerifyReport> {
       if (kind === 'actions' ? entry === undefined : decodeSets(bytes).length === 0) {
         moveAside(directory, path, `${kind}-${key}`);
         report.damagedEntries++;
+        if (kind === 'actions') lose(key, undefined);
       } else if (entry !== undefined && !(yield* isComplete(store, entry))) {
         rmSync(path, { force: true });
         report.incompleteEntries++;
+        lose(key, entry.task);
       }
     }
   }
-  return report;
+  return { ...report, lost };
 }
 
 function* isComplete(store: BlobStore, { files, log }: ActionEntry): Steps<boolean> {

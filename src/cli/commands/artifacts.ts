@@ -1,5 +1,10 @@
 import { resolve } from 'node:path';
-import { type ArtifactManager, type ArtifactVersion, usageOf } from '../../artifacts/index.js';
+import {
+  type ArtifactManager,
+  type ArtifactVersion,
+  type LostVersion,
+  usageOf,
+} from '../../artifacts/index.js';
 import type { Project } from '../../engine/project.js';
 import { InvalidArgument, UnknownTarget } from '../../errors.js';
 import type { BuildState } from '../../state.js';
@@ -83,12 +88,19 @@ export async function verify(options: GlobalOptions, context: Context): Promise<
       [incompleteEntries, 'incomplete and removed'],
     ]);
     if (options.json) writeJson(context, report);
-    else
+    else {
+      for (const version of report.lost) context.stdout.write(`${lossOf(version)}\n`);
       context.stdout.write(
         `millrace: ${plural(entries, 'kept execution')}, ${plural(blobs, 'file')}: ${found || 'all whole'}\n`,
       );
+    }
     return found === '' ? ExitCode.Ok : ExitCode.Failed;
   });
+}
+
+function lossOf({ pinned, task, version }: LostVersion): string {
+  const whose = task === undefined ? 'of a task that cannot be told' : `of ${display(task)}`;
+  return `lost: version ${version.slice(0, SHORT)} ${whose}${pinned ? ', which was pinned' : ''}`;
 }
 
 function withState(
