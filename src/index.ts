@@ -56,7 +56,9 @@ export {
 } from './task.js';
 export type { TaskDetails } from './tasks/details.js';
 export type { AttemptResult } from './tasks/lifecycle.js';
+export type { TaskFilter, TaskPage, WaitOptions } from './tasks/options.js';
 export type { TaskSnapshot } from './tasks/snapshot.js';
+export type { Subscribed, TaskEvent, TaskGap, TaskUpdate } from './tasks/subscription.js';
 export type { SyncSummary } from './tasks/sync.js';
-export type { TaskFilter, TaskManager, TaskPage, WaitOptions } from './tasks/task-manager.js';
+export type { TaskManager } from './tasks/task-manager.js';
 export type { TaskChange } from './tasks/update.js';

@@ -207,7 +207,7 @@ export class BuildState implements AsyncDisposable {
       await Promise.allSettled(this.runs);
     }
     clearInterval(this.watch);
-    this.opened.table.parking.endWaits(new StateUnavailable('The state is closed.'));
+    this.opened.table.waits.endAll(new StateUnavailable('The state is closed.'));
     for (const part of [this.tasks, this.graph, this.artifacts, this.history]) refuseFromNowOn(part);
     this.isClosed = true;
     try {
@@ -295,7 +295,7 @@ export function attachState(handle: StateHandle): AttachedState {
     isAttached = false;
     if (table.threads.line > 0) giveBackOwn(table);
     table.threads.leave();
-    table.parking.endWaits(new StateUnavailable('This thread has left the state.'));
+    table.waits.endAll(new StateUnavailable('This thread has left the state.'));
     for (const part of [tasks, graph]) refuseFromNowOn(part);
   };
   return { tasks, graph, transaction, detach, [Symbol.dispose]: detach };

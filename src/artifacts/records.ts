@@ -1,6 +1,6 @@
 import { RowLists } from '../memory/lists.js';
+import { MAX_ROWS } from '../memory/parts.js';
 import type { Region } from '../memory/region.js';
-import { MAX_ROWS } from '../memory/table.js';
 import type { ContentId } from './contents.js';
 import type { FileRow } from './files.js';
 

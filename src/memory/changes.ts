@@ -28,6 +28,8 @@ const PATIENCE = 3;
 interface Savepoint {
   /** Where the log ended; undefined: where it begins. */
   readonly end: number | undefined;
+  /** How much was to be told. */
+  readonly told: number;
   readonly rowCount: number;
 }
 
@@ -50,6 +52,8 @@ export class Changes {
   private readonly putBack: number[] = [];
   /** How many changes of this thread are under way, one inside the other. */
   private depth = 0;
+  /** What is to be told when the change under way has happened: row, status word and name of each. */
+  private readonly untold: number[] = [];
   /** How often this thread has taken changes back. */
   rollbacks = 0;
 
@@ -128,7 +132,8 @@ export class Changes {
     table.renewViews();
     if ((load(table.control, CHANGES) & 1) !== 0) {
       // An empty log: the change has happened, or not begun.
-      if (!this.log.isEmpty) this.rollback({ end: undefined, rowCount: load(table.control, ROWS_BEFORE) });
+      if (!this.log.isEmpty)
+        this.rollback({ end: undefined, rowCount: load(table.control, ROWS_BEFORE), told: 0 });
       this.log.forget();
       add(table.control, CHANGES, 1);
     }
@@ -137,6 +142,12 @@ export class Changes {
     table.ready.refill(table.rowCount, (row) => table.isReady(row));
     store(table.control, Control.RankedRows, 0);
     add(table.control, STRUCTURE, 1);
+  }
+
+  /** Tells of a status word that was written: who listens hears of it no sooner than the change that it is part of has happened. */
+  tell(row: number, word: number, name: number): void {
+    if (this.depth > 0) this.untold.push(row, word, name);
+    else this.table.feed.put(row, word, name);
   }
 
   private makeAlone<T>(body: () => T): T {
@@ -150,7 +161,13 @@ export class Changes {
       for (const region of this.regions) region.unprotect();
       this.log.forget();
       add(control, CHANGES, 1);
+      this.tellAll();
     }
+  }
+
+  private tellAll(): void {
+    const told = this.untold.splice(0);
+    for (let at = 0; at < told.length; at += 3) this.table.feed.put(told[at]!, told[at + 1]!, told[at + 2]!);
   }
 
   private attempt<T>(body: () => T): T {
@@ -178,12 +195,13 @@ export class Changes {
     dependencies.protect(rowCount);
     dependents.protect(rowCount);
     details.protect(rowCount);
-    return { end, rowCount };
+    return { end, rowCount, told: this.untold.length };
   }
 
-  private rollback({ end, rowCount }: Savepoint): void {
+  private rollback({ end, rowCount, told }: Savepoint): void {
     const { log, table } = this;
     log.rollback(this.targets, end);
+    this.untold.length = told;
     table.names.settle();
     this.blank(rowCount, table.rowCount);
     for (const row of this.putBack.splice(0)) if (table.isReady(row)) table.ready.insert(row);

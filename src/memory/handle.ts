@@ -18,4 +18,5 @@ export interface TableHandle {
   readonly ready: ReadyHandle;
   readonly threads: SharedArrayBuffer;
   readonly undo: RegionHandle;
+  readonly feed: SharedArrayBuffer;
 }

@@ -67,7 +67,10 @@ export const Control = {
   Failed: 3 * LINE,
   /** Bumped, then notified, by any thread that made work ready while threads are parked. */
   WakeSequence: 4 * LINE,
-  /** Threads that are parked or about to be. Any: added before the last look for work, subtracted after waking. */
+  /**
+   * Threads that are parked or about to be, and subscriptions times 65,536. Any: added before the last look for work, subtracted after
+   * waking.
+   */
   Parked: 5 * LINE,
   /** 0, or the line of the thread that keeps all others from changing anything (see threads.ts). */
   Gate: 6 * LINE,
@@ -89,6 +92,9 @@ export function nextAttempt(attempt: number, to: number, outcome: number): numbe
   if (to === TaskStatus.InProgress) return attempt < ATTEMPT_MAX ? attempt + 1 : attempt;
   return to === TaskStatus.Pending && outcome === 0 ? 0 : attempt;
 }
+
+/** So many versions there are before they begin again. */
+export const VERSIONS = 2 ** (32 - VERSION_SHIFT);
 
 /** What tells one attempt at a row from all others: the version of the word that it began with. */
 export const epochOf = (word: number): number => word >>> VERSION_SHIFT;

@@ -152,7 +152,11 @@ export class NameTable {
 
   nameOf(row: number): string {
     if (row >= this.refs.ints.length) this.renew();
-    const ref = this.refs.get(row);
+    return this.nameAt(this.refs.get(row));
+  }
+
+  /** What `refOf` stood for, also after the row has lost that name. */
+  nameAt(ref: number): string {
     if (ref + LENGTH_BYTES > this.blob.bytes.length) this.renew();
     const start = ref + LENGTH_BYTES;
     this.blob.bring(ref, start);

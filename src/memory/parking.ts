@@ -1,12 +1,14 @@
-import { add, load, notify, sub, wait, waitAsync } from './atomic.js';
+import type { AsyncWaits } from './async-waits.js';
+import { add, load, notify, sub, wait } from './atomic.js';
 import { Control } from './layout.js';
 import type { ReadySet } from './ready.js';
 import type { Threads } from './threads.js';
 
 const { Parked: PARKED, WakeSequence: SEQUENCE } = Control;
 
-/** The longest that a timer of Node.js waits. Milliseconds. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+/** In `Parked`, what a subscription counts; below are the threads that are parked. */
+export const SUBSCRIPTION = 1 << 16;
+const PARKED_MASK = SUBSCRIPTION - 1;
 
 /** Why a thread waits no more: work may be there, or nothing is in progress any more; or the time is over. */
 export type WakeReason = 'woken' | 'timed-out';
@@ -19,18 +21,18 @@ export class Parking {
   private readonly control: Int32Array<SharedArrayBuffer>;
   private readonly ready: ReadySet;
   private readonly threads: Threads;
-  /** How to end what waits in this thread. */
-  private readonly waits = new Set<(reason: Error) => void>();
+  private readonly waits: AsyncWaits;
 
-  constructor(control: Int32Array<SharedArrayBuffer>, ready: ReadySet, threads: Threads) {
+  constructor(control: Int32Array<SharedArrayBuffer>, ready: ReadySet, threads: Threads, waits: AsyncWaits) {
     this.control = control;
     this.ready = ready;
     this.threads = threads;
+    this.waits = waits;
   }
 
   /** Whether somebody waits. */
   get isUsed(): boolean {
-    return load(this.control, PARKED) !== 0;
+    return (load(this.control, PARKED) & PARKED_MASK) !== 0;
   }
 
   /** Wakes all that wait. */
@@ -61,8 +63,7 @@ export class Parking {
     const seen = this.enter();
     try {
       if (!this.ready.isEmpty || isOver?.() === true) return 'woken';
-      const waiting = waitAsync(this.control, SEQUENCE, seen, timeout);
-      const why = waiting.async ? await this.unlessEnded(waiting.value, signal) : waiting.value;
+      const why = await this.waits.wait(this.control, SEQUENCE, seen, { timeout, signal, keepsAlive: true });
       return why === 'timed-out' ? 'timed-out' : 'woken';
     } finally {
       this.leave();
@@ -70,41 +71,18 @@ export class Parking {
   }
 
   private enter(): number {
-    add(this.control, PARKED, 1);
-    this.threads.countParked(1);
+    this.count(1);
     return load(this.control, SEQUENCE);
   }
 
   private leave(): void {
-    this.threads.countParked(-1);
-    sub(this.control, PARKED, 1);
+    this.count(-1);
   }
 
-  /** Ends the waits of this thread with an error: for the state is closed. */
-  endWaits(reason: Error): void {
-    for (const end of this.waits) end(reason);
-  }
-
-  /** Keeps the process from ending meanwhile, which waiting for shared memory does not. @throws the reason of the signal, or of `endWaits` */
-  private unlessEnded<T>(waiting: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const keepAlive = setInterval(() => {}, MAX_TIMER_MS);
-      const settle = (): void => {
-        clearInterval(keepAlive);
-        this.waits.delete(end);
-        signal?.removeEventListener('abort', abort);
-      };
-      const end = (reason: Error): void => {
-        settle();
-        reject(reason);
-      };
-      const abort = (): void => end(signal!.reason as Error);
-      this.waits.add(end);
-      signal?.addEventListener('abort', abort);
-      void waiting.then((value) => {
-        settle();
-        resolve(value);
-      });
-    });
+  /** More, or less, that wait or have subscribed. Counted where it is found, too, if this thread dies meanwhile. */
+  count(more: number): void {
+    if (more > 0) add(this.control, PARKED, more);
+    this.threads.countParked(more);
+    if (more < 0) sub(this.control, PARKED, -more);
   }
 }

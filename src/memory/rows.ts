@@ -2,7 +2,8 @@ import { CapacityExceeded } from '../errors.js';
 import { TaskStatus } from '../task.js';
 import { load, store } from './atomic.js';
 import { Control, isVacant, nextStatus, VACANT_BIT } from './layout.js';
-import { MAX_ROWS, type TaskTable } from './table.js';
+import { MAX_ROWS } from './parts.js';
+import type { TaskTable } from './table.js';
 
 /*
  * Rows are given out and taken back by the thread that is alone: vacant ones first, the last one first, then new ones. The vacant ones
@@ -61,7 +62,9 @@ export function findVacantRows(table: TaskTable): void {
 /** Makes a filled-in row a Pending task. The last step: now other threads see it. */
 export function makeLive(table: TaskTable, row: number): void {
   const { status } = table.columns;
-  status.set(row, nextStatus(status.get(row), TaskStatus.Pending, 0, 0));
+  const word = nextStatus(status.get(row), TaskStatus.Pending, 0, 0);
+  status.set(row, word);
+  table.tell(row, word);
 }
 
 function extend(table: TaskTable, from: number, to: number): void {

@@ -1,18 +1,16 @@
-import { StateUnavailable } from '../errors.js';
 import { OUTCOMES, type Outcome, type Row, TaskStatus } from '../task.js';
-import { add, compareExchange, load, sub, wordsOf } from './atomic.js';
+import { AsyncWaits } from './async-waits.js';
+import { add, compareExchange, load, sub } from './atomic.js';
 import { Changes } from './changes.js';
 import { countsOf, countTransition, type StatusCounts } from './counters.js';
+import type { Feed } from './feed.js';
 import { COLUMNS, type ColumnName, type TableHandle } from './handle.js';
 import {
   attemptOf,
-  CONTROL_WORDS,
   Control,
   epochOf,
   holderOf,
   isVacant,
-  LAYOUT_MAGIC,
-  LAYOUT_VERSION,
   nextAttempt,
   nextStatus,
   outcomeOf,
@@ -20,29 +18,21 @@ import {
   statusOf,
   VACANT_BIT,
 } from './layout.js';
-import { RowLists } from './lists.js';
-import { NameTable } from './names.js';
-import { Parking } from './parking.js';
-import { ReadySet } from './ready.js';
-import { Region } from './region.js';
+import type { RowLists } from './lists.js';
+import type { NameTable } from './names.js';
+import { Parking, SUBSCRIPTION } from './parking.js';
+import { createParts, handleOf, partsFrom, type TableParts } from './parts.js';
+import type { ReadySet } from './ready.js';
+import type { Region } from './region.js';
 import { THIS_THREAD } from './system-threads.js';
-import { type ThreadIdentity, Threads } from './threads.js';
-import { UndoLog } from './undo.js';
+import type { ThreadIdentity, Threads } from './threads.js';
+import type { UndoLog } from './undo.js';
 
 const { Pending, InProgress, Completed } = TaskStatus;
 
-/** Rows reserved as address space; memory is used only as the table grows. */
-export const MAX_ROWS = 2 ** 23;
-const MAX_LIST_WORDS = 2 ** 29;
-
 // As constants of this module: V8 inlines only so much bytecode, and looking into `Control` is a lot of it.
-const { Structure: STRUCTURE } = Control;
+const { Structure: STRUCTURE, Parked: PARKED } = Control;
 const STATUS_OR_VACANT = STATUS_MASK | VACANT_BIT;
-
-type Parts = Pick<
-  TaskTable,
-  'control' | 'columns' | 'names' | 'dependencies' | 'dependents' | 'details' | 'ready' | 'threads' | 'undo'
->;
 
 /** What one row's status word says. */
 export interface StatusWord {
@@ -70,7 +60,7 @@ export interface StatusWord {
  * | position | topological position: grows along every edge     | alone                              | yes     |
  * | holder   | the thread that has claimed the row, and when; of a vacant row the next one | who won the swap, after it; alone | no |
  */
-export class TaskTable {
+export class TaskTable implements TableParts {
   readonly control: Int32Array<SharedArrayBuffer>;
   readonly columns: Readonly<Record<ColumnName, Region>>;
   readonly names: NameTable;
@@ -82,11 +72,15 @@ export class TaskTable {
   readonly threads: Threads;
   readonly parking: Parking;
   readonly undo: UndoLog;
+  readonly feed: Feed;
+  readonly waits = new AsyncWaits();
   readonly changes: Changes;
   private seenStructure: number;
+  /** The word that the last swap of this thread has written. */
+  private written = 0;
   private seenRows = 0;
 
-  private constructor(parts: Parts) {
+  private constructor(parts: TableParts) {
     this.control = parts.control;
     this.columns = parts.columns;
     this.names = parts.names;
@@ -96,27 +90,15 @@ export class TaskTable {
     this.ready = parts.ready;
     this.threads = parts.threads;
     this.undo = parts.undo;
-    this.parking = new Parking(parts.control, parts.ready, parts.threads);
+    this.feed = parts.feed;
+    this.parking = new Parking(parts.control, parts.ready, parts.threads, this.waits);
     this.changes = new Changes(this, parts.undo);
     parts.threads.rescue = () => this.changes.rescue();
     this.seenStructure = load(this.control, STRUCTURE);
   }
 
   static create(thread: ThreadIdentity = THIS_THREAD): TaskTable {
-    const control = wordsOf(new SharedArrayBuffer(CONTROL_WORDS * 4));
-    control[Control.Magic] = LAYOUT_MAGIC;
-    control[Control.Version] = LAYOUT_VERSION;
-    return new TaskTable({
-      control,
-      columns: makeColumns((name) => Region.create(`tasks.${name}`, MAX_ROWS * 4)),
-      names: NameTable.create('tasks.names', MAX_ROWS),
-      dependencies: RowLists.create('tasks.dependencies', MAX_ROWS, MAX_LIST_WORDS),
-      dependents: RowLists.create('tasks.dependents', MAX_ROWS, MAX_LIST_WORDS),
-      details: RowLists.create('tasks.details', MAX_ROWS, MAX_LIST_WORDS),
-      ready: ReadySet.create(MAX_ROWS),
-      threads: Threads.create(control, thread),
-      undo: UndoLog.create(),
-    });
+    return new TaskTable(createParts(thread));
   }
 
   /**
@@ -124,23 +106,7 @@ export class TaskTable {
    * @throws StateUnavailable if the handle is of another version; CapacityExceeded if too many threads share the table
    */
   static from(handle: TableHandle, thread: ThreadIdentity = THIS_THREAD): TaskTable {
-    const control = wordsOf(handle.control);
-    if (control[Control.Magic] !== LAYOUT_MAGIC || control[Control.Version] !== LAYOUT_VERSION) {
-      throw new StateUnavailable(
-        'This handle was not made by the same version of millrace; share the state again.',
-      );
-    }
-    const table = new TaskTable({
-      control,
-      columns: makeColumns((name) => Region.from(handle.columns[name])),
-      names: NameTable.from(handle.names),
-      dependencies: RowLists.from(handle.dependencies),
-      dependents: RowLists.from(handle.dependents),
-      details: RowLists.from(handle.details),
-      ready: ReadySet.from(handle.ready),
-      threads: Threads.from(control, handle.threads, thread),
-      undo: UndoLog.from(handle.undo),
-    });
+    const table = new TaskTable(partsFrom(handle, thread));
     table.threads.join();
     return table;
   }
@@ -148,17 +114,7 @@ export class TaskTable {
   /** For `from`. This thread takes part from now on, too. */
   handle(): TableHandle {
     this.threads.join();
-    return {
-      control: this.control.buffer,
-      columns: makeColumns((name) => this.columns[name].handle()),
-      names: this.names.handle(),
-      dependencies: this.dependencies.handle(),
-      dependents: this.dependents.handle(),
-      details: this.details.handle(),
-      ready: this.ready.handle(),
-      threads: this.threads.handle(),
-      undo: this.undo.handle(),
-    };
+    return handleOf(this);
   }
 
   /** Rows ever used, vacant ones included. */
@@ -266,12 +222,15 @@ export class TaskTable {
       return false;
     }
     this.columns.status.mark(row);
-    if (from === to) return true;
+    if (from === to) {
+      this.tell(row, this.written);
+      return true;
+    }
     if (to === Completed) this.releaseDependents(row);
     if (to === Pending && this.isReady(row)) this.ready.insert(row);
     // Not before: while others may still become ready by it, a task counts as in progress.
     countTransition(this.control, from, to);
-    this.wakeParked();
+    this.tell(row, this.written);
     return true;
   }
 
@@ -294,6 +253,7 @@ export class TaskTable {
       const next = nextStatus(word, to, outcome, attempt);
       const found = compareExchange(words, row, word, next);
       if (found === word) {
+        this.written = next;
         if (to === InProgress) this.setHolder(row, holderOf(next, this.threads.line));
         return true;
       }
@@ -341,6 +301,14 @@ export class TaskTable {
   /** Milliseconds; 0 if no attempt has ended. */
   duration(row: Row): number {
     return this.columns.duration.get(row) / 10;
+  }
+
+  /** Tells who listens, if anybody does, that a row's status word was written. */
+  tell(row: number, word: number): void {
+    const listeners = load(this.control, PARKED);
+    if (listeners === 0) return;
+    if (listeners >= SUBSCRIPTION) this.changes.tell(row, word, this.names.refOf(row));
+    this.wakeParked();
   }
 
   /** Wakes threads that wait for work. */
@@ -393,8 +361,4 @@ export class TaskTable {
     const end = start + this.dependents.count(row);
     for (let at = start; at < end; at++) this.hold(ints[at]!);
   }
-}
-
-function makeColumns<T>(make: (name: ColumnName) => T): Record<ColumnName, T> {
-  return Object.fromEntries(COLUMNS.map((name) => [name, make(name)])) as Record<ColumnName, T>;
 }

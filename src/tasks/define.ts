@@ -39,7 +39,7 @@ export function defineTasks(
   const base = load(table.control, Control.NextPosition);
   // Provisional positions: they tell the batch's rows from all others, and which node a row is.
   taken.forEach((row, node) => {
-    table.columns.position.ints[row] = base + node;
+    table.columns.position.put(row, base + node);
   });
   const edges = collectEdges(table, definitions, taken, base);
   const inner = reverse(edges.inside);
@@ -144,6 +144,8 @@ function link(table: TaskTable, rows: Int32Array, edges: Csr): void {
       table.dependents.pushReserved(dependency, row);
       if (!isCompleted(table, dependency)) waiting++;
     }
+    // The row may have held another task before this change.
+    table.columns.pending.keep(row);
     table.columns.pending.ints[row] = waiting;
   }
 }

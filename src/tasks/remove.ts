@@ -39,8 +39,9 @@ export function vacate(table: TaskTable, row: Row): void {
   const status = table.status(row);
   // By way of Pending, so that counters and the ready set are left by the one function that keeps them.
   if (status !== TaskStatus.Pending) table.transition(row, status, TaskStatus.Pending, 0);
-  const word = table.columns.status.get(row);
-  table.columns.status.set(row, nextStatus(word, TaskStatus.Pending, 0, 0) | VACANT_BIT);
+  const word = nextStatus(table.columns.status.get(row), TaskStatus.Pending, 0, 0) | VACANT_BIT;
+  table.columns.status.set(row, word);
+  table.tell(row, word);
   sub(table.control, Control.LiveCount, 1);
   table.names.remove(row);
   table.dependencies.clear(row);

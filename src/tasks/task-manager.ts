@@ -4,72 +4,30 @@ import type { StatusCounts } from '../memory/counters.js';
 import { Control } from '../memory/layout.js';
 import type { WakeReason } from '../memory/parking.js';
 import type { TaskTable } from '../memory/table.js';
-import {
-  type Row,
-  STATUS_NAMES,
-  type TaskDefinition,
-  type TaskId,
-  type TaskState,
-  type TaskStatus,
-} from '../task.js';
-import {
-  anything,
-  type Check,
-  callable,
-  checkOptions,
-  filled,
-  milliseconds,
-  shown,
-  wholeFrom,
-  wrong,
-} from '../values.js';
+import type { Row, TaskDefinition, TaskId, TaskState, TaskStatus } from '../task.js';
+import { checkOptions, shown } from '../values.js';
 import { defineTasks } from './define.js';
 import { prioritize } from './derive.js';
 import { type TaskDetails, unpackDetails } from './details.js';
 import { idMatcher } from './glob.js';
 import type { AttemptResult } from './lifecycle.js';
 import * as lifecycle from './lifecycle.js';
+import {
+  FILTER,
+  FOREVER,
+  PAGE_FILTER,
+  type TaskFilter,
+  type TaskPage,
+  WAIT_OPTIONS,
+  WAIT_SYNC_OPTIONS,
+  type WaitOptions,
+} from './options.js';
 import { OutputMakers } from './outputs.js';
 import { removeTasks } from './remove.js';
 import { type TaskSnapshot, takeSnapshot } from './snapshot.js';
+import { listen, type Subscribed, Subscription, type TaskEvent } from './subscription.js';
 import { replaceTasks, type SyncSummary } from './sync.js';
 import { applyAll, type TaskChange } from './update.js';
-
-/** Which tasks to list. */
-export interface TaskFilter {
-  readonly status?: TaskStatus;
-  /** A glob on the id: `*` stops at `/`, `**` does not. */
-  readonly id?: string;
-}
-
-/** How long to wait for work. */
-export interface WaitOptions {
-  /** Milliseconds; without end if left out. */
-  readonly timeout?: number | undefined;
-  /** Another reason not to wait (say, all tasks are Completed), asked when this thread is already sure to be woken. */
-  readonly isOver?: (() => boolean) | undefined;
-}
-
-export interface TaskPage {
-  readonly tasks: readonly TaskState[];
-  /** Give it to the next call; undefined after the last page. */
-  readonly next: number | undefined;
-}
-
-const FOREVER = Number.POSITIVE_INFINITY;
-const WAIT_SYNC_OPTIONS = { timeout: milliseconds, isOver: callable } satisfies Record<
-  keyof WaitOptions,
-  Check
->;
-const WAIT_OPTIONS = { ...WAIT_SYNC_OPTIONS, signal: anything };
-
-const FILTER = {
-  status: (value) =>
-    STATUS_NAMES[value as TaskStatus] === undefined ? wrong('must be a TaskStatus', value) : undefined,
-  id: filled,
-} satisfies Record<keyof TaskFilter, Check>;
-
-const PAGE_FILTER = { ...FILTER, limit: wholeFrom(1), from: wholeFrom(0) };
 
 const { Structure: STRUCTURE, RankedStructure: RANKED_STRUCTURE, RankedRows: RANKED_ROWS } = Control;
 
@@ -237,6 +195,40 @@ export class TaskManager {
     }
     const list = [...tasks];
     return takeSnapshot(this.table, () => list.map((task) => this.read(this.find(task))));
+  }
+
+  /**
+   * Calls `listener` with each change of a task that the filter accepts, of whatever thread, from now on, in order; the next time when
+   * what it returned is settled. One that is 65,536 changes late gets a gap and a snapshot in their place. By `status`, what a task
+   * becomes is meant. Does not keep the process alive. O(tasks).
+   * @throws InvalidArgument
+   */
+  subscribe(filter: TaskFilter, listener: (event: TaskEvent) => unknown): Subscribed {
+    if (typeof listener !== 'function') {
+      throw new InvalidArgument(`subscribe takes a filter and a function, not ${shown(listener)}.`);
+    }
+    return listen(this.open('subscribe', filter), listener);
+  }
+
+  /**
+   * The same as an iterator, which keeps the process alive while it is waited for. It begins with the first call of `next`.
+   * @throws InvalidArgument; the reason of the signal
+   */
+  async *updates(
+    filter: TaskFilter & { readonly signal?: AbortSignal | undefined } = {},
+  ): AsyncGenerator<TaskEvent, void> {
+    const { signal, ...rest } = filter;
+    yield* this.open('updates', rest).events(signal, true);
+  }
+
+  private open(call: string, filter: TaskFilter): Subscription {
+    checkOptions(call, filter, FILTER);
+    const { id, status } = filter;
+    const matchesId = id === undefined ? undefined : idMatcher(id);
+    return new Subscription(
+      this.table,
+      (task, to) => (status === undefined || to === status) && (matchesId === undefined || matchesId(task)),
+    );
   }
 
   /** Pending → InProgress. O(1). @throws UnknownTask, IllegalTransition (also if a dependency is not Completed) */

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type * as Atomic from '../../src/memory/atomic.js';
+import type * as FeedModule from '../../src/memory/feed.js';
 import type * as Layout from '../../src/memory/layout.js';
 import type * as Names from '../../src/memory/names.js';
 import type * as Ready from '../../src/memory/ready.js';
@@ -14,6 +15,8 @@ import type * as Tasks from '../../src/tasks/task-manager.js';
 /** The code under test: what ships, or a mutant of it. */
 export interface Code {
   readonly atomic: typeof Atomic;
+  readonly Feed: typeof FeedModule.Feed;
+  readonly WAITING: typeof FeedModule.WAITING;
   readonly NameTable: typeof Names.NameTable;
   readonly ReadySet: typeof Ready.ReadySet;
   readonly Region: typeof RegionModule.Region;
@@ -28,18 +31,21 @@ export interface Code {
 /** @param root a compiled `src` */
 export async function loadCode(root: string): Promise<Code> {
   const load = (file: string) => import(pathToFileURL(join(root, file)).href);
-  const [atomic, names, ready, region, table, tasks, pages, threads, layout, dead] = (await Promise.all([
-    load('memory/atomic.js'),
-    load('memory/names.js'),
-    load('memory/ready.js'),
-    load('memory/region.js'),
-    load('memory/table.js'),
-    load('tasks/task-manager.js'),
-    load('store/pages.js'),
-    load('memory/threads.js'),
-    load('memory/layout.js'),
-    load('tasks/dead-threads.js'),
-  ])) as [
+  const [atomic, names, ready, region, table, tasks, pages, threads, layout, dead, feed] = (await Promise.all(
+    [
+      load('memory/atomic.js'),
+      load('memory/names.js'),
+      load('memory/ready.js'),
+      load('memory/region.js'),
+      load('memory/table.js'),
+      load('tasks/task-manager.js'),
+      load('store/pages.js'),
+      load('memory/threads.js'),
+      load('memory/layout.js'),
+      load('tasks/dead-threads.js'),
+      load('memory/feed.js'),
+    ],
+  )) as [
     typeof Atomic,
     typeof Names,
     typeof Ready,
@@ -50,9 +56,12 @@ export async function loadCode(root: string): Promise<Code> {
     typeof ThreadsModule,
     typeof Layout,
     typeof Dead,
+    typeof FeedModule,
   ];
   return {
     atomic,
+    Feed: feed.Feed,
+    WAITING: feed.WAITING,
     NameTable: names.NameTable,
     ReadySet: ready.ReadySet,
     Region: region.Region,

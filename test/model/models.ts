@@ -28,6 +28,8 @@ export const MODELS = {
   rebuilding: (code) => memory.naming(code, 511),
   changing: memory.changing,
   lengthening: memory.lengthening,
+  telling1: (code) => memory.telling(code, 1),
+  telling2: (code) => memory.telling(code, 2),
   gate: (code) => threads.gate(code, 1, 1),
   gate2: (code) => threads.gate(code, 2, 1),
   gateFor2: (code) => threads.gate(code, 1, 2),

@@ -4,12 +4,16 @@ import { type BuildState, openState, type TaskDefinition, TaskStatus } from '../
 import { chooseSeed, randomFrom } from '../engine/lane-support.js';
 
 /** All that can be seen of a state, but for the attempt at claiming, which changes it. */
-function all({ tasks, graph }: BuildState): unknown {
+function all({ opened, tasks, graph }: BuildState): unknown {
   const listed = [...tasks.list()];
+  const { table } = opened;
   return {
     tasks: new Map(listed.map((task) => [task.id, task])),
     counts: tasks.counts(),
-    statuses: listed.map(({ id }) => [id, tasks.rowOf(id)]),
+    rows: listed.map(({ id }) => {
+      const row = tasks.rowOf(id);
+      return [id, row, table.pending(row), table.columns.position.get(row)];
+    }),
     dependents: new Map(listed.map(({ id }) => [id, graph.dependentsOf(id)])),
     levels: new Set(graph.levels().map((level) => level.sort().join())),
   };
@@ -76,6 +80,21 @@ describe('a transaction', () => {
     // And the rows that it took are given out again.
     const rows = state.tasks.define(Array.from({ length: 3 }, (_, index) => ({ id: `new-${index}` })));
     assert.deepEqual([...rows].sort(), [3, 4, 5]);
+  });
+
+  test('leaves a task as it was whose row it had given to another one', async () => {
+    const state = await withTasks({ id: 'a' }, { id: 'b', dependencies: ['a'] });
+    const before = all(state);
+    const mistake = (): void =>
+      state.transaction(() => {
+        state.tasks.remove('b');
+        state.tasks.define({ id: 'c' });
+        assert.equal(state.tasks.claim(2).length, 2);
+        fail();
+      });
+    assert.throws(mistake, MISTAKE);
+    assert.deepEqual(all(state), before);
+    assert.deepEqual(claimable(state), ['a']);
   });
 
   test('goes on after a call that was refused, as if that had not been made', async () => {

@@ -189,3 +189,41 @@ export function reading(code: Code): Model<SharedTasks> {
     },
   };
 }
+
+export interface SharedFeed {
+  readonly handle: SharedArrayBuffer;
+}
+
+/** Threads tell of changes, and one that listens hears of each, whole, and is woken. */
+export function telling(code: Code, tellers: number): Model<SharedFeed> {
+  const { Feed, WAITING, atomic } = code;
+  const tell =
+    (thread: number) =>
+    ({ handle }: SharedFeed): void =>
+      Feed.from(handle).put(thread + 1, 10 * (thread + 1), 100 * (thread + 1));
+  const listen = ({ handle }: SharedFeed): number[] => {
+    const feed = Feed.from(handle);
+    const heard: number[] = [];
+    while (heard.length < tellers) {
+      const change = feed.read(heard.length);
+      if (typeof change === 'object') {
+        assert.deepEqual([change.word, change.name], [10 * change.row, 100 * change.row], 'half an entry');
+        heard.push(change.row);
+        continue;
+      }
+      feed.announce();
+      const isInFlight = feed.lag(heard.length) > 0;
+      atomic.wait(feed.words, WAITING, 1, isInFlight ? 1 : Number.POSITIVE_INFINITY);
+    }
+    return heard;
+  };
+  return {
+    name: `${tellers} threads tell of changes`,
+    setup: () => ({ handle: Feed.create().handle() }),
+    threads: [...Array.from({ length: tellers }, (_, at) => tell(at)), listen],
+    check(_, results) {
+      const rows = Array.from({ length: tellers }, (_, at) => at + 1);
+      assert.deepEqual([...(results.at(-1) as number[])].sort(), rows);
+    },
+  };
+}

@@ -1,0 +1,38 @@
+import { STATUS_NAMES, type TaskState, type TaskStatus } from '../task.js';
+import { anything, type Check, callable, filled, milliseconds, wholeFrom, wrong } from '../values.js';
+
+/** Which tasks to list. */
+export interface TaskFilter {
+  readonly status?: TaskStatus;
+  /** A glob on the id: `*` stops at `/`, `**` does not. */
+  readonly id?: string;
+}
+
+/** How long to wait for work. */
+export interface WaitOptions {
+  /** Milliseconds; without end if left out. */
+  readonly timeout?: number | undefined;
+  /** Another reason not to wait (say, all tasks are Completed), asked when this thread is already sure to be woken. */
+  readonly isOver?: (() => boolean) | undefined;
+}
+
+export interface TaskPage {
+  readonly tasks: readonly TaskState[];
+  /** Give it to the next call; undefined after the last page. */
+  readonly next: number | undefined;
+}
+
+export const FOREVER = Number.POSITIVE_INFINITY;
+export const WAIT_SYNC_OPTIONS = { timeout: milliseconds, isOver: callable } satisfies Record<
+  keyof WaitOptions,
+  Check
+>;
+export const WAIT_OPTIONS = { ...WAIT_SYNC_OPTIONS, signal: anything };
+
+export const FILTER = {
+  status: (value) =>
+    STATUS_NAMES[value as TaskStatus] === undefined ? wrong('must be a TaskStatus', value) : undefined,
+  id: filled,
+} satisfies Record<keyof TaskFilter, Check>;
+
+export const PAGE_FILTER = { ...FILTER, limit: wholeFrom(1), from: wholeFrom(0) };
