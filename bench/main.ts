@@ -1,15 +1,13 @@
 import { writeFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { parameters } from './parameters.js';
 import type { BenchRow } from './suite.js';
 import { suites } from './suites.js';
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'string' } } });
-const file = values.json ?? fileURLToPath(new URL('../bench-results.json', import.meta.url));
-const chosen = suites.filter(
-  ({ name }) => positionals.length === 0 || positionals.some((word) => name.includes(word)),
-);
+const { json, suites: words } = parameters();
+const file = json ?? fileURLToPath(new URL('../bench-results.json', import.meta.url));
+const chosen = suites.filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word)));
 
 const results: (BenchRow & { readonly suite: string })[] = [];
 for (const suite of chosen) {

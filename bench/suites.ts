@@ -6,6 +6,7 @@ import { suite as commandLine } from './cli/commands.js';
 import { suite as define } from './core/define.js';
 import { suite as drain } from './core/drain.js';
 import { suite as graph } from './core/graph.js';
+import { suite as sharing } from './core/sharing.js';
 import { suite as threads } from './core/threads.js';
 import { suite as transition } from './core/transition.js';
 import { suite as fingerprints } from './store/fingerprints.js';
@@ -26,4 +27,5 @@ export const suites: readonly BenchSuite[] = [
   persistence,
   fingerprints,
   threads,
+  sharing,
 ];

@@ -14,9 +14,9 @@ const SAVED = [
   Control.LiveCount,
   Control.NextPosition,
   Control.FirstVacant,
-  Control.Begun,
-  Control.Completed,
-  Control.Failed,
+  Control.Counters,
+  Control.Counters + 1,
+  Control.Counters + 2,
 ];
 /** What the log calls the control block; regions follow. */
 const CONTROL = 0;
@@ -166,6 +166,7 @@ export class Changes {
   }
 
   private tellAll(): void {
+    if (this.untold.length === 0) return;
     const told = this.untold.splice(0);
     for (let at = 0; at < told.length; at += 3) this.table.feed.put(told[at]!, told[at + 1]!, told[at + 2]!);
   }

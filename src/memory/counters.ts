@@ -1,14 +1,16 @@
 import { TaskStatus } from '../task.js';
-import { add, load, sub } from './atomic.js';
-import { Control } from './layout.js';
+import { load, store } from './atomic.js';
 
 const { Pending, InProgress } = TaskStatus;
 
-/** Counter word by status; the others follow from `Begun`. */
-const COUNTER = [0, 0, Control.Completed, Control.Failed] as const;
-
-// As constants of this module: V8 inlines only so much bytecode, and looking into `Control` is a lot of it.
-const { Begun: BEGUN, Completed: COMPLETED, Failed: FAILED, LiveCount: LIVE } = Control;
+/**
+ * Three words that count rows: those that are not Pending any more, and the Completed and Failed ones among them. Each thread has three of
+ * its own, which may be below 0: only the sums over all threads mean something, and only their thread writes them.
+ */
+export const COUNTER_WORDS = 3;
+const BEGUN = 0;
+const COMPLETED = TaskStatus.Completed - 1;
+const FAILED = TaskStatus.Failed - 1;
 
 /** The statuses, counted. */
 export interface StatusCounts {
@@ -19,12 +21,14 @@ export interface StatusCounts {
   readonly failed: number;
 }
 
-/** O(1); exact as soon as the transitions under way in other threads have returned. */
-export function countsOf(control: Int32Array): StatusCounts {
-  const completed = load(control, COMPLETED);
-  const failed = load(control, FAILED);
-  const begun = load(control, BEGUN);
-  const total = load(control, LIVE);
+/**
+ * Exact as soon as the transitions under way in other threads have returned. O(threads).
+ * @param sum adds up one of the words over all threads
+ */
+export function countsOf(total: number, sum: (counter: number) => number): StatusCounts {
+  const completed = sum(COMPLETED);
+  const failed = sum(FAILED);
+  const begun = sum(BEGUN);
   return {
     total,
     pending: Math.max(0, total - begun),
@@ -35,12 +39,20 @@ export function countsOf(control: Int32Array): StatusCounts {
 }
 
 /**
- * Counts a transition. `Begun` goes up first and down first, and is read last: who counts may miss a task in progress, but sees none
- * too many.
+ * Counts a transition in this thread's words. What has begun goes up first and down first, and is read last: who counts may miss a task in
+ * progress, but sees none too many.
  */
-export function countTransition(control: Int32Array, from: TaskStatus, to: TaskStatus): void {
-  if (from === Pending) add(control, BEGUN, 1);
-  else if (from !== InProgress) sub(control, COUNTER[from], 1);
-  if (to === Pending) sub(control, BEGUN, 1);
-  else if (to !== InProgress) add(control, COUNTER[to], 1);
+export function countTransition(words: Int32Array, at: number, from: TaskStatus, to: TaskStatus): void {
+  if (from === Pending) store(words, at + BEGUN, words[at + BEGUN]! + 1);
+  else if (from !== InProgress) store(words, at + from - 1, words[at + from - 1]! - 1);
+  if (to === Pending) store(words, at + BEGUN, words[at + BEGUN]! - 1);
+  else if (to !== InProgress) store(words, at + to - 1, words[at + to - 1]! + 1);
+}
+
+/** Adds words to others, and clears them. Alone. */
+export function moveCounters(from: Int32Array, fromAt: number, to: Int32Array, toAt: number): void {
+  for (let counter = 0; counter < COUNTER_WORDS; counter++) {
+    store(to, toAt + counter, load(to, toAt + counter) + load(from, fromAt + counter));
+    store(from, fromAt + counter, 0);
+  }
 }

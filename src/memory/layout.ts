@@ -60,23 +60,22 @@ export const Control = {
   /** `Structure` and `RowCount` when the ready set was ordered last. Alone. */
   RankedStructure: 9,
   RankedRows: 10,
-  /** Rows that are not Pending. Any: changed after the winning compare-and-swap, as the two that follow. */
-  Begun: LINE,
-  /** Exact numbers of rows; those InProgress are what is left of `Begun`. */
-  Completed: 2 * LINE,
-  Failed: 3 * LINE,
+  /** So many lines of threads have ever been taken. Any: only grows. */
+  Lines: 11,
+  /** Three counters (see counters.ts): what threads have counted that are gone, and who was alone. Alone. */
+  Counters: LINE,
   /** Bumped, then notified, by any thread that made work ready while threads are parked. */
-  WakeSequence: 4 * LINE,
+  WakeSequence: 2 * LINE,
   /**
    * Threads that are parked or about to be, and subscriptions times 65,536. Any: added before the last look for work, subtracted after
    * waking.
    */
-  Parked: 5 * LINE,
+  Parked: 3 * LINE,
   /** 0, or the line of the thread that keeps all others from changing anything (see threads.ts). */
-  Gate: 6 * LINE,
+  Gate: 4 * LINE,
 } as const;
 
-export const CONTROL_WORDS = 7 * LINE;
+export const CONTROL_WORDS = 5 * LINE;
 
 /** A ref column's value for "nothing there". Offset 0 of pools and blobs is never handed out. */
 export const NO_REF = 0;

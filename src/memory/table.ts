@@ -189,9 +189,9 @@ export class TaskTable implements TableParts {
     );
   }
 
-  /** O(1); exact as soon as the transitions under way in other threads have returned. */
+  /** Exact as soon as the transitions under way in other threads have returned. O(threads). */
   counts(): StatusCounts {
-    return countsOf(this.control);
+    return countsOf(load(this.control, Control.LiveCount), this.threads.count);
   }
 
   /**
@@ -229,7 +229,7 @@ export class TaskTable implements TableParts {
     if (to === Completed) this.releaseDependents(row);
     if (to === Pending && this.isReady(row)) this.ready.insert(row);
     // Not before: while others may still become ready by it, a task counts as in progress.
-    countTransition(this.control, from, to);
+    countTransition(this.threads.counters, this.threads.countersAt, from, to);
     this.tell(row, this.written);
     return true;
   }

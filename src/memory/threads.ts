@@ -1,5 +1,6 @@
 import { CapacityExceeded } from '../errors.js';
 import { and, compareExchange, load, notify, store, wait, wordsOf } from './atomic.js';
+import { moveCounters } from './counters.js';
 import { Control } from './layout.js';
 
 /** Threads that may share a state at a time. */
@@ -13,15 +14,22 @@ const SYSTEM_ID = 0;
 const ACTIVITY = 1;
 /** How many waits of the thread count as parked. */
 const PARKED = 2;
+/** 1 while the thread waits for the gate to open, and until it has passed. */
+const QUEUED = 3;
 
 const IDLE = 0;
 const BUSY = 1;
 const AWAITED = 2;
 
+/** What the thread has counted (see counters.ts). */
+const COUNTERS = 4;
+
 /** How long to wait for a thread before looking whether it is still there. Milliseconds. */
 const PATIENCE = 100;
+/** How long who is to be alone leaves the gate to those that it kept waiting the last time. Milliseconds. */
+const COURTESY = 1;
 
-const { Gate } = Control;
+const { Counters, Gate, Lines } = Control;
 const FREE = 0;
 
 /** How the system tells this thread from others. */
@@ -45,7 +53,8 @@ export interface Dead {
  * Dice and Kogan, USENIX ATC 2019), so threads that change statuses do not slow each other down.
  *
  * Who begins raises its own word, then looks at the gate; who wants to be alone closes the gate, then looks at all those words
- * (Dekker's pattern): of the two, at least one sees the other. Before the memory is shared there is no gate.
+ * (Dekker's pattern): of the two, at least one sees the other. Before the memory is shared there is no gate. Who waits for the gate says so,
+ * and passes before it is closed again by another thread, so nobody starves (phase fairness; Brandenburg and Anderson, ECRTS 2009).
  *
  * | word      | written by                            | order                                             |
  * |-----------|---------------------------------------|---------------------------------------------------|
@@ -53,6 +62,9 @@ export interface Dead {
  * | system id | the thread that takes or leaves a line, and who finds it dead | swapped from 0            |
  * | activity  | its thread; AWAITED by who is to be alone | raised before the gate is looked at           |
  * | parked    | its thread                            | up after it was counted, down before it is not any more |
+ * | queued    | its thread                            | up before it waits for the gate, down when it has passed |
+ * | counters  | its thread; who takes up from it when it is dead | see counters.ts                        |
+ * | lines     | any that takes a line                 | before the thread first begins                    |
  */
 export class Threads {
   private readonly control: Int32Array<SharedArrayBuffer>;
@@ -64,6 +76,9 @@ export class Threads {
   private own = -1;
   /** Whether others can see what this thread does and are not kept away. */
   isWatched = false;
+  /** Where this thread counts: in its line, but in the control block while it is alone, or no other one is there. */
+  counters: Int32Array<SharedArrayBuffer>;
+  countersAt: number = Counters;
   /** Puts right what a thread has left that died while it was alone; called by the one that is alone in its place. */
   rescue: () => void = () => {};
 
@@ -75,6 +90,7 @@ export class Threads {
     this.control = control;
     this.words = words;
     this.identity = identity;
+    this.counters = control;
   }
 
   static create(control: Int32Array<SharedArrayBuffer>, identity: ThreadIdentity): Threads {
@@ -101,19 +117,44 @@ export class Threads {
       if (compareExchange(this.words, at + SYSTEM_ID, FREE, systemId) !== FREE) continue;
       this.own = at;
       this.line = at / LINE + 1;
-      this.isWatched = true;
+      this.watch(true);
+      this.countLine();
       return;
     }
     throw new CapacityExceeded('The threads that share a state', MAX_THREADS);
   }
 
+  /** Whoever looks at all lines looks at this one, too. */
+  private countLine(): void {
+    for (let lines = load(this.control, Lines); lines < this.line; lines = load(this.control, Lines)) {
+      compareExchange(this.control, Lines, lines, this.line);
+    }
+  }
+
   /** Gives the line back. What the thread has claimed stays claimed. */
   leave(): void {
     if (this.line === 0) return;
+    this.alone(() => moveCounters(this.words, this.own + COUNTERS, this.control, Counters));
     store(this.words, this.own + PARKED, 0);
     store(this.words, this.own + SYSTEM_ID, FREE);
     this.line = 0;
-    this.isWatched = false;
+    this.watch(false);
+  }
+
+  /** One of the counters, summed up over all threads. */
+  readonly count = (counter: number): number => {
+    let sum = load(this.control, Counters + counter);
+    const end = load(this.control, Lines) * LINE;
+    for (let at = COUNTERS + counter; at < end; at += LINE) sum += load(this.words, at);
+    return sum;
+  };
+
+  /** Sets all counters anew. Alone. */
+  setCounters(...counts: [begun: number, completed: number, failed: number]): void {
+    counts.forEach((count, counter) => {
+      for (let at = COUNTERS; at < MAX_THREADS * LINE; at += LINE) store(this.words, at + counter, 0);
+      store(this.control, Counters + counter, count);
+    });
   }
 
   /** Before a change; it waits while another thread is alone. */
@@ -139,6 +180,7 @@ export class Threads {
   alone<T>(body: () => T): T {
     if (!this.isWatched) return body();
     for (;;) {
+      this.forEachOther((line) => this.letPass(line));
       const closedBy = compareExchange(this.control, Gate, 0, this.line);
       if (closedBy === 0) return this.behindGate(body);
       this.waitForGate(closedBy);
@@ -154,7 +196,7 @@ export class Threads {
   /** Threads that are gone and have not left. */
   dead(): Dead[] {
     const dead: Dead[] = [];
-    for (let at = 0; at < MAX_THREADS * LINE; at += LINE) {
+    for (let at = 0; at < load(this.control, Lines) * LINE; at += LINE) {
       if (this.isGone(at)) {
         dead.push({ line: at / LINE + 1, wasBusy: load(this.words, at + ACTIVITY) !== IDLE });
       }
@@ -162,11 +204,13 @@ export class Threads {
     return dead;
   }
 
-  /** Frees the line of a dead thread. @returns how many of its waits still count as parked */
+  /** Frees the line of a dead thread. Alone. @returns how many of its waits still count as parked */
   bury({ line }: Dead): number {
     const at = (line - 1) * LINE;
     const parked = and(this.words, at + PARKED, 0);
+    moveCounters(this.words, at + COUNTERS, this.control, Counters);
     store(this.words, at + ACTIVITY, IDLE);
+    store(this.words, at + QUEUED, 0);
     store(this.words, at + SYSTEM_ID, FREE);
     return parked;
   }
@@ -176,25 +220,37 @@ export class Threads {
     for (;;) {
       store(this.words, at, BUSY);
       const closedBy = load(this.control, Gate);
-      if (closedBy === 0) return;
+      if (closedBy === 0) break;
+      store(this.words, this.own + QUEUED, 1);
       this.end();
       this.waitForGate(closedBy);
     }
+    // A plain load: only this thread writes it.
+    if (this.words[this.own + QUEUED] === 1) this.leaveQueue();
+  }
+
+  private leaveQueue(): void {
+    store(this.words, this.own + QUEUED, 0);
+    notify(this.words, this.own + QUEUED);
   }
 
   /** Once this thread has closed the gate. */
   private behindGate<T>(body: () => T): T {
-    for (let at = 0; at < MAX_THREADS * LINE; at += LINE) {
-      if (at !== this.own) this.waitForEnd(at);
-    }
-    this.isWatched = false;
+    this.forEachOther((line) => this.waitForEnd(line));
+    this.watch(false);
     try {
       return body();
     } finally {
-      this.isWatched = true;
+      this.watch(true);
       store(this.control, Gate, 0);
       notify(this.control, Gate);
     }
+  }
+
+  private watch(isWatched: boolean): void {
+    this.isWatched = isWatched;
+    this.counters = isWatched ? this.words : this.control;
+    this.countersAt = isWatched ? this.own + COUNTERS : Counters;
   }
 
   private waitForGate(closedBy: number): void {
@@ -202,6 +258,17 @@ export class Threads {
       return;
     // The gate goes from hand to hand and is never open meanwhile: nobody is to see what the dead thread has left.
     if (compareExchange(this.control, Gate, closedBy, this.line) === closedBy) this.behindGate(this.rescue);
+  }
+
+  private forEachOther(act: (line: number) => void): void {
+    const end = load(this.control, Lines) * LINE;
+    for (let at = 0; at < end; at += LINE) if (at !== this.own) act(at);
+  }
+
+  /** Before the gate is closed: who waits for it goes first, unless it is already open for so long that the thread must sleep, or be dead. */
+  private letPass(line: number): void {
+    if (load(this.words, line + QUEUED) === 0 || load(this.control, Gate) !== 0) return;
+    wait(this.words, line + QUEUED, 1, COURTESY);
   }
 
   private waitForEnd(line: number): void {

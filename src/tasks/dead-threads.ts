@@ -17,7 +17,7 @@ const INTERRUPTED = OUTCOMES.indexOf('interrupted');
 export function takeUpFromDead(table: TaskTable, attempts: number): Row[] {
   const { threads } = table;
   if (threads.dead().length === 0) return [];
-  const interrupted = threads.alone(() => {
+  const interrupted = table.changes.make(() => {
     // Again, for nobody changes anything now: who has died meanwhile is treated, too.
     const dead = threads.dead();
     const isHalfDone = dead.some(({ wasBusy }) => wasBusy);

@@ -24,16 +24,18 @@ export function derive(table: TaskTable): void {
 }
 
 /** Computes the counters alone. O(rows). */
-export function deriveCounts({ columns, control, rowCount }: TaskTable): void {
+export function deriveCounts({ columns, control, rowCount, threads }: TaskTable): void {
   const counts = [0, 0, 0, 0];
   for (const word of columns.status.ints.subarray(0, rowCount)) {
     if (!isVacant(word)) counts[statusOf(word)]!++;
   }
-  store(control, Control.Completed, counts[TaskStatus.Completed]!);
-  store(control, Control.Failed, counts[TaskStatus.Failed]!);
   const total = counts.reduce((sum, count) => sum + count);
-  store(control, Control.Begun, total - counts[TaskStatus.Pending]!);
   store(control, Control.LiveCount, total);
+  threads.setCounters(
+    total - counts[TaskStatus.Pending]!,
+    counts[TaskStatus.Completed]!,
+    counts[TaskStatus.Failed]!,
+  );
 }
 
 /** Ranks all rows anew, longest remaining path first, then by row. For who is alone. O(rows + edges). */

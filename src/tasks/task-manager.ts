@@ -187,14 +187,19 @@ export class TaskManager {
 
   /**
    * How all tasks stand at one moment, and all about some of them. Other threads wait meanwhile: about 1 ms for 1,000,000 tasks.
-   * O(rows). @throws UnknownTask, InvalidArgument
+   * O(rows).
+   * @param into the `statuses` of an earlier snapshot, to be used again: new memory may cost more than all the rest
+   * @throws UnknownTask, InvalidArgument
    */
-  snapshot(tasks: Iterable<TaskId | Row> = []): TaskSnapshot {
+  snapshot(tasks: Iterable<TaskId | Row> = [], into?: Uint8Array): TaskSnapshot {
     if (!isIterable(tasks) || typeof tasks === 'string') {
       throw new InvalidArgument(`snapshot takes a list of tasks, not ${shown(tasks)}.`);
     }
     const list = [...tasks];
-    return takeSnapshot(this.table, () => list.map((task) => this.read(this.find(task))));
+    if (into !== undefined && !(into instanceof Uint8Array)) {
+      throw new InvalidArgument(`snapshot uses a Uint8Array again, not ${shown(into)}.`);
+    }
+    return takeSnapshot(this.table, () => list.map((task) => this.read(this.find(task))), into);
   }
 
   /**
@@ -354,7 +359,9 @@ export class TaskManager {
     this.seenStructure = load(control, STRUCTURE);
     const changes = this.seenStructure - load(control, RANKED_STRUCTURE);
     const grown = this.table.rowCount - load(control, RANKED_ROWS);
-    if (changes !== 0 && (changes + grown) * 1024 >= this.table.rowCount) this.prioritize();
+    // In the midst of a change it is not worth it: that is not over.
+    if (this.table.changes.isUnderWay) this.seenStructure = -1;
+    else if (changes !== 0 && (changes + grown) * 1024 >= this.table.rowCount) this.prioritize();
   }
 
   /** As `rowOf`, but a row may be vacant: the transition itself finds that out. */

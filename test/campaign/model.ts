@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { loadCode } from '../model/code.js';
 import { explore, MODELS, type ModelName } from '../model/models.js';
-import { MUTANTS, withMutant } from '../model/mutants.js';
+import { MUTANTS } from '../model/mutants.js';
+import { withMutant } from '../model/mutate.js';
 
 const { values } = parseArgs({
   options: { preemptions: { type: 'string', default: '3' }, model: { type: 'string' } },

@@ -269,7 +269,7 @@ describe('nothing is overlooked', { concurrency: 2 }, () => {
       'committed',
       'run-finished',
     ];
-    for (let round = 0; round < 25; round++) {
+    for (let round = 0; round < 10; round++) {
       const moment = moments[round % moments.length];
       const victim = round % 2 === 0 ? 'in' : 'out';
       project.write('in', version(round * 2));

@@ -195,13 +195,13 @@ test('sealed entries of strangers are misses, and set aside', async (t) => {
     ['inputs', lists],
     ['actions', entries],
   ] as const) {
-    for (const text of texts) {
+    for (const [index, text] of texts.entries()) {
       await run(project, '--force');
       for (const path of stored(project, kind)) writeFileSync(path, sealed(text));
       project.delete('out');
       assert.deepEqual(outcomes(await run(project)), { some: 'executed' }, text);
       for (const path of stored(project, kind)) writeFileSync(path, sealed(text));
-      for (const args of [['gc'], ['artifacts'], ['artifacts', 'verify']]) {
+      for (const args of [...(index < 2 ? [['gc'], ['artifacts']] : []), ['artifacts', 'verify']]) {
         const { exitCode, stderr } = await project.millrace(args);
         assert.ok(exitCode === 0 || args[1] === 'verify', `${args} ${text}: ${stderr}`);
         assert.ok(exitCode! < 2, stderr);

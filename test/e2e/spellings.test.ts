@@ -12,16 +12,15 @@ describe('a file is the same, however it is named', { concurrency: 2 }, () => {
   test('a task that rewrites its own inputs is run each time', async (t) => {
     const project = new Project(t, { 'src/a.txt': 'a b' });
     const root = project.path('.');
-    for (const inputs of [['.'], [`${root}/src/**`], [`${root}/src`], [`../${basename(root)}/src/*`]]) {
-      const format = { command: "sed -i 's/ //g' src/a.txt", inputs };
-      for (const outputs of [['src/**'], ['src/a.txt']]) {
-        project.writeTasks({ format: { ...format, outputs } });
-        for (const edit of ['user edit', 'a b', 'user edit']) {
-          project.write('src/a.txt', edit);
-          const result = await run(project);
-          assert.deepEqual(outcomes(result), { format: 'executed' }, `${inputs.join()}: ${edit}`);
-          assert.equal(project.read('src/a.txt'), edit.replaceAll(' ', ''));
-        }
+    const named = [['.'], [`${root}/src/**`], [`${root}/src`], [`../${basename(root)}/src/*`]];
+    for (const [index, inputs] of named.entries()) {
+      const outputs = index % 2 === 0 ? ['src/**'] : ['src/a.txt'];
+      project.writeTasks({ format: { command: "sed -i 's/ //g' src/a.txt", inputs, outputs } });
+      for (const edit of ['user edit', 'a b', 'user edit']) {
+        project.write('src/a.txt', edit);
+        const result = await run(project);
+        assert.deepEqual(outcomes(result), { format: 'executed' }, `${inputs.join()}: ${edit}`);
+        assert.equal(project.read('src/a.txt'), edit.replaceAll(' ', ''));
       }
     }
   });

@@ -9,6 +9,7 @@ import type * as RegionModule from '../../src/memory/region.js';
 import type * as Table from '../../src/memory/table.js';
 import type * as ThreadsModule from '../../src/memory/threads.js';
 import type * as PagesModule from '../../src/store/pages.js';
+import type * as MutexModule from '../../src/sync/mutex.js';
 import type * as Dead from '../../src/tasks/dead-threads.js';
 import type * as Tasks from '../../src/tasks/task-manager.js';
 
@@ -22,6 +23,7 @@ export interface Code {
   readonly Region: typeof RegionModule.Region;
   readonly TaskTable: typeof Table.TaskTable;
   readonly TaskManager: typeof Tasks.TaskManager;
+  readonly Mutex: typeof MutexModule.Mutex;
   readonly Pages: typeof PagesModule.Pages;
   readonly Threads: typeof ThreadsModule.Threads;
   readonly CONTROL_WORDS: number;
@@ -31,8 +33,8 @@ export interface Code {
 /** @param root a compiled `src` */
 export async function loadCode(root: string): Promise<Code> {
   const load = (file: string) => import(pathToFileURL(join(root, file)).href);
-  const [atomic, names, ready, region, table, tasks, pages, threads, layout, dead, feed] = (await Promise.all(
-    [
+  const [atomic, names, ready, region, table, tasks, pages, threads, layout, dead, feed, mutex] =
+    (await Promise.all([
       load('memory/atomic.js'),
       load('memory/names.js'),
       load('memory/ready.js'),
@@ -44,20 +46,21 @@ export async function loadCode(root: string): Promise<Code> {
       load('memory/layout.js'),
       load('tasks/dead-threads.js'),
       load('memory/feed.js'),
-    ],
-  )) as [
-    typeof Atomic,
-    typeof Names,
-    typeof Ready,
-    typeof RegionModule,
-    typeof Table,
-    typeof Tasks,
-    typeof PagesModule,
-    typeof ThreadsModule,
-    typeof Layout,
-    typeof Dead,
-    typeof FeedModule,
-  ];
+      load('sync/mutex.js'),
+    ])) as [
+      typeof Atomic,
+      typeof Names,
+      typeof Ready,
+      typeof RegionModule,
+      typeof Table,
+      typeof Tasks,
+      typeof PagesModule,
+      typeof ThreadsModule,
+      typeof Layout,
+      typeof Dead,
+      typeof FeedModule,
+      typeof MutexModule,
+    ];
   return {
     atomic,
     Feed: feed.Feed,
@@ -67,6 +70,7 @@ export async function loadCode(root: string): Promise<Code> {
     Region: region.Region,
     TaskTable: table.TaskTable,
     TaskManager: tasks.TaskManager,
+    Mutex: mutex.Mutex,
     Pages: pages.Pages,
     Threads: threads.Threads,
     CONTROL_WORDS: layout.CONTROL_WORDS,

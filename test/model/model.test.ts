@@ -3,13 +3,21 @@ import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { loadCode } from './code.js';
 import { explore, MODELS, type ModelName } from './models.js';
-import { MUTANTS, withMutant } from './mutants.js';
+import { MUTANTS } from './mutants.js';
+import { withMutant } from './mutate.js';
 
 /** Take five seconds and more; `npm run campaign:model` explores them, too. */
-const LONG: readonly ModelName[] = ['rebuilding', 'deathBesideWork', 'claims3', 'parking3'];
+const LONG: readonly ModelName[] = [
+  'changes',
+  'rebuilding',
+  'deathBesideWork',
+  'deathInChange',
+  'claims3',
+  'parking3',
+];
 
 /** Many moments to die at: here without preemptions besides. */
-const MORTAL: readonly ModelName[] = ['death', 'deathInChange'];
+const MORTAL: readonly ModelName[] = ['death'];
 
 const code = await loadCode(fileURLToPath(new URL('../../src', import.meta.url)));
 

@@ -1,5 +1,6 @@
 import type { Code } from './code.js';
 import { type Bounds, type Exploration, Explorer, type Model } from './explore.js';
+import * as locks from './protocols/locks.js';
 import * as memory from './protocols/memory.js';
 import * as tasks from './protocols/tasks.js';
 import * as threads from './protocols/threads.js';
@@ -33,6 +34,9 @@ export const MODELS = {
   gate: (code) => threads.gate(code, 1, 1),
   gate2: (code) => threads.gate(code, 2, 1),
   gateFor2: (code) => threads.gate(code, 1, 2),
+  locking2: (code) => locks.locking(code, 2, 2),
+  locking3: (code) => locks.locking(code, 3, 1),
+  deathWithLock: (code) => locks.locking(code, 3, 1, true),
   deathInChange: threads.deathInChange,
   death: (code) => threads.death(code, true),
   deathBesideWork: (code) => threads.death(code, false),

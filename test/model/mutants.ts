@@ -1,7 +1,3 @@
-import { copyFileSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { type Code, loadCode } from './code.js';
 import type { ModelName } from './models.js';
 
 /** A mistake in the protocol code that some model must find. */
@@ -106,10 +102,10 @@ export const MUTANTS: readonly Mutant[] = [
     preemptions: 0,
   },
   {
-    name: 'a counter of statuses is loaded and stored',
-    file: 'memory/counters.js',
-    from: 'if (from === Pending)\n        add(control, BEGUN, 1);',
-    to: 'if (from === Pending)\n        control[BEGUN] = load(control, BEGUN) + 1;',
+    name: 'all threads count in the same words',
+    file: THREADS,
+    from: 'this.counters = isWatched ? this.words : this.control;\n        this.countersAt = isWatched ? this.own + COUNTERS : Counters;',
+    to: 'this.counters = this.control;\n        this.countersAt = Counters;',
     model: 'claims2',
     preemptions: 1,
   },
@@ -156,8 +152,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'sleepers are woken before the task has been counted',
     file: TABLE,
-    from: '        countTransition(this.control, from, to);\n        this.tell(row, this.written);',
-    to: '        this.tell(row, this.written);\n        countTransition(this.control, from, to);',
+    from: '        countTransition(this.threads.counters, this.threads.countersAt, from, to);\n        this.tell(row, this.written);',
+    to: '        this.tell(row, this.written);\n        countTransition(this.threads.counters, this.threads.countersAt, from, to);',
     model: 'parking2',
     preemptions: 1,
   },
@@ -232,6 +228,22 @@ export const MUTANTS: readonly Mutant[] = [
     to: 'this.pool.set(ref + COUNT, count + 1);\n        this.pool.put(ref + ITEMS + count, item);',
     model: 'lengthening',
     preemptions: 1,
+  },
+  {
+    name: 'a lock is taken by a load and a store',
+    file: 'sync/mutex.js',
+    from: 'return compareExchange(this.words, OWNER, NOBODY, this.self) === NOBODY;',
+    to: 'if (load(this.words, OWNER) !== NOBODY) return false;\n        store(this.words, OWNER, this.self);\n        return true;',
+    model: 'locking2',
+    preemptions: 2,
+  },
+  {
+    name: 'who has got the lock stays its heir',
+    file: 'sync/mutex.js',
+    from: 'compareExchange(this.words, HEIR, this.self, NOBODY);\n        return result;',
+    to: 'return result;',
+    model: 'locking2',
+    preemptions: 2,
   },
   {
     name: 'a change is stamped before it is there',
@@ -324,7 +336,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'who wants to be alone does not wait for those who have begun',
     file: THREADS,
-    from: 'if (at !== this.own)\n                this.waitForEnd(at);',
+    from: 'this.forEachOther((line) => this.waitForEnd(line));',
     to: '',
     model: 'gate',
     preemptions: 1,
@@ -354,28 +366,3 @@ export const MUTANTS: readonly Mutant[] = [
     preemptions: 1,
   },
 ];
-
-const SOURCE = fileURLToPath(new URL('../../src', import.meta.url));
-const PARTS = ['memory', 'graph', 'tasks', 'store'];
-
-/** Calls back with the code as the mutant has it. */
-export async function withMutant<T>(mutant: Mutant, use: (code: Code) => T): Promise<T> {
-  const folder = mkdtempSync(join(SOURCE, '..', 'mutant-'));
-  try {
-    const copy = join(folder, 'src');
-    for (const part of PARTS) cpSync(join(SOURCE, part), join(copy, part), { recursive: true });
-    for (const name of readdirSync(SOURCE)) {
-      if (name.endsWith('.js')) copyFileSync(join(SOURCE, name), join(copy, name));
-    }
-    const file = join(copy, mutant.file);
-    const text = readFileSync(file, 'utf8');
-    if (text.split(mutant.from).length !== 2) throw new Error(`"${mutant.name}" does not fit ${mutant.file}`);
-    writeFileSync(
-      file,
-      text.replace(mutant.from, () => mutant.to),
-    );
-    return use(await loadCode(copy));
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}

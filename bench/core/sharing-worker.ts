@@ -1,0 +1,106 @@
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { type Endpoint, expose } from 'comlink';
+import { attachState, type StateHandle } from '../../src/index.js';
+import type { Row } from '../../src/task.js';
+
+/** What a thread measures, one message each. */
+export type SharingJob =
+  /** Starts and takes back each row from `from` to below `to`, `rounds` times: nanoseconds a change. */
+  | { readonly kind: 'rows'; readonly from: number; readonly to: number; readonly rounds: number }
+  /** The same with one row that others want, too, for so many milliseconds: attempts, and how many of them were won. */
+  | { readonly kind: 'hot'; readonly row: number; readonly ms: number }
+  /** Parks so many times; when it is woken it writes how long after `clock[0]`, in nanoseconds, to `clock[1]`. */
+  | { readonly kind: 'park'; readonly times: number; readonly clock: BigInt64Array<SharedArrayBuffer> }
+  /** Changes rows until word 0 is 1. */
+  | {
+      readonly kind: 'write';
+      readonly from: number;
+      readonly to: number;
+      readonly stop: Int32Array<SharedArrayBuffer>;
+    }
+  /** How long it takes to attach, in milliseconds. */
+  | { readonly kind: 'attach' };
+
+/** Of a state that other threads ask by messages. */
+export interface Served {
+  status(row: number): number;
+  start(row: number): void;
+  release(row: number): void;
+}
+
+export interface ServerInput {
+  readonly isServer: true;
+  readonly comlink: MessagePort;
+  readonly plain: MessagePort;
+}
+
+const { handle, isServer } = workerData as { readonly handle?: StateHandle; readonly isServer?: true };
+
+if (isServer) serve();
+else {
+  const began = performance.now();
+  const { tasks } = attachState(handle!);
+  const attached = performance.now() - began;
+  const change = (row: number): boolean => {
+    try {
+      tasks.start(row as Row);
+      tasks.release(row as Row);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  const run = (job: SharingJob): unknown => {
+    if (job.kind === 'attach') return attached;
+    if (job.kind === 'rows') {
+      const start = process.hrtime.bigint();
+      for (let round = 0; round < job.rounds; round++)
+        for (let row = job.from; row < job.to; row++) change(row);
+      return Number(process.hrtime.bigint() - start) / (2 * job.rounds * (job.to - job.from));
+    }
+    if (job.kind === 'hot') return attempts(job.row, job.ms);
+    if (job.kind === 'write') {
+      while (Atomics.load(job.stop, 0) === 0) for (let row = job.from; row < job.to; row++) change(row);
+      return undefined;
+    }
+    for (let time = 0; time < job.times; time++) {
+      tasks.waitForWorkSync();
+      job.clock[1] = process.hrtime.bigint() - job.clock[0]!;
+      const row = tasks.claim();
+      if (row !== undefined) tasks.complete(row);
+    }
+    return undefined;
+  };
+  /** Without exceptions, which would be most of the time: by the status, as an engine does that shares work. */
+  const attempts = (row: number, ms: number): [number, number] => {
+    const end = performance.now() + ms;
+    let [tried, won] = [0, 0];
+    while (performance.now() < end) {
+      for (let time = 0; time < 100; time++) {
+        tried++;
+        if (tasks.status(row as Row) === 0 && change(row)) won++;
+      }
+    }
+    return [tried, won];
+  };
+  parentPort!.on('message', (job: SharingJob) => parentPort!.postMessage(run(job)));
+}
+
+/** The peer: the state lies in this thread alone, in a Map, and is asked by messages: comlink's, or plain ones. */
+function serve(): void {
+  const statuses = new Map<number, number>();
+  const served: Served = {
+    status: (row) => statuses.get(row) ?? 0,
+    start: (row) => {
+      if (served.status(row) !== 0) throw new Error('not pending');
+      statuses.set(row, 1);
+    },
+    release: (row) => {
+      statuses.set(row, 0);
+    },
+  };
+  const { comlink, plain } = workerData as ServerInput;
+  // A port of Node's is an event target, too.
+  expose(served, comlink as unknown as Endpoint);
+  plain.on('message', ([call, row]: [keyof Served, number]) => plain.postMessage(served[call](row)));
+}

@@ -1,0 +1,153 @@
+import { InvalidArgument } from '../errors.js';
+import {
+  add,
+  compareExchange,
+  load,
+  notify,
+  shareMemory,
+  store,
+  sub,
+  wait,
+  wordsOf,
+} from '../memory/atomic.js';
+import { THIS_THREAD } from '../memory/system-threads.js';
+import type { ThreadIdentity } from '../memory/threads.js';
+import { checkOptions, milliseconds } from '../values.js';
+
+/** Words. Who has it, by the number that the system gives the thread; 0: nobody. */
+const OWNER = 0;
+/** Who gets it next, whoever else wants it; 0: whoever is first. */
+const HEIR = 1;
+/** How many wait, or are about to. */
+const WAITERS = 2;
+const WORDS = 4;
+const NOBODY = 0;
+
+/** A thread that was woken in vain, or has slept for so long, asks for its turn. Milliseconds. */
+const PATIENCE_MS = 1;
+/** How often to look whether the owner is still there. Milliseconds. */
+const WATCH_MS = 100;
+
+export interface LockOptions {
+  /** Milliseconds; without end if left out. */
+  readonly timeout?: number | undefined;
+}
+
+/** `abandoned`: locked, too, but the thread that had it has ended without giving it back: what it guards may be half done. */
+export type LockResult = 'locked' | 'abandoned' | 'timed-out';
+
+const LOCK_OPTIONS = { timeout: milliseconds };
+
+/**
+ * A lock that one thread at a time has. Not reentrant.
+ *
+ * Whoever comes first when it is free gets it, which is fast; who was woken in vain, or has waited for a millisecond, becomes the heir, and is handed it by
+ * the next `unlock`, so nobody starves (eventual fairness, as in WebKit's WTF::Lock, Pizlo 2016). The owner is recorded: if its thread has
+ * ended, who waits finds out within about 100 ms, on Linux.
+ *
+ * | word    | written by                                                    |
+ * |---------|---------------------------------------------------------------|
+ * | owner   | who takes it, swapped from 0 or from a dead owner; who gives it back: 0, or the heir |
+ * | heir    | who is impatient, swapped from 0; who gives it back, or gives up, swapped to 0 |
+ * | waiters | who waits: added before the owner is looked at for the last time |
+ */
+export class Mutex {
+  private readonly words: Int32Array<SharedArrayBuffer>;
+  private readonly thread: ThreadIdentity;
+  private readonly self: number;
+
+  private constructor(words: Int32Array<SharedArrayBuffer>, thread: ThreadIdentity) {
+    this.words = words;
+    this.thread = thread;
+    this.self = thread.systemId;
+  }
+
+  static create(thread: ThreadIdentity = THIS_THREAD): Mutex {
+    shareMemory();
+    return new Mutex(wordsOf(new SharedArrayBuffer(WORDS * 4)), thread);
+  }
+
+  /** The same lock in another thread. */
+  static from(handle: SharedArrayBuffer, thread: ThreadIdentity = THIS_THREAD): Mutex {
+    shareMemory();
+    return new Mutex(wordsOf(handle), thread);
+  }
+
+  /** For `from` in another thread; structured-cloneable. */
+  get handle(): SharedArrayBuffer {
+    return this.words.buffer;
+  }
+
+  /** True if this thread has it. */
+  get isMine(): boolean {
+    return load(this.words, OWNER) === this.self;
+  }
+
+  /** Takes it if nobody has it. */
+  tryLock(): boolean {
+    return compareExchange(this.words, OWNER, NOBODY, this.self) === NOBODY;
+  }
+
+  /**
+   * Takes it, and blocks the thread until then. About 50 ns if it is free.
+   * @throws InvalidArgument, also if this thread has it
+   */
+  lock(options: LockOptions = {}): LockResult {
+    checkOptions('lock', options, LOCK_OPTIONS);
+    if (this.tryLock()) return 'locked';
+    if (this.isMine) throw new InvalidArgument('This thread has the lock already; a Mutex is not reentrant.');
+    add(this.words, WAITERS, 1);
+    try {
+      return this.waitFor(options.timeout ?? Number.POSITIVE_INFINITY);
+    } finally {
+      sub(this.words, WAITERS, 1);
+    }
+  }
+
+  /** @throws InvalidArgument if this thread does not have it */
+  unlock(): void {
+    if (!this.isMine) throw new InvalidArgument('This thread does not have the lock.');
+    const heir = load(this.words, HEIR);
+    // An heir that gives up in between finds that it cannot.
+    const next = heir !== NOBODY && compareExchange(this.words, HEIR, heir, NOBODY) === heir ? heir : NOBODY;
+    store(this.words, OWNER, next);
+    if (load(this.words, WAITERS) > 0) notify(this.words, OWNER);
+  }
+
+  /** Runs `body` while this thread has it. @throws what `body` throws */
+  run<Result>(body: (isAbandoned: boolean) => Result): Result {
+    const isAbandoned = this.lock() === 'abandoned';
+    try {
+      return body(isAbandoned);
+    } finally {
+      this.unlock();
+    }
+  }
+
+  private waitFor(timeout: number): LockResult {
+    const end = performance.now() + timeout;
+    let isHeir = false;
+    for (let time = 0; ; time++) {
+      const owner = compareExchange(this.words, OWNER, NOBODY, this.self);
+      if (owner === NOBODY || owner === this.self) return this.taken('locked');
+      const left = timeout === Number.POSITIVE_INFINITY ? timeout : end - performance.now();
+      if (left <= 0 && this.giveUp(isHeir)) return 'timed-out';
+      isHeir ||= time > 0 && compareExchange(this.words, HEIR, NOBODY, this.self) === NOBODY;
+      const pause = time === 0 ? PATIENCE_MS : WATCH_MS;
+      const why = wait(this.words, OWNER, owner, left > 0 ? Math.min(pause, left) : pause);
+      if (why !== 'timed-out' || this.thread.isAlive(owner)) continue;
+      if (compareExchange(this.words, OWNER, owner, this.self) === owner) return this.taken('abandoned');
+    }
+  }
+
+  /** Nobody is to be handed what it has. */
+  private taken(result: LockResult): LockResult {
+    compareExchange(this.words, HEIR, this.self, NOBODY);
+    return result;
+  }
+
+  /** False if it is about to be handed the lock: then it must take it. */
+  private giveUp(isHeir: boolean): boolean {
+    return !isHeir || compareExchange(this.words, HEIR, this.self, NOBODY) === this.self;
+  }
+}

@@ -1,0 +1,91 @@
+import { InvalidArgument } from '../errors.js';
+import { load, shareMemory, store, wordsOf } from '../memory/atomic.js';
+import { CONTROL_WORDS } from '../memory/layout.js';
+import { THIS_THREAD } from '../memory/system-threads.js';
+import { type ThreadIdentity, Threads } from '../memory/threads.js';
+
+/** The word of the control block that says whether a writer has died: of this lock nothing else uses it. Who is alone. */
+const ABANDONED = 0;
+
+/** What another thread needs to use the same lock; structured-cloneable. */
+export interface RwLockHandle {
+  readonly control: SharedArrayBuffer;
+  readonly threads: SharedArrayBuffer;
+}
+
+/**
+ * A lock that many threads have for reading, or one for writing: the one that guards a state's tasks and edges (see `Threads`).
+ *
+ * Readers write no word but their own, so they do not slow each other down: some 30 ns. Who wants to write is preferred to readers that come
+ * later, and readers that had to wait for one writer go before the next, so nobody starves. A writer whose thread has ended is found out
+ * within about 100 ms, on Linux.
+ */
+export class RwLock {
+  private readonly control: Int32Array<SharedArrayBuffer>;
+  private readonly threads: Threads;
+  private readers = 0;
+  private isWriting = false;
+
+  private constructor(control: Int32Array<SharedArrayBuffer>, threads: Threads) {
+    this.control = control;
+    this.threads = threads;
+    threads.rescue = () => {
+      store(control, ABANDONED, 1);
+    };
+    threads.join();
+  }
+
+  static create(thread: ThreadIdentity = THIS_THREAD): RwLock {
+    shareMemory();
+    const control = wordsOf(new SharedArrayBuffer(CONTROL_WORDS * 4));
+    return new RwLock(control, Threads.create(control, thread));
+  }
+
+  /** The same lock in another thread, which takes part until `leave`. @throws CapacityExceeded from the 257th thread on */
+  static from({ control, threads }: RwLockHandle, thread: ThreadIdentity = THIS_THREAD): RwLock {
+    shareMemory();
+    const words = wordsOf(control);
+    return new RwLock(words, Threads.from(words, threads, thread));
+  }
+
+  get handle(): RwLockHandle {
+    return { control: this.control.buffer, threads: this.threads.handle() };
+  }
+
+  /** Runs `body` while nobody writes. It may read inside it, too. @throws what `body` throws */
+  read<Result>(body: () => Result): Result {
+    if (this.isWriting) return body();
+    if (this.readers++ === 0) this.threads.begin();
+    try {
+      return body();
+    } finally {
+      if (--this.readers === 0) this.threads.end();
+    }
+  }
+
+  /**
+   * Runs `body` while nobody else reads or writes.
+   * @param body told whether the thread that wrote before has ended in the midst of it: what it wrote may be half done
+   * @throws what `body` throws; InvalidArgument inside `read`, where it would wait for itself
+   */
+  write<Result>(body: (isAbandoned: boolean) => Result): Result {
+    if (this.readers > 0)
+      throw new InvalidArgument('This thread reads, and cannot write before that is over.');
+    if (this.isWriting) return body(false);
+    return this.threads.alone(() => {
+      this.isWriting = true;
+      const isAbandoned = load(this.control, ABANDONED) === 1;
+      store(this.control, ABANDONED, 0);
+      try {
+        return body(isAbandoned);
+      } finally {
+        this.isWriting = false;
+      }
+    });
+  }
+
+  /** This thread takes part no more. */
+  leave(): void {
+    this.threads.leave();
+  }
+}

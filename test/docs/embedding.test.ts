@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { DependencyGraph } from '../../src/graph/dependency-graph.js';
+import { TaskManager } from '../../src/tasks/task-manager.js';
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../../..');
+const INDEX = new URL('../../src/index.js', import.meta.url);
+const TEXT = readFileSync(join(ROOT, 'docs/EMBEDDING.md'), 'utf8');
+
+describe('docs/EMBEDDING.md', () => {
+  test('its examples run', (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'millrace-embedding-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const files = [...TEXT.matchAll(/`(\w+\.mjs)`:\n\n```js\n(.*?)```/gs)];
+    assert.deepEqual(
+      files.map(([, name]) => name),
+      ['engine.mjs', 'worker.mjs', 'watch.mjs'],
+    );
+    for (const [, name, code] of files) {
+      // Node 20 has no `using`.
+      const old = code!
+        .replace('using told', 'const told')
+        .replaceAll("'millrace'", JSON.stringify(INDEX.href));
+      writeFileSync(join(folder, name!), old);
+    }
+    const run = (name: string) =>
+      execFileSync(process.execPath, [name], { cwd: folder, encoding: 'utf8', timeout: 30_000 });
+    const counts = '{ total: 3, pending: 0, inProgress: 0, completed: 3, failed: 0 }';
+    const said = run('engine.mjs').trim().split('\n');
+    assert.deepEqual(said.slice(0, 2).sort(), ['one', 'two']);
+    assert.deepEqual(said.slice(2), ['sum', counts]);
+    assert.equal(run('watch.mjs'), 'one executed\ntwo executed\nsum executed\n');
+  });
+
+  test('it tells of every call', () => {
+    for (const [part, { prototype }] of Object.entries({ tasks: TaskManager, graph: DependencyGraph })) {
+      const [, table] = /## Calls\n(.*?)\n## /s.exec(TEXT)!;
+      const rows = table!.split('\n').filter((line) => line.startsWith(`| \`${part}.`));
+      const told = rows.flatMap((line) => [...line.split('|')[1]!.matchAll(/`(?:\w+\.)?(\w+)`/g)]);
+      const names = new Set(told.map(([, name]) => name));
+      const declared = readFileSync(
+        new URL(
+          part === 'tasks' ? '../../src/tasks/task-manager.d.ts' : '../../src/graph/dependency-graph.d.ts',
+          import.meta.url,
+        ),
+        'utf8',
+      );
+      for (const name of Object.getOwnPropertyNames(prototype)) {
+        const isPublic =
+          new RegExp(`^    ${name}[<(]`, 'm').test(declared) &&
+          !/^(constructor|replaceByManifest)$/.test(name);
+        if (isPublic) assert.ok(names.has(name), `${part}.${name}`);
+      }
+    }
+  });
+});

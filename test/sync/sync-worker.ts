@@ -1,0 +1,51 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { Mutex, RwLock, type RwLockHandle } from '../../src/sync/index.js';
+
+/** What a worker is to do with counters that a lock guards. */
+export interface SyncInput {
+  readonly mutex: SharedArrayBuffer;
+  readonly lock: RwLockHandle;
+  /** Two words, which are equal whenever nobody writes. */
+  readonly pair: Int32Array<SharedArrayBuffer>;
+  readonly how: 'mutex' | 'read' | 'write' | 'exit with mutex' | 'exit writing' | 'hold mutex' | 'for ever';
+  readonly turns: number;
+}
+
+if (parentPort !== null) {
+  const input = workerData as SyncInput;
+  const mutex = Mutex.from(input.mutex);
+  const lock = RwLock.from(input.lock);
+  const { how, pair, turns } = input;
+  const change = (): void => {
+    pair[0]!++;
+    pair[1]!++;
+  };
+  let wrong = 0;
+  if (how === 'exit with mutex' || how === 'hold mutex') mutex.lock();
+  if (how === 'exit with mutex') process.exit(0);
+  if (how === 'exit writing') {
+    lock.write(() => {
+      pair[0]!++;
+      process.exit(0);
+    });
+  }
+  for (let turn = 0; turn < turns; turn++) {
+    if (how === 'mutex') mutex.run(change);
+    if (how === 'write') lock.write(change);
+    if (how === 'read' && lock.read(() => pair[0] !== pair[1])) wrong++;
+  }
+  if (how === 'for ever') {
+    for (let turn = 0; ; turn++) {
+      lock.write(change);
+      mutex.run(change);
+      if (turn === 100) parentPort.postMessage('far');
+    }
+  }
+  parentPort.postMessage(wrong);
+  if (how === 'hold mutex') {
+    parentPort.once('message', () => {
+      mutex.unlock();
+      process.exit(0);
+    });
+  } else lock.leave();
+}
