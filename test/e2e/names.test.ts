@@ -121,3 +121,21 @@ describe('any name', { concurrency: 2 }, () => {
     assert.equal(outer.read(`${folder}/out`), 'x');
   });
 });
+
+test('an unknown name is hinted at: by a file that a glob matches, and by the tasks of packages', async (t) => {
+  const project = new Project(t);
+  project.writeTasks({
+    'app#build': { command: 'mkdir -p dist; echo > dist/app.txt', outputs: ['dist/**'] },
+    'lib#build': { command: 'true' },
+  });
+  for (const [name, hint] of [
+    ['dist/app.txt', '"app#build" makes it by a pattern: name that task'],
+    ['build', 'did you mean "app#build" or "lib#build"?'],
+  ]) {
+    for (const command of ['run', 'why']) {
+      const { exitCode, stderr } = await project.millrace([command, name!]);
+      assert.equal(exitCode, 2);
+      assert.ok(stderr.includes(`(${hint})`), stderr);
+    }
+  }
+});
