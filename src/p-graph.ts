@@ -78,7 +78,7 @@ export class PGraph {
     const table = this.#idle ?? this.#makeTable();
     this.#idle = undefined;
     const call =
-      run === undefined ? (row: Row) => this.#nodes[row]!.run?.() : (row: Row) => run(this.#ids[row]!);
+      run === undefined ? (row: Row) => this.#nodes[row]?.run?.() : (row: Row) => run(this.#ids[row]!);
     return execute(table, call, concurrency, options.continue === true, () => {
       reset(table);
       this.#idle = table;
@@ -93,7 +93,7 @@ export class PGraph {
       if (!(error instanceof DependencyCycle)) throw error;
       throw new DependencyCycle(error.cycle.map((name) => this.#ids[Number(name)]!));
     }
-    table.ready.reorder(rankDescending(urgencies(table, (row) => this.#nodes[row]!.priority ?? 0)), (row) =>
+    table.ready.reorder(rankDescending(urgencies(table, (row) => this.#nodes[row]?.priority ?? 0)), (row) =>
       table.isReady(row),
     );
     return table;
@@ -158,7 +158,8 @@ function execute(
             conclude();
             proceed();
           };
-          result.then(
+          // A thenable may call back at once, or twice.
+          Promise.resolve(result).then(
             () => end(() => succeed(row)),
             (error: unknown) => end(() => fail(row, error)),
           );

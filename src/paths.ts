@@ -14,7 +14,8 @@ export function cleanPath(path: string): string {
 }
 
 /**
- * The path under which a file has its row: clean, and relative to the root if it lies below it, however it is named; the root itself is `.`.
+ * The path under which a file has its row: clean, and relative to the root if it lies below it, however it is named; the root itself is `.`. `..`
+ * is taken as text, as by ninja, whatever links are before it.
  * @param root absolute
  */
 export function rootPath(path: string, root: string): string {
@@ -22,6 +23,8 @@ export function rootPath(path: string, root: string): string {
   if (!isAbsolute(clean) && !clean.startsWith('..')) return clean;
   const absolute = posix.resolve(root, clean);
   if (absolute === root) return '.';
+  // `../../x/y` is `../y` in a project in x.
+  if (!isAbsolute(clean)) return posix.relative(root, absolute);
   const prefix = root.endsWith('/') ? root : `${root}/`;
   return absolute.startsWith(prefix) ? absolute.slice(prefix.length) : clean;
 }

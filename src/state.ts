@@ -154,6 +154,9 @@ export class BuildState implements AsyncDisposable {
   share(options: ShareOptions = {}): StateHandle {
     this.requireOpen();
     checkOptions('share', options, SHARE_OPTIONS);
+    if (this.opened.table.changes.isUnderWay) {
+      throw new InvalidArgument('A state cannot be shared inside a transaction: share it before.');
+    }
     this.opened.complete();
     if (!this.readOnly) this.watchThreads(options.attempts ?? DEFAULT_ATTEMPTS);
     return { table: this.opened.table.handle(), readOnly: this.readOnly };

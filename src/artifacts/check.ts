@@ -104,10 +104,18 @@ export class TaskChecker {
 
   /**
    * Whether the task is fresh, and if not, why. A task without a command is fresh unless an input can't come into being.
-   * Files that were not scanned yet, or not since a command has ended, are scanned here, synchronously: it may have written,
-   * overwritten or removed them, whatever it declares.
+   * Files that were not scanned yet are scanned here, synchronously. Before a task is told to be fresh, so are those that were not since
+   * a command has ended: it may have written, overwritten or removed them, whatever it declares. One that is stale by what was seen before
+   * is spared that, as its inputs are looked at again when it has run.
    */
   check(task: Row): Verdict {
+    const { scanner } = this.context;
+    if (!scanner.hasExpired) return this.verdict(task);
+    const known = scanner.withoutExpiry(() => this.verdict(task));
+    return known.fresh || isOfAbsence(known.reason) ? this.verdict(task) : known;
+  }
+
+  private verdict(task: Row): Verdict {
     try {
       const reason = this.reasonOf(task);
       return reason === undefined ? FRESH : { fresh: false, reason, inputs: this.inputsOf(task) };
@@ -217,6 +225,11 @@ function foldersAbove(paths: readonly string[]): Set<string> {
 }
 
 /** Ends the walk at the first difference, which is the reason. */
+/** What is not there may be by now. */
+function isOfAbsence({ kind }: Reason): boolean {
+  return kind === 'input-missing' || kind === 'input-unreadable';
+}
+
 class FirstDifference implements DifferenceSink {
   reason: Reason | undefined;
   private readonly comparison: Comparison;

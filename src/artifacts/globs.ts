@@ -1,6 +1,6 @@
 import { type Dirent, lstatSync, readdirSync, type Stats, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { relative, resolve } from 'node:path';
+import { isAbsolute, relative, resolve } from 'node:path';
 import { FileUnreadable } from '../errors.js';
 import { cleanPath } from '../paths.js';
 import { picomatch } from '../tasks/glob.js';
@@ -163,16 +163,17 @@ function kindOf(root: string, pattern: string): 'folder' | 'file' | 'glob' {
   return isDynamic(pattern) ? 'glob' : 'file';
 }
 
-/** Patterns that name a folder which is usually left out are on their own, so that it stays left out for the others. */
+/** Patterns that name a folder which is usually left out are on their own, so that it stays left out for the others; and absolute ones. */
 function walk(root: string, globs: readonly string[], everywhere: boolean): MatchedTree {
   const groups = new Map<string, string[]>();
   for (const glob of globs) {
     const left = everywhere ? [] : USUALLY_LEFT_OUT.filter((name) => !glob.split('/').includes(name));
-    const ignored = left.join();
+    const ignored = `${isAbsolute(glob) ? '/' : ''},${left.join()}`;
     groups.set(ignored, [...(groups.get(ignored) ?? []), glob]);
   }
   const trees = [...groups].map(([ignored, group]) => {
-    const ignore = ignored === '' ? [] : ignored.split(',').map((name) => `**/${name}/**`);
+    const [, ...left] = ignored.split(',');
+    const ignore = left.filter((name) => name !== '').map((name) => `**/${name}/**`);
     return new Walk(root, group, ignore).run();
   });
   const all = (pick: (tree: MatchedTree) => readonly string[]) => [...new Set(trees.flatMap(pick))];
@@ -193,6 +194,7 @@ class Walk {
   private readonly broken: string[] = [];
   private readonly links: string[] = [];
   private readonly emptyFolders: string[] = [];
+  private readonly isAbsolute: boolean;
   /** The folders that patterns begin with, and those above. */
   private readonly named: ReadonlySet<string>;
 
@@ -200,6 +202,7 @@ class Walk {
     this.root = root;
     this.globs = globs;
     this.ignore = ignore;
+    this.isAbsolute = isAbsolute(globs[0]!);
     this.named = new Set(globs.flatMap(literalFolders));
   }
 
@@ -209,6 +212,7 @@ class Walk {
       ignore: this.ignore,
       dot: true,
       expandDirectories: false,
+      absolute: this.isAbsolute,
       followSymbolicLinks: false,
       fs: { readdirSync: ((folder: string) => this.read(folder)) as unknown as typeof readdirSync },
     });
@@ -222,7 +226,7 @@ class Walk {
   private read(folder: string): Dirent[] {
     try {
       const entries = readdirSync(folder, { withFileTypes: true });
-      if (entries.length === 0) this.emptyFolders.push(relative(this.root, folder));
+      if (entries.length === 0) this.emptyFolders.push(this.nameOf(folder));
       return entries.filter((entry) => this.admit(folder, entry));
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
@@ -235,9 +239,9 @@ class Walk {
   private admit(folder: string, entry: Dirent): boolean {
     const path = resolve(folder, entry.name);
     if (entry.isSymbolicLink()) {
-      const isNamed = this.named.has(relative(this.root, path));
+      const isNamed = this.named.has(this.nameOf(path));
       if (!isNamed && !isFile(path)) {
-        this.links.push(relative(this.root, path));
+        this.links.push(this.nameOf(path));
         return false;
       }
       entry.isSymbolicLink = () => false;
@@ -248,8 +252,13 @@ class Walk {
     return true;
   }
 
+  /** As the patterns begin: those that are absolute lie outside of the root. */
+  private nameOf(path: string): string {
+    return this.isAbsolute ? resolve(path) : relative(this.root, path);
+  }
+
   private admitBroken(path: string, entry: Dirent): void {
-    if (entry.isFile()) this.broken.push(relative(this.root, path));
+    if (entry.isFile()) this.broken.push(this.nameOf(path));
     // tinyglobby would not look into it.
     else if (entry.isDirectory()) this.read(path);
   }
@@ -259,7 +268,8 @@ class Walk {
 export function literalFolders(glob: string): string[] {
   const parts = glob.replaceAll(/\\(.)/g, '$1').split('/');
   const end = glob.split('/').findIndex((part) => isDynamic(part));
-  return parts.slice(0, Math.max(end, 0)).map((_, index) => parts.slice(0, index + 1).join('/'));
+  const folders = parts.slice(0, Math.max(end, 0)).map((_, index) => parts.slice(0, index + 1).join('/'));
+  return folders.filter((folder) => folder !== '');
 }
 
 function refuseIfMangled(root: string, path: string): void {

@@ -130,6 +130,16 @@ export class TaskFiles {
     this.records.ensureRows(rowCount);
   }
 
+  /** True if the row holds what it did at the last `refresh`. */
+  isCurrent(table: TaskTable, row: Row): boolean {
+    const at = factsAt(row);
+    if (at >= this.facts.ints.length) return false;
+    return (
+      this.facts.get(at + Fact.Identity) === table.names.refOf(row) &&
+      this.facts.get(at + Fact.Source) === table.details.refOf(row)
+    );
+  }
+
   private factOf(row: number, fact: number): number {
     const at = factsAt(row) + fact;
     if (this.facts.isAsleep) this.facts.bring(at * 4, (at + 1) * 4);

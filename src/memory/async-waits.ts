@@ -15,6 +15,7 @@ export interface AsyncWaitOptions {
 export class AsyncWaits {
   /** How to end each. */
   private readonly waits = new Set<(reason: Error) => void>();
+  private ended: Error | undefined;
 
   /** Waits while the word is `value`. @throws the reason of the signal, or of `endAll` */
   async wait(
@@ -24,12 +25,14 @@ export class AsyncWaits {
     { keepsAlive, signal, timeout }: AsyncWaitOptions,
   ): Promise<'ok' | 'not-equal' | 'timed-out'> {
     signal?.throwIfAborted();
+    if (this.ended !== undefined) throw this.ended;
     const waiting = waitAsync(words, index, value, timeout);
     return waiting.async ? await this.unlessEnded(waiting.value, signal, keepsAlive) : waiting.value;
   }
 
-  /** Ends all with an error: for the state is closed, or the thread has left it. */
+  /** Ends all with an error, and those that would begin later: for the state is closed, or the thread has left it. */
   endAll(reason: Error): void {
+    this.ended = reason;
     for (const end of this.waits) end(reason);
   }
 

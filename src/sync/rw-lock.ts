@@ -1,8 +1,11 @@
-import { InvalidArgument } from '../errors.js';
+import { InvalidArgument, StateUnavailable } from '../errors.js';
 import { load, shareMemory, store, wordsOf } from '../memory/atomic.js';
 import { CONTROL_WORDS } from '../memory/layout.js';
 import { THIS_THREAD } from '../memory/system-threads.js';
 import { type ThreadIdentity, Threads } from '../memory/threads.js';
+
+/** Who has waited for longer looks for threads that have ended. Milliseconds. */
+const SLOW_MS = 50;
 
 /** The word of the control block that says whether a writer has died: of this lock nothing else uses it. Who is alone. */
 const ABANDONED = 0;
@@ -33,6 +36,7 @@ export class RwLock {
       store(control, ABANDONED, 1);
     };
     threads.join();
+    this.buryDead();
   }
 
   static create(thread: ThreadIdentity = THIS_THREAD): RwLock {
@@ -52,8 +56,9 @@ export class RwLock {
     return { control: this.control.buffer, threads: this.threads.handle() };
   }
 
-  /** Runs `body` while nobody writes. It may read inside it, too. @throws what `body` throws */
+  /** Runs `body` while nobody writes. It may read inside it, too. @throws what `body` throws; StateUnavailable after `leave` */
   read<Result>(body: () => Result): Result {
+    this.requireLine();
     if (this.isWriting) return body();
     if (this.readers++ === 0) this.threads.begin();
     try {
@@ -66,14 +71,18 @@ export class RwLock {
   /**
    * Runs `body` while nobody else reads or writes.
    * @param body told whether the thread that wrote before has ended in the midst of it: what it wrote may be half done
-   * @throws what `body` throws; InvalidArgument inside `read`, where it would wait for itself
+   * @throws what `body` throws; InvalidArgument inside `read`, where it would wait for itself; StateUnavailable after `leave`
    */
   write<Result>(body: (isAbandoned: boolean) => Result): Result {
+    this.requireLine();
     if (this.readers > 0)
       throw new InvalidArgument('This thread reads, and cannot write before that is over.');
     if (this.isWriting) return body(false);
+    const began = performance.now();
     return this.threads.alone(() => {
       this.isWriting = true;
+      // It may have waited for a thread that has ended: once is enough.
+      if (performance.now() - began > SLOW_MS) this.bury();
       const isAbandoned = load(this.control, ABANDONED) === 1;
       store(this.control, ABANDONED, 0);
       try {
@@ -84,7 +93,20 @@ export class RwLock {
     });
   }
 
-  /** This thread takes part no more. */
+  private requireLine(): void {
+    if (this.threads.line === 0) throw new StateUnavailable('This thread has left the lock.');
+  }
+
+  /** Threads that have ended without `leave` make room for others. */
+  private buryDead(): void {
+    if (this.threads.dead().length > 0) this.threads.alone(() => this.bury());
+  }
+
+  private bury(): void {
+    for (const thread of this.threads.dead()) this.threads.bury(thread);
+  }
+
+  /** This thread takes part no more: all further calls are refused. */
   leave(): void {
     this.threads.leave();
   }

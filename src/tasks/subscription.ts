@@ -93,9 +93,17 @@ export class Subscription {
         else if (event === undefined) await this.wait(signal, keepsAlive);
         else yield event;
       }
+    } catch (error) {
+      // What has happened before the end is told, too.
+      if (error instanceof StateUnavailable) yield* this.rest();
+      throw error;
     } finally {
       this.close();
     }
+  }
+
+  private *rest(): Generator<TaskEvent, void> {
+    for (let event = this.next(); event !== undefined; event = this.next()) if (event !== 'late') yield event;
   }
 
   /** The next event; undefined if there is none yet, `late` if one is about to come. */

@@ -205,7 +205,7 @@ export class TaskManager {
   /**
    * Calls `listener` with each change of a task that the filter accepts, of whatever thread, from now on, in order; the next time when
    * what it returned is settled. One that is 65,536 changes late gets a gap and a snapshot in their place. By `status`, what a task
-   * becomes is meant. Does not keep the process alive. O(tasks).
+   * becomes is meant. Does not keep the process alive. What the listener throws is an unhandled rejection. O(tasks).
    * @throws InvalidArgument
    */
   subscribe(filter: TaskFilter, listener: (event: TaskEvent) => unknown): Subscribed {
@@ -228,6 +228,9 @@ export class TaskManager {
 
   private open(call: string, filter: TaskFilter): Subscription {
     checkOptions(call, filter, FILTER);
+    if (this.table.changes.isUnderWay) {
+      throw new InvalidArgument(`${call} cannot begin inside a transaction, which may not happen.`);
+    }
     const { id, status } = filter;
     const matchesId = id === undefined ? undefined : idMatcher(id);
     return new Subscription(

@@ -90,6 +90,21 @@ describe('a file is the same, however it is named', { concurrency: 2 }, () => {
     }
   });
 
+  test('what lies outside of the root is matched and left out by its absolute path, also behind a link', async (t) => {
+    const project = new Project(t, { 'p/x': '', 'ext/inc/a.h': '1', 'ext/inc/b.h': '1' });
+    symlinkSync('ext', project.path('link'));
+    const inputs = [`${project.path('link')}/inc/*.h`, `!${project.path('link')}/inc/b.h`];
+    const task = { command: 'cat ../link/inc/a.h > o', inputs, outputs: ['o'] };
+    project.write('p/millrace.json', JSON.stringify({ tasks: { x: task } }));
+    const build = () => run(project, '-C', 'p');
+    assert.deepEqual(warningsOf(await build()), []);
+    project.write('ext/inc/b.h', '2');
+    assert.deepEqual(outcomes(await build()), {});
+    project.write('ext/inc/a.h', '2');
+    assert.deepEqual(outcomes(await build()), { x: 'executed' });
+    assert.equal(project.read('p/o'), '2');
+  });
+
   test('a glob by an absolute path is not said to match nothing', async (t) => {
     const project = new Project(t, { 'src/a': '1' });
     const inputs = [`${project.path('src')}/*`, `../${basename(project.path('.'))}/src/**`];

@@ -68,3 +68,25 @@ test('a task without a command fails if its input is missing, unless what runs b
   const all = await engine.run();
   assert.deepEqual([all.result, all.failed, all.fresh, all.cancelled], ['failed', 1, 1, 0]);
 });
+
+test('what is defined while a run is under way is for the next one', async (t) => {
+  const root = await temporaryFolder(t);
+  await using state = await openState({ memory: true });
+  state.tasks.define([{ id: 'gone' }, { id: 'a', command: 'echo > oa', outputs: ['oa'] }]);
+  const engine = new BuildEngine(state, { root });
+  let isDefined = false;
+  const onEvent = ({ type }: { type: string }): void => {
+    if (type !== 'task-started' || isDefined) return;
+    isDefined = true;
+    // One gets a new row, the other one that a task of the run has had.
+    state.tasks.define({ id: 'late', command: 'echo > late', outputs: ['late'], dependencies: ['a'] });
+    state.tasks.remove('gone');
+    state.tasks.define({ id: 'later', command: 'echo > later', outputs: ['later'] });
+  };
+  const { result, executed } = await engine.run({ jobs: 1, onEvent });
+  assert.deepEqual([result, executed], ['succeeded', 1]);
+  assert.deepEqual([state.tasks.get('late').outcome, state.tasks.get('later').outcome], ['none', 'none']);
+  const again = await engine.run();
+  assert.deepEqual([again.executed, again.fresh], [2, 1]);
+  assert.ok(existsSync(join(root, 'late')) && existsSync(join(root, 'later')));
+});

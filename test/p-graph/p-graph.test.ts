@@ -169,6 +169,21 @@ describe('as p-graph', () => {
     );
   });
 
+  test('a node may give any thenable, and a node may be nothing', async () => {
+    const called: string[] = [];
+    const twice = {
+      // biome-ignore lint/suspicious/noThenProperty: that is what is tested
+      then(resolve: () => void) {
+        called.push('a');
+        resolve();
+        resolve();
+      },
+    };
+    const nodes = { a: { run: () => twice }, b: { run: () => called.push('b') }, c: undefined as never };
+    await new PGraph(nodes, pairs('ab bc')).run();
+    assert.deepEqual(called, ['a', 'b']);
+  });
+
   test('any graph runs the same nodes as by p-graph itself', async (t) => {
     const random = randomFrom(chooseSeed(t));
     for (let round = 0; round < 40; round++) {

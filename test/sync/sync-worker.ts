@@ -7,7 +7,15 @@ export interface SyncInput {
   readonly lock: RwLockHandle;
   /** Two words, which are equal whenever nobody writes. */
   readonly pair: Int32Array<SharedArrayBuffer>;
-  readonly how: 'mutex' | 'read' | 'write' | 'exit with mutex' | 'exit writing' | 'hold mutex' | 'for ever';
+  readonly how:
+    | 'mutex'
+    | 'read'
+    | 'write'
+    | 'exit with mutex'
+    | 'exit writing'
+    | 'exit reading'
+    | 'hold mutex'
+    | 'for ever';
   readonly turns: number;
 }
 
@@ -29,6 +37,7 @@ if (parentPort !== null) {
       process.exit(0);
     });
   }
+  if (how === 'exit reading') lock.read(() => process.exit(0));
   for (let turn = 0; turn < turns; turn++) {
     if (how === 'mutex') mutex.run(change);
     if (how === 'write') lock.write(change);

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
+import { THIS_THREAD } from '../../src/memory/system-threads.js';
+import { Threads } from '../../src/memory/threads.js';
 import { Mutex, RwLock } from '../../src/sync/index.js';
 import type { SyncInput } from './sync-worker.js';
 
@@ -97,6 +99,20 @@ test('a writer that has ended in the midst of it is found out, once', async () =
   assert.deepEqual([shared.lock.read(() => shared.pair[0]), shared.pair[1]], [1, 0]);
   assert.ok(shared.lock.write((isAbandoned) => isAbandoned));
   assert.ok(!shared.lock.write((isAbandoned) => isAbandoned));
+});
+
+test('a reader that has ended is waited for once at most, and who has left is refused', async () => {
+  const shared = new Shared();
+  await once(shared.start('exit reading'), 'exit');
+  shared.lock.write(() => {});
+  assert.deepEqual(
+    Threads.from(new Int32Array(shared.lock.handle.control), shared.lock.handle.threads, THIS_THREAD).dead(),
+    [],
+  );
+  shared.lock.leave();
+  for (const call of [() => shared.lock.read(() => {}), () => shared.lock.write(() => {})]) {
+    assert.throws(call, { code: 'STATE_UNAVAILABLE' });
+  }
 });
 
 test('beside threads that want it for ever, a thread gets its turn, and after their death, too', async () => {

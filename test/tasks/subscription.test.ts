@@ -131,6 +131,37 @@ test('an iterator ends by its signal, and when the state is closed', async () =>
   assert.throws(() => misused.subscribe({}, 1 as never), { code: 'INVALID_ARGUMENT' });
 });
 
+test('what happened before the state is closed is told, also if the one who iterates is busy then', async () => {
+  const state = await withTasks(2);
+  const told: TaskEvent[] = [];
+  state.tasks.subscribe({}, (event) => told.push(event));
+  await turn();
+  state.tasks.start('t0');
+  const seen: TaskEvent[] = [];
+  const iterating = (async () => {
+    for await (const event of state.tasks.updates()) {
+      seen.push(event);
+      if (seen.length === 1) await state.close();
+    }
+  })();
+  await turn();
+  state.tasks.start('t1');
+  state.tasks.complete('t1');
+  await assert.rejects(iterating, { code: 'STATE_UNAVAILABLE' });
+  assert.deepEqual(short(seen), [
+    ['t1', Pending, InProgress],
+    ['t1', InProgress, Completed],
+  ]);
+  assert.equal((await settled(told)).length, 3);
+});
+
+test('nobody subscribes, or shares, inside a transaction', async () => {
+  const state = await withTasks(1);
+  for (const call of [() => state.tasks.subscribe({}, () => {}), () => state.share()]) {
+    assert.throws(() => state.transaction<unknown>(call), { code: 'INVALID_ARGUMENT', message: /transaction/ });
+  }
+});
+
 test('what other threads do is told without a message, each task in the order of its changes', async () => {
   const state = await withTasks(500);
   const last = new Map<string, TaskStatus | undefined>();

@@ -103,7 +103,8 @@ export class Run {
     this.#gate = new Gate(
       table,
       context.engine.pools ?? {},
-      (row) => context.selection.has(row),
+      // What was defined since is for the next run: nothing is known of its files.
+      (row) => context.selection.has(row) && this.#artifacts.taskFiles.isCurrent(table, row),
       (row) => this.#detailsOf(row).pool,
     );
     this.#recorder = new Recorder(context.state, context.checker.context);
