@@ -22,11 +22,7 @@ describe('docs/EMBEDDING.md', () => {
       ['engine.mjs', 'worker.mjs', 'watch.mjs'],
     );
     for (const [, name, code] of files) {
-      // Node 20 has no `using`.
-      const old = code!
-        .replace('using told', 'const told')
-        .replaceAll("'millrace'", JSON.stringify(INDEX.href));
-      writeFileSync(join(folder, name!), old);
+      writeFileSync(join(folder, name!), code!.replaceAll("'millrace'", JSON.stringify(INDEX.href)));
     }
     const run = (name: string) =>
       execFileSync(process.execPath, [name], { cwd: folder, encoding: 'utf8', timeout: 30_000 });

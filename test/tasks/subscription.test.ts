@@ -158,7 +158,10 @@ test('what happened before the state is closed is told, also if the one who iter
 test('nobody subscribes, or shares, inside a transaction', async () => {
   const state = await withTasks(1);
   for (const call of [() => state.tasks.subscribe({}, () => {}), () => state.share()]) {
-    assert.throws(() => state.transaction<unknown>(call), { code: 'INVALID_ARGUMENT', message: /transaction/ });
+    assert.throws(() => state.transaction<unknown>(call), {
+      code: 'INVALID_ARGUMENT',
+      message: /transaction/,
+    });
   }
 });
 
