@@ -165,16 +165,17 @@ function kindOf(root: string, pattern: string): 'folder' | 'file' | 'glob' {
 
 /** Patterns that name a folder which is usually left out are on their own, so that it stays left out for the others; and absolute ones. */
 function walk(root: string, globs: readonly string[], everywhere: boolean): MatchedTree {
-  const groups = new Map<string, string[]>();
+  const groups = new Map<string, { readonly ignored: readonly string[]; readonly globs: string[] }>();
   for (const glob of globs) {
-    const left = everywhere ? [] : USUALLY_LEFT_OUT.filter((name) => !glob.split('/').includes(name));
-    const ignored = `${isAbsolute(glob) ? '/' : ''},${left.join()}`;
-    groups.set(ignored, [...(groups.get(ignored) ?? []), glob]);
+    const ignored = everywhere ? [] : USUALLY_LEFT_OUT.filter((name) => !glob.split('/').includes(name));
+    const key = `${isAbsolute(glob)} ${ignored.join()}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { ignored, globs: [glob] });
+    else group.globs.push(glob);
   }
-  const trees = [...groups].map(([ignored, group]) => {
-    const [, ...left] = ignored.split(',');
-    const ignore = left.filter((name) => name !== '').map((name) => `**/${name}/**`);
-    return new Walk(root, group, ignore).run();
+  const trees = [...groups.values()].map((group) => {
+    const ignore = group.ignored.map((name) => `**/${name}/**`);
+    return new Walk(root, group.globs, ignore).run();
   });
   const all = (pick: (tree: MatchedTree) => readonly string[]) => [...new Set(trees.flatMap(pick))];
   return {
@@ -280,7 +281,8 @@ function refuseIfMangled(root: string, path: string): void {
   );
 }
 
-function isLink(path: string): boolean {
+/** What is there, and not what it leads to. */
+export function isLink(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
 }
 

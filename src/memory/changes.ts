@@ -96,9 +96,12 @@ export class Changes {
    */
   make<T>(body: () => T): T {
     if (this.depth > 0) return this.attempt(body);
-    const result = this.table.threads.alone(() => this.makeAlone(body));
-    this.table.wakeParked();
-    return result;
+    try {
+      return this.table.threads.alone(() => this.makeAlone(body));
+    } finally {
+      // Also if all is as before: who looked for work meanwhile may have found none.
+      this.table.wakeParked();
+    }
   }
 
   /** Runs `body`, which only looks: what it sees is of one moment as far as changes go. It may be run several times. */

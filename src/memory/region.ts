@@ -161,7 +161,7 @@ export class Region implements Restorable {
     this.renew();
   }
 
-  /** Sees what the owner has added since. */
+  /** Sees what other threads have added since. */
   renew(): void {
     if (this.bytes.length < sizeOf(this.buffer)) this.openViews();
   }

@@ -129,6 +129,19 @@ describe('a transaction', () => {
     assert.throws(() => state.transaction(() => {}), { code: 'STATE_UNAVAILABLE' });
   });
 
+  test('that was taken back wakes who has found no work meanwhile', async () => {
+    const state = await withTasks({ id: 'a' });
+    let waiting: Promise<string> | undefined;
+    const taking = (): void =>
+      state.transaction(() => {
+        state.tasks.claim();
+        waiting = state.tasks.waitForWork({ timeout: 5000 });
+        fail();
+      });
+    assert.throws(taking, MISTAKE);
+    assert.equal(await waiting, 'woken');
+  });
+
   test('that was taken back leaves no claim on outputs', async () => {
     const state = await withTasks({ id: 'a', outputs: ['out/a'] });
     const taken = (): void =>

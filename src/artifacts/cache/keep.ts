@@ -1,4 +1,3 @@
-import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { quote } from '../../errors.js';
 import { pathFrom } from '../../paths.js';
@@ -6,6 +5,7 @@ import type { Row } from '../../task.js';
 import { Content, type ContentId, isBytes } from '../contents.js';
 import type { CheckContext } from '../context.js';
 import type { FileThreads } from '../file-threads.js';
+import { isLink } from '../globs.js';
 import { entriesOf, filesOf, foreignOutputs, type TaskRecord } from '../records.js';
 import type { Made } from '../success.js';
 import { TaskFlag } from '../task-files.js';
@@ -151,10 +151,6 @@ function outside(path: string): NotKept {
 function leftover({ leftover }: Made): NotKept | undefined {
   if (leftover === undefined) return undefined;
   return new NotKept(`${quote(leftover)} was there before, and was not written again`);
-}
-
-function isLink(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
 }
 
 /** What a literal task has made in a folder, nobody looks at. */
