@@ -30,6 +30,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'manifest',
     'state',
   ],
+  sync: ['errors', 'values', 'memory'],
   errors: [],
   hint: ['errors'],
   'output-claims': [],
