@@ -2,6 +2,7 @@ import { getSystemErrorMap } from 'node:util';
 
 /** Every error that millrace throws on purpose. `code` is stable, the message is for a person. */
 export class MillraceError extends Error {
+  /** In capitals: `UNKNOWN_TASK`. */
   readonly code: string;
 
   constructor(code: string, message: string, options?: ErrorOptions) {
@@ -11,13 +12,16 @@ export class MillraceError extends Error {
   }
 }
 
+/** What is to be a task's id is no string, empty, too long, no valid Unicode, or holds a NUL. */
 export class InvalidTaskId extends MillraceError {
   constructor(message: string) {
     super('INVALID_TASK_ID', message);
   }
 }
 
+/** There is no such task: it was asked for, or a definition depends on it. */
 export class UnknownTask extends MillraceError {
+  /** What was asked for; `row 7` if it was a row. */
   readonly id: string;
 
   /** @param task the id or the row that was asked for */
@@ -27,7 +31,9 @@ export class UnknownTask extends MillraceError {
   }
 }
 
+/** No version is kept whole under a name, or it is the beginning of several. */
 export class UnknownVersion extends MillraceError {
+  /** As it was given; the task's id if that was given instead. */
   readonly version: string;
 
   /** @param count how many versions have names that begin like this */
@@ -47,6 +53,7 @@ export class UnknownVersion extends MillraceError {
 
 /** The files of a version could not be brought to a folder; `cause` is the system's error, if it is one. */
 export class NotRestored extends MillraceError {
+  /** The absolute folder that was to get them. */
   readonly into: string;
   /** In words, without a full stop. */
   readonly why: string;
@@ -58,7 +65,9 @@ export class NotRestored extends MillraceError {
   }
 }
 
+/** A task of this id is defined already, or twice in one call. */
 export class DuplicateTask extends MillraceError {
+  /** Of the task. */
   readonly id: string;
 
   constructor(id: string) {
@@ -67,7 +76,9 @@ export class DuplicateTask extends MillraceError {
   }
 }
 
+/** A task was to depend on itself. */
 export class SelfDependency extends MillraceError {
+  /** Of the task. */
   readonly id: string;
 
   constructor(id: string) {
@@ -76,6 +87,7 @@ export class SelfDependency extends MillraceError {
   }
 }
 
+/** Tasks were to wait for each other in a circle. */
 export class DependencyCycle extends MillraceError {
   /** The ids in order, the first one repeated at the end. */
   readonly cycle: readonly string[];
@@ -90,8 +102,11 @@ export class DependencyCycle extends MillraceError {
   }
 }
 
+/** A task cannot be removed while another one depends on it. */
 export class TaskNeeded extends MillraceError {
+  /** Of the task that was to be removed. */
   readonly id: string;
+  /** The id of one that depends on it. */
   readonly neededBy: string;
 
   constructor(id: string, neededBy: string) {
@@ -101,9 +116,13 @@ export class TaskNeeded extends MillraceError {
   }
 }
 
+/** A task cannot get this status now: see the table at `TaskStatus`. */
 export class IllegalTransition extends MillraceError {
+  /** Of the task. */
   readonly id: string;
+  /** The name of the status that it has. */
   readonly from: string;
+  /** The name of the status that it was to get. */
   readonly to: string;
 
   constructor(id: string, from: string, to: string, why?: string) {
@@ -114,6 +133,7 @@ export class IllegalTransition extends MillraceError {
   }
 }
 
+/** What a caller gives is of the wrong type, out of bounds or of an unknown name, or the call is not for this moment. */
 export class InvalidArgument extends MillraceError {
   constructor(message: string) {
     super('INVALID_ARGUMENT', message);
@@ -122,7 +142,9 @@ export class InvalidArgument extends MillraceError {
 
 /** A name on a command line means no task. */
 export class UnknownTarget extends MillraceError {
+  /** The name, as it was given. */
   readonly target: string;
+  /** `did you mean …?`; undefined if nothing looks like it. */
   readonly hint: string | undefined;
 
   /** @param hint `did you mean …?` */
@@ -143,9 +165,13 @@ export class CapacityExceeded extends MillraceError {
 
 /** A manifest cannot be read. `line` and `column` count from 1. */
 export class ManifestError extends MillraceError {
+  /** The path of the file, as messages show it. */
   readonly file: string;
+  /** 1 if it is about the file as a whole. */
   readonly line: number;
+  /** In characters. */
   readonly column: number;
+  /** What may help, as a clause; undefined if nothing is known. */
   readonly hint: string | undefined;
 
   constructor(message: string, file: string, line: number, column: number, hint?: string) {
@@ -159,6 +185,7 @@ export class ManifestError extends MillraceError {
 
 /** There is no manifest where one was looked for. */
 export class NoManifest extends MillraceError {
+  /** Absolute. */
   readonly directory: string;
 
   constructor(directory: string, names: readonly string[]) {
@@ -174,7 +201,9 @@ export class NoManifest extends MillraceError {
 
 /** Another process writes this state. */
 export class StateLocked extends MillraceError {
+  /** Of the state; absolute. */
   readonly directory: string;
+  /** Of the process that writes it, on its own host. */
   readonly pid: number;
   /** When the holder started. */
   readonly since: Date;
@@ -200,6 +229,7 @@ export class StateLocked extends MillraceError {
 
 /** The state on disk is damaged or not ours. */
 export class StateCorrupt extends MillraceError {
+  /** Of the state; absolute, or `(memory)`. */
   readonly directory: string;
   /** What is wrong, without the advice of the message. */
   readonly problem: string;
@@ -233,6 +263,7 @@ export class StateUnavailable extends MillraceError {
 
 /** A file that a task reads or writes cannot be looked at; `cause` is the system's error. */
 export class FileUnreadable extends MillraceError {
+  /** Of the file, as tasks name it. */
   readonly path: string;
   /** In the system's words, without a full stop. */
   readonly why: string;
@@ -246,6 +277,7 @@ export class FileUnreadable extends MillraceError {
 
 /** What a command has written as its depfile is none. */
 export class InvalidDepfile extends MillraceError {
+  /** Of the depfile, as the task declares it. */
   readonly path: string;
 
   constructor(path: string) {
@@ -256,7 +288,9 @@ export class InvalidDepfile extends MillraceError {
 
 /** Two tasks declare the same output. */
 export class DuplicateOutput extends MillraceError {
+  /** The output of both; if one lies in the other, that of the second task. */
   readonly path: string;
+  /** The ids of both, the one that was defined first in front. */
   readonly tasks: readonly [string, string];
 
   /** @param theirs the output of the first that the path lies in, or holds, if it is another */
@@ -301,17 +335,17 @@ function abbreviate(ids: readonly string[]): readonly string[] {
   return [...ids.slice(0, 10), `… ${ids.length - 20} more …`, ...ids.slice(-10)];
 }
 
-/** A text for messages: control characters are shown, not sent to the terminal. */
+/** @internal A text for messages: control characters are shown, not sent to the terminal. */
 export function quote(text: string): string {
   return JSON.stringify(text);
 }
 
-/** What an error of the operating system says, in words. */
+/** @internal What an error of the operating system says, in words. */
 export function systemWords({ errno = 0, message }: NodeJS.ErrnoException): string {
   return getSystemErrorMap().get(errno)?.[1] ?? message;
 }
 
-/** True for an error of the operating system. */
+/** @internal True for an error of the operating system. */
 export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'syscall' in error;
 }

@@ -1,4 +1,8 @@
 /// <reference types="node" preserve="true" />
+/**
+ * The state of a build, the engine that runs it, and all errors: `millrace`.
+ * @module millrace
+ */
 
 export type {
   ArtifactManager,
@@ -16,11 +20,12 @@ export type {
 export { describeReason, type Reason } from './artifacts/reason.js';
 export type { TaskUsage } from './artifacts/usage.js';
 export { BuildEngine } from './engine/engine.js';
-export type { BuildEvent, RunSummary, TaskFinished } from './engine/events.js';
+export type { BuildEvent, RunSummary, Stamp as EventStamp, TaskFinished } from './engine/events.js';
 export type { EngineOptions, ProjectOptions, RunOptions } from './engine/options.js';
-export { type ManifestInfo, openProject, type Project } from './engine/project.js';
+export { openProject, type Project } from './engine/project.js';
 export * from './errors.js';
 export type { CriticalPath, DependencyGraph, Reach } from './graph/dependency-graph.js';
+export type { ManifestInfo } from './manifest/manifest.js';
 export type { StatusCounts } from './memory/counters.js';
 export type { WakeReason } from './memory/parking.js';
 export {
@@ -35,6 +40,7 @@ export {
 export type {
   Attempt,
   AttemptRecord,
+  AttemptsQuery,
   BuildHistory,
   RunEnd,
   RunId,

@@ -2,6 +2,7 @@
  * The API of p-graph 2 (https://github.com/microsoft/p-graph) on the task table: `millrace/p-graph`.
  *
  * What is different: after a failure without `continue` nothing more is started; messages of errors for a bad graph.
+ * @module millrace/p-graph
  */
 import { DependencyCycle, InvalidArgument, MillraceError, quote } from './errors.js';
 import { rowsByPosition } from './graph/positions.js';
@@ -11,18 +12,22 @@ import { OUTCOMES, type Row, type TaskDefinition, TaskStatus } from './task.js';
 import { defineTasks } from './tasks/define.js';
 import { shown } from './values.js';
 
+/** A node: what is to be done, and how urgent it is. */
 export interface PGraphNode {
-  /** May be left out if `run` is given a function for all. */
+  /** What it does; it is over when a promise that it returns is settled. May be left out if `run` is given a function for all. */
   readonly run?: () => unknown;
   /** Nodes that lead to a high one are run first (default 0). */
   readonly priority?: number;
 }
 
+/** The nodes by id. */
 export type PGraphNodeMap = ReadonlyMap<string, PGraphNode>;
+/** The same as an object; ids that look like whole numbers come first, as in any object. */
 export type PGraphNodeRecord = Readonly<Record<string, PGraphNode>>;
 /** Pairs of ids: the first must be done before the second begins. */
 export type DependencyList = readonly (readonly [string, string])[];
 
+/** What holds for one run. */
 export interface RunOptions {
   /** Called for each node, in place of its own function. */
   readonly run?: (id: string) => unknown;
@@ -34,6 +39,7 @@ export interface RunOptions {
 
 /** What the nodes threw, or were rejected with. */
 export class PGraphError extends MillraceError {
+  /** In the order in which they failed; one alone without `continue`. */
   readonly taskErrors: readonly unknown[];
 
   constructor(taskErrors: readonly unknown[]) {

@@ -29,6 +29,7 @@ import {
 /** Where a state lives and how it is opened. */
 export type OpenOptions =
   | {
+      /** The folder of the state. */
       readonly directory: string;
       /** Only read: any number of processes may, also while another one writes. They see what was committed last. */
       readonly readOnly?: boolean;
@@ -39,11 +40,14 @@ export type OpenOptions =
       /** @internal see `LoadOptions` */
       readonly lazy?: boolean;
     }
-  /** All of the API, nothing on disk. */
-  | { readonly memory: true };
+  | {
+      /** All of the API, nothing on disk. */
+      readonly memory: true;
+    };
 
 /** What another thread needs to attach to a state; structured-cloneable. */
 export interface StateHandle {
+  /** The shared memory. What it consists of changes with the version: only `attachState` looks into it. */
   readonly table: TableHandle;
   /** Whether the state is open for reading only: then it is so for other threads, too. */
   readonly readOnly: boolean;
@@ -51,7 +55,9 @@ export interface StateHandle {
 
 /** A state as another thread sees it: the same tasks, changed by the same calls. */
 export interface AttachedState extends Disposable {
+  /** The tasks. */
   readonly tasks: TaskManager;
+  /** Their dependencies. */
   readonly graph: DependencyGraph;
   /** See `BuildState.transaction`. */
   transaction<Result>(body: () => Result): Result;
@@ -62,6 +68,7 @@ export interface AttachedState extends Disposable {
   detach(): void;
 }
 
+/** What holds for threads that attach to a state. */
 export interface ShareOptions {
   /** How often a task may be started in all, if the threads that had claimed it ended without a result (default 3): then it fails, outcome `interrupted`. */
   readonly attempts?: number;
@@ -90,13 +97,19 @@ export interface StateParts {
  * What changes is committed by itself at most every 100 ms, and by `commit` and `close`.
  */
 export class BuildState implements AsyncDisposable {
+  /** The tasks: definitions, lifecycle, queries. */
   readonly tasks: TaskManager;
+  /** Who depends on whom. */
   readonly graph: DependencyGraph;
+  /** What tasks have made, and is kept. */
   readonly artifacts: ArtifactManager;
+  /** Past runs and their attempts. */
   readonly history: BuildHistory;
+  /** What opening had to put right. */
   readonly recovery: Recovery;
   /** Absolute; undefined for a state in memory. */
   readonly directory: string | undefined;
+  /** True if it was opened to be looked at. */
   readonly readOnly: boolean;
   /** @internal see `partsOf` */
   readonly opened: Opened;
@@ -183,11 +196,12 @@ export class BuildState implements AsyncDisposable {
     return this.closing;
   }
 
+  /** As `close`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  /** @throws StateUnavailable if closed or read-only */
+  /** Returns if the state may be changed. @throws StateUnavailable if closed or read-only */
   requireWritable(): void {
     this.requireOpen();
     if (this.readOnly) throw new StateUnavailable('The state is open for reading only.');

@@ -30,12 +30,13 @@ export const TaskStatus = {
   /** Its last attempt failed; `reset` makes it Pending again. */
   Failed: 3,
 } as const;
+/** A status, as the number that {@link TaskStatus} names. */
 export type TaskStatus = (typeof TaskStatus)[keyof typeof TaskStatus];
 
 /** The names of the statuses, by value. */
 export const STATUS_NAMES = ['Pending', 'InProgress', 'Completed', 'Failed'] as const;
 
-/** Why a task has its status. The position in this list is what the status word stores: append only. */
+/** All outcomes. The position in this list is what the status word stores: append only. */
 export const OUTCOMES = [
   'none',
   'executed',
@@ -47,10 +48,12 @@ export const OUTCOMES = [
   'interrupted',
   'blocked',
 ] as const;
+/** Why a task has its status. */
 export type Outcome = (typeof OUTCOMES)[number];
 
 /** What a caller says about a task. All paths are relative to the manifest's folder, `/`-separated. */
 export interface TaskDefinition {
+  /** Its name. */
   readonly id: TaskId;
   /** Ids of the tasks that must be Completed first. */
   readonly dependencies?: readonly TaskId[];
@@ -92,21 +95,32 @@ export interface TaskDefinition {
   /** False: its outputs are neither kept for later nor restored (default true). */
   readonly cache?: boolean;
   /** A file written before the command starts and removed after it succeeded. */
-  readonly responseFile?: { readonly path: string; readonly content: string };
+  readonly responseFile?: {
+    /** Relative to the manifest's folder. */
+    readonly path: string;
+    /** All that it holds. */
+    readonly content: string;
+  };
   /** Anything that structured data can hold (JSON); kept and given back, never looked at. */
   readonly data?: unknown;
 }
 
 /** What is known about a task at one moment. */
 export interface TaskState extends TaskDefinition {
+  /** Where it is in its life. */
   readonly status: TaskStatus;
+  /** Why it has this status. */
   readonly outcome: Outcome;
   /** Attempts since the task was last defined or reset, at most 127. */
   readonly attempt: number;
+  /** Ids of the tasks that must be Completed first; empty if there are none. */
   readonly dependencies: readonly TaskId[];
   /** Duration of the last attempt that ran, in milliseconds; 0 if none did. */
   readonly duration: number;
 }
 
 /** The dense index of a task in the table; stays the same for the life of the task. */
-export type Row = number & { readonly __row: unique symbol };
+export type Row = number & {
+  /** For the type checker alone: no number has it. */
+  readonly __row: unique symbol;
+};

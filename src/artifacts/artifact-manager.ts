@@ -48,6 +48,7 @@ const DEFAULT_MAX_BYTES = 20e9;
 /** Of the disk. */
 const DEFAULT_MAX_SHARE = 0.1;
 
+/** What a collection removes. */
 export interface CollectOptions {
   /** What was of no use for so long is removed. Milliseconds (default 14 days). */
   readonly maxAge?: number;
@@ -63,25 +64,41 @@ export interface CollectOptions {
 export interface ArtifactVersion {
   /** Names it: 64 hexadecimal digits, the key of the action. */
   readonly version: string;
+  /** The task that has made it. */
   readonly task: TaskId;
-  /** Paths relative to the root, SHA-256 digests in hexadecimal, sizes in bytes. */
-  readonly files: readonly { readonly path: string; readonly digest: string; readonly size: number }[];
-  /** Links, as they say where they lead, and folders that were declared themselves. */
-  readonly links: readonly { readonly path: string; readonly target: string }[];
+  /** Its files. */
+  readonly files: readonly {
+    /** Relative to the root. */
+    readonly path: string;
+    /** SHA-256 in hexadecimal. */
+    readonly digest: string;
+    /** Bytes. */
+    readonly size: number;
+  }[];
+  /** Its symbolic links. */
+  readonly links: readonly {
+    /** Relative to the root. */
+    readonly path: string;
+    /** Where it leads, as it says itself. */
+    readonly target: string;
+  }[];
+  /** Folders that were declared themselves, relative to the root. */
   readonly folders: readonly string[];
   /** Of what the command printed. */
   readonly logBytes: number;
   /** Of all files and what the command printed. */
   readonly bytes: number;
-  /** The number of the run that made it, and where that was. */
+  /** The number of the run that made it; 0 if that is not known. */
   readonly run: number;
+  /** The name of the machine that made it. */
   readonly host: string;
   /** Of the millrace that kept it. */
   readonly toolVersion: string;
   /** What git had checked out then, if the root was in a repository: a hexadecimal name. */
   readonly commit?: string;
-  /** When it was made, and when it was of use last (made or restored): milliseconds since the epoch. */
+  /** When it was made. Milliseconds since the epoch. */
   readonly time: number;
+  /** When it was of use last: made or restored. Milliseconds since the epoch. */
   readonly usedAt: number;
   /** Milliseconds that the command took. */
   readonly duration: number;
@@ -91,7 +108,9 @@ export interface ArtifactVersion {
   readonly retired: boolean;
 }
 
+/** All that is kept. */
 export interface Inventory {
+  /** The newest first. */
   readonly versions: ArtifactVersion[];
   /** Entries that are damaged, or of another version of millrace. */
   readonly unreadable: number;

@@ -1,35 +1,64 @@
 import { quote } from '../errors.js';
 import type { TaskId } from '../task.js';
 
-/** Why a task is not fresh. `count` is how many such files there are, `path` the first of them. */
+/** Why a task is not fresh. Paths are relative to the root. */
 export type Reason =
-  /** Asked for by the user. */
-  | { readonly kind: 'forced' }
-  /** No successful execution is on record. */
-  | { readonly kind: 'never-ran' }
-  /** It declares neither inputs nor outputs, so nothing could tell that it is fresh. */
-  | { readonly kind: 'always' }
-  /** Of the definition; `parts`: the keys in a manifest, `env.NAME` for a variable, sorted, if they were looked for and are known. */
-  | { readonly kind: 'command-changed'; readonly parts?: readonly string[] }
-  /** The value of an inherited variable that the task declares; `variables`: their names, sorted, if they were looked for and are known. */
-  | { readonly kind: 'environment-changed'; readonly variables?: readonly string[] }
   | {
+      /** Asked for by the user. */
+      readonly kind: 'forced';
+    }
+  | {
+      /** No successful execution is on record. */
+      readonly kind: 'never-ran';
+    }
+  | {
+      /** It declares neither inputs nor outputs, so nothing could tell that it is fresh. */
+      readonly kind: 'always';
+    }
+  | {
+      /** Its definition is another one. */
+      readonly kind: 'command-changed';
+      /** Of the definition: the keys in a manifest, `env.NAME` for a variable, sorted, if they were looked for and are known. */
+      readonly parts?: readonly string[];
+    }
+  | {
+      /** An inherited variable that the task declares has another value. */
+      readonly kind: 'environment-changed';
+      /** Their names, sorted, if they were looked for and are known. */
+      readonly variables?: readonly string[];
+    }
+  | {
+      /** Its inputs are not what they were when it last ran. */
       readonly kind: 'input-added' | 'input-removed' | 'input-changed' | 'input-missing';
+      /** The first such file. */
       readonly path: string;
+      /** How many such files there are. */
       readonly count: number;
       /** The task that makes the file, if one does. An input that is missing without one can't come into being. */
       readonly producer?: TaskId;
     }
-  /** An input that the system refuses to show, or a folder in which a glob looks for inputs. */
-  | { readonly kind: 'input-unreadable'; readonly path: string; readonly why: string }
-  /** `output-added`: declared now, but not when the task last ran. */
   | {
-      readonly kind: 'output-added' | 'output-missing' | 'output-changed';
+      /** The system refuses to show an input. */
+      readonly kind: 'input-unreadable';
+      /** Of the input, or of a folder in which a glob looks for inputs. */
       readonly path: string;
+      /** In the system's words, without a full stop. */
+      readonly why: string;
+    }
+  | {
+      /** Its outputs are not as it left them; `output-added`: declared now, but not when the task last ran. */
+      readonly kind: 'output-added' | 'output-missing' | 'output-changed';
+      /** The first such file. */
+      readonly path: string;
+      /** How many such files there are. */
       readonly count: number;
     }
-  /** Planning only: a task that it depends on is going to run and may change an input. */
-  | { readonly kind: 'dependency'; readonly task: TaskId };
+  | {
+      /** Planning only: a task that it depends on is going to run and may change an input. */
+      readonly kind: 'dependency';
+      /** That task. */
+      readonly task: TaskId;
+    };
 
 const SENTENCES: Readonly<Record<Exclude<Reason['kind'], 'dependency' | 'input-unreadable'>, string>> = {
   forced: 'forced',

@@ -3,7 +3,9 @@ import type { ArtifactVersion } from './artifact-manager.js';
 
 /** What is kept of a task. */
 export interface TaskUsage {
+  /** The task that has made it. */
   readonly task: TaskId;
+  /** How many versions there are. */
   readonly versions: number;
   /** Of the files and logs of all its versions; a file that several have alike counts once. */
   readonly bytes: number;

@@ -48,10 +48,10 @@ export class BuildEngine {
   #run: Run | undefined;
   #busy = false;
 
-  /**
-   * @param threads those of a caller who starts and ends them; without, each run has its own
-   * @throws InvalidArgument
-   */
+  /** An engine for the tasks of a state, which must be open for writing unless all runs are dry. @throws InvalidArgument */
+  constructor(state: BuildState, options: EngineOptions);
+  /** @internal @param threads those of a caller who starts and ends them; without, each run has its own */
+  constructor(state: BuildState, options: EngineOptions, threads: FileThreads);
   constructor(state: BuildState, options: EngineOptions, threads?: FileThreads) {
     if (!(state instanceof BuildState))
       throw new InvalidArgument('BuildEngine needs a state that openState gave.');

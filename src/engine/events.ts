@@ -11,7 +11,7 @@ export interface RunSummary extends RunEnd {
 }
 
 /** What every event carries. */
-interface Stamp {
+export interface Stamp {
   /** Counts the events of a run from 1. */
   readonly seq: number;
   /** Milliseconds since the epoch. */
@@ -20,9 +20,13 @@ interface Stamp {
 
 /** How an attempt at a task ended. */
 export interface TaskFinished {
+  /** Tells it from other events. */
   readonly type: 'task-finished';
+  /** The task that was tried. */
   readonly task: TaskId;
+  /** As the task is defined. */
   readonly description?: string;
+  /** What it came to; `cached`: restored. */
   readonly outcome: Outcome;
   /** Why the task was not fresh; only if it is `cached`, for which there was no `task-started`. */
   readonly reason?: Reason;
@@ -30,14 +34,17 @@ export interface TaskFinished {
   readonly expected?: number;
   /** True if the task will be tried again. */
   readonly retrying: boolean;
-  /** Which attempt it was, counted from 1, and how many there may be; only for a task with retries. */
+  /** Which attempt it was, counted from 1; only for a task with retries. */
   readonly attempt?: number;
+  /** How many there may be; only for a task with retries. */
   readonly attempts?: number;
   /** Milliseconds. */
   readonly duration: number;
   /** The time after which it was stopped, in milliseconds; only if it timed out. */
   readonly timeout?: number;
+  /** Of the command, if it has exited. */
   readonly exitCode?: number;
+  /** The name of the signal that has ended the command, if one has. */
   readonly signal?: string;
   /** Stdout and stderr in order, as written. */
   readonly output: Buffer;
@@ -55,23 +62,31 @@ export interface TaskFinished {
 export type BuildEvent = Stamp &
   (
     | {
+        /** The first event, before which only a task may have run that makes the manifest. */
         readonly type: 'run-started';
+        /** The number of the run in the history; 0 for a dry run. */
         readonly run: number;
+        /** The tasks that were asked for; none: every task. */
         readonly targets: readonly TaskId[];
         /** Tasks with a command that the run is about, and those without one that fail. */
         readonly total: number;
         /** Those of them that were found fresh at once; nothing more is told of them. */
         readonly fresh: number;
+        /** Commands that may run at once. */
         readonly jobs: number;
         /** An estimate from the history, in milliseconds, of all work to do one after the other; 0 if unknown. */
         readonly expectedWork: number;
       }
     | {
+        /** An attempt at a task begins. */
         readonly type: 'task-started';
+        /** The task that is tried. */
         readonly task: TaskId;
+        /** As the task is defined. */
         readonly description?: string;
         /** Counts from 1. */
         readonly attempt: number;
+        /** Why it is not fresh. */
         readonly reason: Reason;
         /** The task has the terminal until it ends. */
         readonly console: boolean;
@@ -81,21 +96,52 @@ export type BuildEvent = Stamp &
         readonly command?: string;
       }
     | TaskFinished
-    | { readonly type: 'task-blocked'; readonly task: TaskId; readonly by: TaskId }
-    /** The same for a task without a command, which no count of the summary includes. */
-    | { readonly type: 'group-blocked'; readonly task: TaskId; readonly by: TaskId }
-    /** A dry run would start this task. */
     | {
-        readonly type: 'task-planned';
+        /** A task cannot start, because one that it needs has failed. */
+        readonly type: 'task-blocked';
+        /** The task that stays Pending. */
         readonly task: TaskId;
+        /** The task that has failed. */
+        readonly by: TaskId;
+      }
+    | {
+        /** The same for a task without a command, which no count of the summary includes. */
+        readonly type: 'group-blocked';
+        /** The task that stays Pending. */
+        readonly task: TaskId;
+        /** The task that has failed. */
+        readonly by: TaskId;
+      }
+    | {
+        /** A dry run would start this task. */
+        readonly type: 'task-planned';
+        /** The task that would be started. */
+        readonly task: TaskId;
+        /** As the task is defined. */
         readonly description?: string;
+        /** Why it is not fresh. */
         readonly reason: Reason;
+        /** What would be executed, as a person would type it. */
         readonly command?: string;
       }
-    | { readonly type: 'warning'; readonly message: string; readonly task?: TaskId }
-    /** All events up to number `through` are on disk: they survive a crash. */
-    | { readonly type: 'committed'; readonly through: number }
-    | ({ readonly type: 'run-finished' } & RunSummary)
+    | {
+        /** Something that a person should look at; the run goes on. */
+        readonly type: 'warning';
+        /** One or more sentences. */
+        readonly message: string;
+        /** The task that it is about, if it is about one. */
+        readonly task?: TaskId;
+      }
+    | {
+        /** Events are on disk: they survive a crash. */
+        readonly type: 'committed';
+        /** The `seq` of the last of them. */
+        readonly through: number;
+      }
+    | ({
+        /** The last event. */
+        readonly type: 'run-finished';
+      } & RunSummary)
   );
 
 /** An event before it is numbered. */

@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
-import type { Manifest } from '../manifest/manifest.js';
+import type { Manifest, ManifestInfo } from '../manifest/manifest.js';
 import { sha256Hex } from '../sha256.js';
 
 /** File times come from a clock that may be that far behind `Date.now()`. */
@@ -20,7 +20,7 @@ interface FileImage {
  * What is kept of a manifest beside its tasks, which are in the task table: enough to do without reading it as long as
  * none of its files has changed.
  */
-export interface ManifestImage extends Omit<Manifest, 'files' | 'tasks' | 'placeOf'> {
+export interface ManifestImage extends ManifestInfo {
   /** The version of millrace that read it. */
   readonly version: string;
   readonly files: readonly FileImage[];

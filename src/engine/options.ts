@@ -59,7 +59,9 @@ export interface RunOptions {
   readonly onEvent?: (event: BuildEvent) => void;
 }
 
+/** Which project to open, and what for. */
 export interface ProjectOptions {
+  /** The folder with the manifest. */
   readonly directory: string;
   /** The manifest's path, relative to the directory; without it, it is looked for there. */
   readonly manifest?: string;
@@ -67,6 +69,7 @@ export interface ProjectOptions {
   readonly stateDirectory?: string;
   /** `read` changes nothing on disk, and needs no lock. */
   readonly mode: 'write' | 'read';
+  /** Gets a sentence for a person if something had to be put right. */
   readonly onWarning?: (message: string) => void;
 }
 

@@ -2,6 +2,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { FileTable, FileThreads } from '../artifacts/index.js';
 import { DependencyCycle } from '../errors.js';
 import { findManifest, readManifest } from '../manifest/index.js';
+import type { ManifestInfo } from '../manifest/manifest.js';
 import { type BuildState, openState, partsOf } from '../state.js';
 import { type TaskId, TaskStatus } from '../task.js';
 import { replaceTasks } from '../tasks/sync.js';
@@ -21,9 +22,6 @@ const MAX_REGENERATIONS = 100;
 
 /** With so many files a scan takes as long as its threads take to start: then they start while the state is loaded. */
 const MANY_FILES = 20_000;
-
-/** What is known about the manifest without its tasks. */
-export type ManifestInfo = Omit<ManifestImage, 'version' | 'files'>;
 
 /**
  * Opens the state of a folder with a manifest, and makes its tasks those of the manifest. A manifest that has not changed
@@ -74,6 +72,7 @@ async function openProjectIn(
 
 /** A manifest and the state of its tasks, opened together. */
 export class Project implements AsyncDisposable {
+  /** Open as long as the project is. */
   readonly state: BuildState;
   readonly #threads: FileThreads;
   #manifest: ManifestInfo;
@@ -86,6 +85,7 @@ export class Project implements AsyncDisposable {
     this.#threads = threads;
   }
 
+  /** What the manifest says beside its tasks; another one after a run that has made it anew. */
   get manifest(): ManifestInfo {
     return this.#manifest;
   }
@@ -126,6 +126,7 @@ export class Project implements AsyncDisposable {
     this.#engine?.kill();
   }
 
+  /** Closes the state, as `BuildState.close` does. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([this.state.close(), this.#threads.close()]);
   }

@@ -23,6 +23,7 @@ export interface Reach {
   readonly transitive?: boolean;
 }
 
+/** The chain of tasks that bounds the build's duration from below. */
 export interface CriticalPath {
   /** First to run first. */
   readonly tasks: TaskId[];

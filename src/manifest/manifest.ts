@@ -1,22 +1,27 @@
 import type { TaskDefinition, TaskId } from '../task.js';
 
-/** What a manifest reader returns, whatever the format. */
-export interface Manifest {
+/** What is known about a manifest without its tasks. */
+export interface ManifestInfo {
+  /** `native`: `millrace.toml` or `millrace.json`. */
   readonly kind: 'native' | 'ninja';
   /** Absolute path of the main file. */
   readonly path: string;
   /** Absolute folder to which all paths in the tasks relate. */
   readonly root: string;
-  /** Absolute paths of all files that were read, the main file first: if none of them changed, the result is the same. */
-  readonly files: readonly string[];
-  /** Every `dependencies` entry names a task in this list; ids are unique. */
-  readonly tasks: readonly TaskDefinition[];
   /** Pool name to depth (how many of its tasks may run at once), without the built-in `console`. */
   readonly pools: Readonly<Record<string, number>>;
   /** Tasks to run when no target is named; empty means all. */
   readonly defaults: readonly TaskId[];
   /** The task that makes the manifest itself, if there is one: it runs first, and the manifest is read again if it did. */
   readonly regenerate?: TaskId;
+}
+
+/** What a manifest reader returns, whatever the format. */
+export interface Manifest extends ManifestInfo {
+  /** Absolute paths of all files that were read, the main file first: if none of them changed, the result is the same. */
+  readonly files: readonly string[];
+  /** Every `dependencies` entry names a task in this list; ids are unique. */
+  readonly tasks: readonly TaskDefinition[];
   /**
    * Where a task of the list is written, as `file:line:column`: for errors that only show when all tasks are put
    * together. O(tasks + file).

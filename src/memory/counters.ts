@@ -14,10 +14,15 @@ const FAILED = TaskStatus.Failed - 1;
 
 /** The statuses, counted. */
 export interface StatusCounts {
+  /** All tasks. */
   readonly total: number;
+  /** Not run yet, or to be run again. */
   readonly pending: number;
+  /** Claimed by a thread. */
   readonly inProgress: number;
+  /** Done, in whatever way. */
   readonly completed: number;
+  /** Failed in their last attempt. */
   readonly failed: number;
 }
 

@@ -34,7 +34,7 @@ const FREE = 0;
 
 /** How the system tells this thread from others. */
 export interface ThreadIdentity {
-  /** Not 0. */
+  /** The number by which the system knows this thread: of all that share the memory, no two have the same. Not 0. */
   readonly systemId: number;
   /** Whether the system still has a thread. */
   readonly isAlive: (systemId: number) => boolean;

@@ -17,6 +17,7 @@ export type RunId = number;
 
 /** What is known of a run when it begins. */
 export interface RunStart {
+  /** The tasks that were asked for; none: every task. */
   readonly targets: readonly TaskId[];
   /** Tasks that may run at once. */
   readonly jobs: number;
@@ -28,13 +29,17 @@ export interface RunStart {
 
 /** What a run did, in tasks that have a command. */
 export interface RunEnd {
+  /** `failed`: at least one task has; `cancelled`: it was told to stop. */
   readonly result: 'succeeded' | 'failed' | 'cancelled';
   /** Tasks that the run was about. */
   readonly total: number;
+  /** Tasks whose command succeeded. */
   readonly executed: number;
   /** Tasks whose outputs were restored from an earlier execution. */
   readonly cached: number;
+  /** Tasks that had nothing to do. */
   readonly fresh: number;
+  /** Tasks whose last attempt failed. */
   readonly failed: number;
   /** Tasks that could not start because a dependency failed. */
   readonly blocked: number;
@@ -44,7 +49,9 @@ export interface RunEnd {
   readonly duration: number;
 }
 
+/** A run, as the history knows it. */
 export interface RunRecord extends RunStart {
+  /** Its number. */
   readonly run: RunId;
   /** Milliseconds since the epoch. */
   readonly start: number;
@@ -56,13 +63,17 @@ export interface RunRecord extends RunStart {
 
 /** One attempt at a task. */
 export interface Attempt {
+  /** The task that was tried. */
   readonly task: TaskId;
   /** Milliseconds since the epoch. */
   readonly start: number;
   /** Milliseconds. */
   readonly duration: number;
+  /** What it came to. */
   readonly outcome: Outcome;
+  /** Of the command, if it has exited. */
   readonly exitCode?: number;
+  /** The name of the signal that has ended the command, if one has. */
   readonly signal?: string;
   /** Why it failed, if the output does not say it: one sentence. */
   readonly message?: string;
@@ -70,7 +81,9 @@ export interface Attempt {
   readonly reason?: Reason | string;
 }
 
+/** An attempt, as the history knows it. */
 export interface AttemptRecord extends Attempt {
+  /** The run that it belongs to. */
   readonly run: RunId;
 }
 
@@ -90,11 +103,20 @@ export interface TraceRecord extends Trace {
   readonly outcome: Outcome;
 }
 
-/** Attempts at one task. */
-interface OfTask {
-  readonly task: TaskId;
-  readonly run?: RunId;
-}
+/** Which attempts: all of a run, or those at one task. */
+export type AttemptsQuery =
+  | {
+      /** The run that they belong to. */
+      readonly run: RunId;
+    }
+  | {
+      /** The task that was tried. */
+      readonly task: TaskId;
+      /** The run that they belong to (default: all). */
+      readonly run?: RunId;
+    };
+
+type OfTask = Extract<AttemptsQuery, { readonly task: TaskId }>;
 
 type StoredAttempt = Attempt & Trace;
 
@@ -109,10 +131,11 @@ export interface HistoryOptions {
   readonly isWriting: () => boolean;
 }
 
-/** The runs and their attempts. Owner only. A run is one record; of attempts, see {@link AttemptLog}. */
+/** The runs and their attempts. Owner only. */
 export class BuildHistory {
   private readonly records: Records;
   private readonly options: HistoryOptions;
+  /** A run is one record; its attempts are in here. */
   private readonly log: AttemptLog<StoredAttempt>;
   /** The run that was begun here and has not ended. */
   private current: RunId | undefined;
@@ -123,7 +146,7 @@ export class BuildHistory {
     this.log = new AttemptLog(records);
   }
 
-  /** @throws StateUnavailable if the state is open for reading only, or a run has not ended; InvalidArgument */
+  /** Begins a run; it is the only one until `endRun` or `abandonRun`. @throws StateUnavailable if the state is open for reading only, or a run has not ended; InvalidArgument */
   beginRun(start: RunStart): RunId {
     if (this.options.readOnly) throw new StateUnavailable('The state is open for reading only.');
     if (this.current !== undefined) throw new StateUnavailable(`Run ${this.current} has not ended yet.`);
@@ -142,18 +165,17 @@ export class BuildHistory {
     return run;
   }
 
-  /**
-   * Adds to the run that was begun last.
-   * @param trace what the attempt saw, for `traces`
-   * @throws StateUnavailable if none is under way; InvalidArgument
-   */
+  /** Adds to the run that was begun last. @throws StateUnavailable if none is under way; InvalidArgument */
+  addAttempt(attempt: Attempt): void;
+  /** @internal @param trace what the attempt saw, for `traces` */
+  addAttempt(attempt: Attempt, trace: Trace): void;
   addAttempt(attempt: Attempt, trace: Trace = {}): void {
     if (this.current === undefined) throw new StateUnavailable('No run is under way.');
     checkAttempt(attempt);
     this.log.add({ ...attempt, ...trace });
   }
 
-  /** @throws StateUnavailable if the run was not begun here, or has ended; InvalidArgument */
+  /** Says how a run has ended. @throws StateUnavailable if the run was not begun here, or has ended; InvalidArgument */
   endRun(run: RunId, end: RunEnd): void {
     if (this.current !== run) throw new StateUnavailable(`Run ${run} was not begun here, or has ended.`);
     const kept = checkRunEnd(end);
@@ -202,13 +224,13 @@ export class BuildHistory {
    * The attempts of a run in the order in which they ended, or those at a task (of one run, or of all), newest first.
    * O(attempts looked at); for a task it is O(runs log attempts), and O(commits) of a run that was interrupted.
    */
-  attempts(of: { readonly run: RunId } | OfTask): Generator<AttemptRecord, void> {
+  attempts(of: AttemptsQuery): Generator<AttemptRecord, void> {
     checkAttemptsQuery(of);
     if (!('run' in of || 'task' in of)) throw new InvalidArgument('attempts needs a run, a task or both.');
     return this.found(of);
   }
 
-  private *found(of: { readonly run: RunId } | OfTask): Generator<AttemptRecord, void> {
+  private *found(of: AttemptsQuery): Generator<AttemptRecord, void> {
     if (!('task' in of)) {
       for (const stored of this.log.ofRun(of.run)) yield attemptOf(stored, of.run);
       return;
@@ -216,7 +238,7 @@ export class BuildHistory {
     for (const [run, stored] of this.storedOf(of)) yield attemptOf(stored, run);
   }
 
-  /** What the attempts at a task saw, newest first. */
+  /** @internal What the attempts at a task saw, newest first. */
   *traces(task: TaskId): Generator<TraceRecord, void> {
     for (const [run, { definition, outcome, saw, was }] of this.storedOf({ task })) {
       yield {

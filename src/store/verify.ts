@@ -7,10 +7,13 @@ import { CONTROL, type StoredControl } from './store.js';
 
 /** What a look at everything that is stored has shown. */
 export interface VerifyReport {
+  /** True if there are no problems. */
   readonly ok: boolean;
   /** One sentence each. */
   readonly problems: readonly string[];
+  /** Pages of 16 KiB that were read. */
   readonly pages: number;
+  /** All else that was read: runs, attempts and other small values. */
   readonly records: number;
 }
 

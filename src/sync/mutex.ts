@@ -28,6 +28,7 @@ const PATIENCE_MS = 1;
 /** How often to look whether the owner is still there. Milliseconds. */
 const WATCH_MS = 100;
 
+/** How long to wait for a lock. */
 export interface LockOptions {
   /** Milliseconds; without end if left out. */
   readonly timeout?: number | undefined;
@@ -62,12 +63,13 @@ export class Mutex {
     this.self = thread.systemId;
   }
 
+  /** A free lock in memory of its own. @param thread who this thread is (default: as the system says) */
   static create(thread: ThreadIdentity = THIS_THREAD): Mutex {
     shareMemory();
     return new Mutex(wordsOf(new SharedArrayBuffer(WORDS * 4)), thread);
   }
 
-  /** The same lock in another thread. */
+  /** The same lock in another thread. @param handle what `handle` gave @param thread as for `create` */
   static from(handle: SharedArrayBuffer, thread: ThreadIdentity = THIS_THREAD): Mutex {
     shareMemory();
     return new Mutex(wordsOf(handle), thread);
@@ -104,7 +106,7 @@ export class Mutex {
     }
   }
 
-  /** @throws InvalidArgument if this thread does not have it */
+  /** Gives it back, to the heir if there is one. @throws InvalidArgument if this thread does not have it */
   unlock(): void {
     if (!this.isMine) throw new InvalidArgument('This thread does not have the lock.');
     const heir = load(this.words, HEIR);

@@ -12,7 +12,9 @@ const ABANDONED = 0;
 
 /** What another thread needs to use the same lock; structured-cloneable. */
 export interface RwLockHandle {
+  /** The gate. */
   readonly control: SharedArrayBuffer;
+  /** A line of words for each thread. */
   readonly threads: SharedArrayBuffer;
 }
 
@@ -39,6 +41,7 @@ export class RwLock {
     this.buryDead();
   }
 
+  /** A free lock in memory of its own. @param thread who this thread is (default: as the system says) */
   static create(thread: ThreadIdentity = THIS_THREAD): RwLock {
     shareMemory();
     const control = wordsOf(new SharedArrayBuffer(CONTROL_WORDS * 4));
@@ -52,6 +55,7 @@ export class RwLock {
     return new RwLock(words, Threads.from(words, threads, thread));
   }
 
+  /** For `from` in another thread; structured-cloneable. */
   get handle(): RwLockHandle {
     return { control: this.control.buffer, threads: this.threads.handle() };
   }

@@ -3,6 +3,7 @@ import { anything, type Check, callable, filled, milliseconds, wholeFrom, wrong 
 
 /** Which tasks to list. */
 export interface TaskFilter {
+  /** The status that they have (default: any). */
   readonly status?: TaskStatus;
   /** A glob on the id: `*` stops at `/`, `**` does not. */
   readonly id?: string;
@@ -16,7 +17,9 @@ export interface WaitOptions {
   readonly isOver?: (() => boolean) | undefined;
 }
 
+/** Some of the tasks, and where to go on. */
 export interface TaskPage {
+  /** In order of their rows. */
   readonly tasks: readonly TaskState[];
   /** Give it to the next call; undefined after the last page. */
   readonly next: number | undefined;

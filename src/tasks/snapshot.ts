@@ -8,6 +8,7 @@ const VACANT = 255;
 
 /** How tasks stood at one moment. */
 export interface TaskSnapshot {
+  /** All tasks by status. */
   readonly counts: StatusCounts;
   /** Row → TaskStatus; 255 for a row that held no task. */
   readonly statuses: Uint8Array;

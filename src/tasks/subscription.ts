@@ -9,28 +9,37 @@ import { type TaskSnapshot, takeSnapshot } from './snapshot.js';
 
 /** A task's status, or what is said with it, is another one; or the task has come or gone. */
 export interface TaskUpdate {
+  /** Tells it from a gap. */
   readonly type: 'update';
   /** Counts the events of a subscription, from 1 on. */
   readonly sequence: number;
+  /** Its id. */
   readonly task: TaskId;
+  /** Its row; of a task that was removed, the one that it had. */
   readonly row: Row;
-  /** Undefined: there was no such task. */
+  /** The status before. Undefined: there was no such task. */
   readonly from: TaskStatus | undefined;
-  /** Undefined: it was removed. */
+  /** The status now. Undefined: it was removed. */
   readonly to: TaskStatus | undefined;
+  /** Why it has this status. */
   readonly outcome: Outcome;
+  /** Attempts since the task was last defined or reset, at most 127. */
   readonly attempt: number;
 }
 
 /** The listener was so late that changes were lost: how all stands by now. */
 export interface TaskGap {
+  /** Tells it from an update. */
   readonly type: 'gap';
+  /** Counts the events of a subscription, from 1 on. */
   readonly sequence: number;
   /** Changes of any task that nobody was told of. */
   readonly missed: number;
+  /** Of all tasks, whatever the filter: counts and statuses. */
   readonly snapshot: TaskSnapshot;
 }
 
+/** What a subscription tells. */
 export type TaskEvent = TaskUpdate | TaskGap;
 
 /** Which updates are told. Gaps always are. */

@@ -13,8 +13,11 @@ import { refuseInProgress, vacate } from './remove.js';
 
 /** What `replaceAll` did, in tasks. */
 export interface SyncSummary {
+  /** Tasks that were not there before. */
   readonly added: number;
+  /** Tasks whose definition was another one: they are Pending now. */
   readonly changed: number;
+  /** Tasks that are not there any more. */
   readonly removed: number;
 }
 

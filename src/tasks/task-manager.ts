@@ -93,7 +93,7 @@ export class TaskManager {
     return this.replace(definitions, true);
   }
 
-  /** @throws InvalidArgument if the id is no string */
+  /** Whether there is such a task. O(1). @throws InvalidArgument if the id is no string */
   has(id: TaskId): boolean {
     if (typeof id !== 'string') throw new InvalidArgument(`A task id is a string, not ${shown(id)}.`);
     return this.look(() => this.table.names.find(id) >= 0);
@@ -146,7 +146,7 @@ export class TaskManager {
     return this.look(() => unpackDetails(this.table.details, this.find(task)));
   }
 
-  /** @throws UnknownTask */
+  /** Where a task is in its life. O(1). @throws UnknownTask */
   status(task: TaskId | Row): TaskStatus {
     return this.look(() => this.table.status(this.find(task)));
   }

@@ -5,7 +5,9 @@ import { type AttemptResult, complete, fail, release, reset, retry, start } from
 
 /** One change of a batch: what to do with which task. */
 export interface TaskChange extends AttemptResult {
+  /** The task that is changed. */
   readonly task: TaskId | Row;
+  /** The call of `TaskManager` that does the same. */
   readonly action: 'start' | 'complete' | 'fail' | 'release' | 'reset' | 'retry';
 }
 

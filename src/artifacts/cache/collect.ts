@@ -22,17 +22,21 @@ export interface CollectOptions {
 
 /** What a collection found and removed. */
 export interface CollectReport {
-  /** Entries in all, and how many of them were removed. */
+  /** Entries in all. */
   readonly entries: number;
+  /** Those of them that were removed. */
   readonly removedEntries: number;
-  /** Blobs in all, also those that were set aside because they are damaged, and how many were removed. */
+  /** Blobs in all, also those that were set aside because they are damaged. */
   readonly blobs: number;
+  /** Those of them that were removed. */
   readonly removedBlobs: number;
-  /** Their bytes, and those of the removed ones. */
+  /** Of all blobs. */
   readonly bytes: number;
+  /** Of the removed ones. */
   readonly removedBytes: number;
-  /** Blobs that nobody needs but are too young to be removed, and their bytes. */
+  /** Blobs that nobody needs but are too young to be removed. */
   readonly youngBlobs: number;
+  /** Of those. */
   readonly youngBytes: number;
   /** The most bytes of blobs that there should be; more may be left. */
   readonly maxBytes: number;

@@ -1,5 +1,3 @@
-export const DURABILITY_LEVELS = ['none', 'rename', 'fsync'] as const;
-
 /**
  * What a file of the content store survives, once it is said to be stored. Whatever the level, a file that is not whole is found
  * when it is read.
@@ -8,4 +6,6 @@ export const DURABILITY_LEVELS = ['none', 'rename', 'fsync'] as const;
  * - `rename`: a kill of this process. It is written beside and renamed; a crash of the machine may lose it.
  * - `fsync`: a crash of the machine, too.
  */
-export type Durability = (typeof DURABILITY_LEVELS)[number];
+export type Durability = 'none' | 'rename' | 'fsync';
+
+export const DURABILITY_LEVELS = ['none', 'rename', 'fsync'] as const satisfies readonly Durability[];

@@ -7,12 +7,15 @@ import { moveAside } from './quarantine.js';
 import type { Steps } from './steps.js';
 import { ifThere, listed, pinPath } from './stored-files.js';
 
+/** What a look at everything that is kept has shown. */
 export interface VerifyReport {
-  /** Kept executions, and files, that were looked at. */
+  /** Kept executions that were looked at. */
   readonly entries: number;
+  /** Kept files that were looked at. */
   readonly blobs: number;
-  /** Those of them that were damaged, and are set aside; lists of discovered inputs count as executions. */
+  /** Executions that were damaged, and are set aside; lists of discovered inputs count as executions. */
   readonly damagedEntries: number;
+  /** Files that were damaged, and are set aside. */
   readonly damagedBlobs: number;
   /** Kept executions of which a file is missing, or was damaged: they were of no use, and are removed. */
   readonly incompleteEntries: number;
@@ -22,9 +25,11 @@ export interface VerifyReport {
 
 /** A version that cannot be restored any more. */
 export interface LostVersion {
+  /** Its name. */
   readonly version: string;
-  /** Undefined if that could not be read. */
+  /** The task that has made it. Undefined if that could not be read. */
   readonly task: string | undefined;
+  /** True if it was to be kept until `unpin`. */
   readonly pinned: boolean;
 }
 
