@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
@@ -15,6 +24,11 @@ interface Package {
   readonly bin: Readonly<Record<string, string>>;
   readonly exports: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
 }
+
+test('tsc is the native one, although the reference needs another', () => {
+  const bin = join(ROOT, 'node_modules/.bin/tsc');
+  assert.equal(realpathSync(bin), realpathSync(join(ROOT, 'node_modules/@typescript/native/bin/tsc')));
+});
 
 test('the package has what it names, and nothing that leads out of it', () => {
   const pack = ['pack', '--dry-run', '--ignore-scripts', '--json'];
@@ -54,7 +68,7 @@ test('the types suit a strict program, and hide what is internal', (t) => {
     state.opened;`,
   );
   const options = ['--strict', '--noEmit', '--skipLibCheck', 'false', '--module', 'nodenext'];
-  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
+  const tsc = join(ROOT, 'node_modules/@typescript/native/bin/tsc');
   const { status, stdout } = spawnSync(
     process.execPath,
     [tsc, ...options, '--types', 'node', 'example.ts', 'internal.ts'],
