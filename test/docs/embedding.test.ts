@@ -1,29 +1,20 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { DependencyGraph } from '../../src/graph/dependency-graph.js';
 import { TaskManager } from '../../src/tasks/task-manager.js';
+import { programsOf, ROOT, temporaryFolder, writeProgram } from './support.js';
 
-const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../../..');
-const INDEX = new URL('../../src/index.js', import.meta.url);
 const TEXT = readFileSync(join(ROOT, 'docs/EMBEDDING.md'), 'utf8');
 
 describe('docs/EMBEDDING.md', () => {
   test('its examples run', (t) => {
-    const folder = mkdtempSync(join(tmpdir(), 'millrace-embedding-'));
-    t.after(() => rmSync(folder, { recursive: true }));
-    const files = [...TEXT.matchAll(/`(\w+\.mjs)`:\n\n```js\n(.*?)```/gs)];
-    assert.deepEqual(
-      files.map(([, name]) => name),
-      ['engine.mjs', 'worker.mjs', 'watch.mjs'],
-    );
-    for (const [, name, code] of files) {
-      writeFileSync(join(folder, name!), code!.replaceAll("'millrace'", JSON.stringify(INDEX.href)));
-    }
+    const folder = temporaryFolder(t);
+    const programs = programsOf('docs/EMBEDDING.md');
+    assert.deepEqual([...programs.keys()], ['engine.mjs', 'worker.mjs', 'watch.mjs']);
+    for (const [name, code] of programs) writeProgram(folder, name, code);
     const run = (name: string) =>
       execFileSync(process.execPath, [name], { cwd: folder, encoding: 'utf8', timeout: 30_000 });
     const counts = '{ total: 3, pending: 0, inProgress: 0, completed: 3, failed: 0 }';

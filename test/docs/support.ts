@@ -1,0 +1,27 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+// dist/test/docs/support.js → the project, and the built package in it.
+export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../../..');
+const INDEX = new URL('../../src/index.js', import.meta.url);
+
+export function temporaryFolder(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-docs-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+/** The programs of a document: `name.mjs` and a colon, then the code. */
+export function programsOf(document: string): Map<string, string> {
+  const text = readFileSync(join(ROOT, document), 'utf8');
+  const found = text.matchAll(/`(\w+\.mjs)`:\n\n```js\n(.*?)```/gs);
+  return new Map(Array.from(found, ([, name, code]) => [name!, code!]));
+}
+
+/** Writes a program to a folder where it finds the millrace that was built. */
+export function writeProgram(folder: string, name: string, code: string): void {
+  writeFileSync(join(folder, name), code.replaceAll("'millrace'", JSON.stringify(INDEX.href)));
+}
