@@ -21,6 +21,7 @@ export { describeReason, type Reason } from './artifacts/reason.js';
 export type { TaskUsage } from './artifacts/usage.js';
 export { BuildEngine } from './engine/engine.js';
 export type { BuildEvent, RunSummary, Stamp as EventStamp, TaskFinished } from './engine/events.js';
+export type { FunctionContext } from './engine/function/context.js';
 export type { EngineOptions, ProjectOptions, RunOptions } from './engine/options.js';
 export { openProject, type Project } from './engine/project.js';
 export * from './errors.js';
@@ -50,6 +51,7 @@ export type {
 export type { Recovery } from './store/open.js';
 export type { VerifyReport } from './store/verify.js';
 export {
+  type FunctionCall,
   MAX_ID_BYTES,
   OUTCOMES,
   type Outcome,

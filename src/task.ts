@@ -51,14 +51,26 @@ export const OUTCOMES = [
 /** Why a task has its status. */
 export type Outcome = (typeof OUTCOMES)[number];
 
+/** A function that is called in a thread of its own, in place of a command. */
+export interface FunctionCall {
+  /** The path of the module, ESM or CommonJS. It is an input of a task that declares inputs or outputs; what it imports is not. */
+  readonly module: string;
+  /** The name of the export (default `default`). */
+  readonly export?: string;
+  /** The function's first argument: anything that structured data can hold (JSON). Part of the action key. */
+  readonly input?: unknown;
+}
+
 /** What a caller says about a task. All paths are relative to the manifest's folder, `/`-separated. */
 export interface TaskDefinition {
   /** Its name. */
   readonly id: TaskId;
   /** Ids of the tasks that must be Completed first. */
   readonly dependencies?: readonly TaskId[];
-  /** A string runs through `sh`; an array is executed without a shell. Without a command the task only groups others. */
+  /** A string runs through `sh`; an array is executed without a shell. Without a command or a function the task only groups others. */
   readonly command?: string | readonly string[];
+  /** In place of a command. */
+  readonly function?: FunctionCall;
   /** Files that the task reads: globs with `!` negation, or plain paths if `literal`. */
   readonly inputs?: readonly string[];
   /** Files that the task writes: as `inputs`. */

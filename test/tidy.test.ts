@@ -12,7 +12,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   memory: ['errors', 'task'],
   graph: ['errors', 'task', 'values', 'memory'],
   tasks: ['errors', 'hint', 'output-claims', 'task', 'values', 'memory', 'graph'],
-  artifacts: ['errors', 'make-folder', 'paths', 'sha256', 'task', 'values', 'memory', 'tasks'],
+  artifacts: ['errors', 'make-folder', 'paths', 'sha256', 'task', 'thread-pool', 'values', 'memory', 'tasks'],
   store: ['errors', 'make-folder', 'task', 'values', 'memory', 'graph', 'tasks', 'artifacts'],
   manifest: ['errors', 'hint', 'output-claims', 'paths', 'task', 'values'],
   engine: [
@@ -29,6 +29,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'store',
     'manifest',
     'state',
+    'thread-pool',
   ],
   sync: ['errors', 'values', 'memory'],
   errors: [],
@@ -38,6 +39,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   paths: [],
   sha256: [],
   task: [],
+  'thread-pool': [],
   values: ['errors', 'hint'],
 };
 
@@ -46,7 +48,7 @@ const HOME: Readonly<Record<string, string | readonly string[]>> = {
   lmdb: 'store',
   msgpackr: 'store',
   zod: ['manifest', 'artifacts'],
-  piscina: 'artifacts',
+  piscina: 'thread-pool',
   tinyglobby: 'artifacts',
   commander: 'cli',
   'log-update': 'cli',

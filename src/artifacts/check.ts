@@ -54,7 +54,7 @@ export class TaskChecker {
   filesOf(tasks: Int32Array): Int32Array {
     const { files, taskFiles } = this.context.artifacts;
     const others = tasks.filter(
-      (task) => !taskFiles.has(task, TaskFlag.Literal),
+      (task) => !taskFiles.has(task, TaskFlag.Literal | TaskFlag.Unconditional),
     ) as Iterable<number> as Row[];
     // First, as it gives rows to what globs find.
     const inputs = Array.from(others, (task) => this.inputsIfReadable(task));

@@ -66,6 +66,10 @@ export class Comparison {
   walk(task: Row, sink: DifferenceSink): void {
     const { records, taskFiles } = this.context.artifacts;
     const { added, removed, changed, missing } = this;
+    if (taskFiles.has(task, TaskFlag.Unconditional)) {
+      sink.taskDiffers('always');
+      return;
+    }
     const inputs = this.inputSpan(task);
     this.findImpossible(task, inputs);
     if (tell(task, 'input-missing', missing, sink)) return;

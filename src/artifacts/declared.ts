@@ -1,5 +1,5 @@
 import type { TaskTable } from '../memory/table.js';
-import { cleanPattern } from '../paths.js';
+import { cleanPattern, rootPath } from '../paths.js';
 import type { Row } from '../task.js';
 import { unpackDetails } from '../tasks/details.js';
 
@@ -7,6 +7,8 @@ import { unpackDetails } from '../tasks/details.js';
 export interface DeclaredPatterns {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
+  /** The path of the module whose function is called. */
+  readonly module?: string;
 }
 
 /** O(bytes of the definition). */
@@ -14,7 +16,8 @@ export function declaredPatterns(
   { root, table }: { readonly root: string; readonly table: TaskTable },
   task: Row,
 ): DeclaredPatterns {
-  const { inputs = [], outputs = [] } = unpackDetails(table.details, task);
+  const { function: call, inputs = [], outputs = [] } = unpackDetails(table.details, task);
   const clean = (pattern: string) => cleanPattern(pattern, root);
-  return { inputs: inputs.map(clean), outputs: outputs.map(clean) };
+  const module = call === undefined ? {} : { module: rootPath(call.module, root) };
+  return { inputs: inputs.map(clean), outputs: outputs.map(clean), ...module };
 }

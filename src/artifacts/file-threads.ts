@@ -1,6 +1,5 @@
-import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
-import type { Piscina } from 'piscina';
+import { startPool, type ThreadPool } from '../thread-pool.js';
 
 const MAX_HELPERS = 7;
 
@@ -16,7 +15,7 @@ export type FileWork = 'scan' | 'store' | 'extract' | 'move';
 export class FileThreads {
   /** How many there are when they run. */
   readonly count: number;
-  private pool: Piscina | undefined;
+  private pool: ThreadPool | undefined;
 
   /** @param count default: one less than may run at once, the caller's thread being the other; at most 7 */
   constructor(count = Math.min(availableParallelism() - 1, MAX_HELPERS)) {
@@ -30,7 +29,8 @@ export class FileThreads {
   /** Begins to start the threads, which happens beside whatever the caller does next. */
   start(): void {
     if (this.count === 0) return;
-    this.pool ??= startPool(this.count);
+    const threads = { minThreads: this.count, maxThreads: this.count };
+    this.pool ??= startPool(new URL('../../workers/files.js', import.meta.url).href, threads);
   }
 
   /** All threads work for the job. Resolves when none does any more, also if one breaks down: what it leaves is the caller's. */
@@ -45,11 +45,4 @@ export class FileThreads {
     this.pool = undefined;
     await pool?.destroy();
   }
-}
-
-/** Piscina is loaded here, because most runs never need it; by `require`, which takes half as long. */
-function startPool(count: number): Piscina {
-  const { Piscina } = createRequire(import.meta.url)('piscina') as typeof import('piscina');
-  const filename = new URL('../../workers/files.js', import.meta.url).href;
-  return new Piscina({ filename, minThreads: count, maxThreads: count, atomics: 'disabled' });
 }

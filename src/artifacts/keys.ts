@@ -4,12 +4,28 @@ import { Content, type ContentId, type ContentTable } from './contents.js';
 
 /** What a definition says about how a command runs, as one number. Equal numbers mean equal commands. */
 export function commandKey(details: TaskDetails, contents: ContentTable): ContentId {
-  const { command, cwd, depfile, depfileConsumed, env, responseFile, literal, outputs } = details;
-  if (command === undefined) return Content.Unknown;
+  const {
+    command,
+    function: call,
+    cwd,
+    depfile,
+    depfileConsumed,
+    env,
+    responseFile,
+    literal,
+    outputs,
+  } = details;
+  if (command === undefined && call === undefined) return Content.Unknown;
   const variables = env === undefined ? null : Object.entries(env).sort(byName);
   const response = responseFile === undefined ? null : [responseFile.path, responseFile.content];
   // Literal outputs are compared one by one; of globs only a change of the pattern tells.
-  const key: unknown[] = [command, cwd ?? null, variables, response, literal ? null : (outputs ?? null)];
+  const key: unknown[] = [
+    command ?? [call],
+    cwd ?? null,
+    variables,
+    response,
+    literal ? null : (outputs ?? null),
+  ];
   // What was executed without one may have read what nobody knows of.
   if (depfile !== undefined) key.push(depfile, depfileConsumed === true);
   return intern(key, contents);

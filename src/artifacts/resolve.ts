@@ -17,6 +17,7 @@ export interface FoundOutputs {
   readonly emptyFolders: readonly string[];
 }
 
+const NOTHING = new Int32Array(0);
 const NO_OTHERS = { emptyFolders: [], links: [] } as const;
 
 /**
@@ -54,6 +55,7 @@ export class FileResolver {
   inputsOf(task: Row): Int32Array {
     const { taskFiles } = this.context.artifacts;
     if (taskFiles.has(task, TaskFlag.Literal)) return taskFiles.inputs.view(task);
+    if (taskFiles.has(task, TaskFlag.Unconditional)) return NOTHING;
     const known = this.known.get(task);
     if (known !== undefined) return known;
     const inputs = this.resolveInputs(task);
@@ -79,7 +81,7 @@ export class FileResolver {
 
   private resolveInputs(task: Row): Int32Array {
     const { files, records } = this.context.artifacts;
-    const { inputs, outputs } = declaredPatterns(this.context, task);
+    const { inputs, module, outputs } = declaredPatterns(this.context, task);
     this.seesGlobs ||= inputs.some(isGlob);
     const isOwn = pathMatcher(outputs);
     const made = new Set(records.outputsOf(task));
@@ -93,6 +95,7 @@ export class FileResolver {
       // Of a task that rewrites its own inputs, what it has not made is new to it; before its first success nobody can tell.
       if (!isOwn(path) || (records.has(task) && !made.has(file))) rows.add(file);
     }
+    if (module !== undefined) rows.add(files.intern(module));
     for (const file of this.outputsBefore(task)) if (!isOwn(files.pathOf(file))) rows.add(file);
     return Int32Array.from(rows);
   }

@@ -16,6 +16,7 @@ import type { TaskRecords } from './records.js';
 
 /** Bits of what a definition says, so that most tasks need no look at the definition itself. */
 export const TaskFlag = {
+  /** Something is executed: a command or a function. */
   Command: 1 << 0,
   Literal: 1 << 1,
   OptionalOutputs: 1 << 2,
@@ -28,6 +29,10 @@ export const TaskFlag = {
   Console: 1 << 9,
   Uncached: 1 << 10,
   WorkingFolder: 1 << 11,
+  Function: 1 << 12,
+  /** A function that declares no files: it is called in every run, and nothing need be looked at. */
+  Unconditional: 1 << 13,
+  Timeout: 1 << 14,
 } as const;
 
 /** Words of a task's facts; those of row r begin at (r + 1) * Width, behind a head of the same size. */
@@ -130,6 +135,12 @@ export class TaskFiles {
     this.records.ensureRows(rowCount);
   }
 
+  /** True if all rows hold what they did at the last `refresh`; false if that takes a look at each. O(1). */
+  areAllCurrent({ control, details }: TaskTable): boolean {
+    const structure = load(control, Control.Structure);
+    return this.facts.get(STRUCTURE) === structure && this.facts.get(MOVES) === details.moves;
+  }
+
   /** True if the row holds what it did at the last `refresh`. */
   isCurrent(table: TaskTable, row: Row): boolean {
     const at = factsAt(row);
@@ -146,13 +157,8 @@ export class TaskFiles {
     return this.facts.ints[at]!;
   }
 
-  private isUpToDate({ control, details }: TaskTable, rootKey: number): boolean {
-    const structure = load(control, Control.Structure);
-    return (
-      this.facts.get(STRUCTURE) === structure &&
-      this.facts.get(MOVES) === details.moves &&
-      this.facts.get(ROOT) === rootKey
-    );
+  private isUpToDate(table: TaskTable, rootKey: number): boolean {
+    return this.facts.get(ROOT) === rootKey && this.areAllCurrent(table);
   }
 
   private staleRows(table: TaskTable, rootKey: number): number[] {
@@ -188,12 +194,13 @@ export class TaskFiles {
     const details = isLive ? unpackDetails(table.details, row) : {};
     const outputs = this.internAll(plainOutputs(details), root);
     this.claimOutputs(table, row, outputs);
-    this.inputs.replace(row, details.literal ? this.internAll(details.inputs ?? [], root) : NOTHING);
+    this.inputs.replace(row, details.literal ? this.internAll(literalInputs(details), root) : NOTHING);
     this.outputs.replace(row, outputs);
     const at = factsAt(row);
     if (this.facts.get(at + Fact.Identity) !== identity) this.records.clear(row);
     this.facts.set(at + Fact.Flags, flagsOf(details));
-    this.facts.set(at + Fact.CommandKey, isLive ? commandKey(details, this.contents) : Content.Unknown);
+    const hasKey = isLive && !isUnconditionalCall(details);
+    this.facts.set(at + Fact.CommandKey, hasKey ? commandKey(details, this.contents) : Content.Unknown);
     this.facts.set(at + Fact.Source, table.details.refs.get(row));
     this.facts.set(at + Fact.Identity, identity);
   }
@@ -236,19 +243,32 @@ function factsAt(row: number): number {
   return (row + 1) * Fact.Width;
 }
 
+function isUnconditionalCall({ depfile, function: call, inputs, outputs }: TaskDetails): boolean {
+  const declares = (inputs?.length ?? 0) > 0 || (outputs?.length ?? 0) > 0 || depfile !== undefined;
+  return call !== undefined && !declares;
+}
+
 /** The outputs that are paths, not globs. */
 export function plainOutputs({ literal, outputs = [] }: TaskDetails): readonly string[] {
   return literal ? outputs : outputs.filter((pattern) => !isGlob(pattern));
 }
 
+/** Of a literal task, all that it reads. */
+function literalInputs({ function: call, inputs = [] }: TaskDetails): readonly string[] {
+  return call === undefined || isUnconditionalCall({ function: call, inputs })
+    ? inputs
+    : [...inputs, call.module];
+}
+
 function flagsOf(details: TaskDetails): number {
-  const { command, literal, inputs = [], outputs = [], pool } = details;
+  const isUnconditional = isUnconditionalCall(details);
+  const { command, function: call, literal, inputs = [], outputs = [], pool } = details;
   const bits: [boolean, number][] = [
-    [command !== undefined, TaskFlag.Command],
+    [command !== undefined || call !== undefined, TaskFlag.Command],
     [literal === true, TaskFlag.Literal],
     [details.optionalOutputs === true, TaskFlag.OptionalOutputs],
     [details.ignoreCommandChange === true, TaskFlag.IgnoreCommandChange],
-    [inputs.length > 0, TaskFlag.DeclaresInputs],
+    [inputs.length > 0 || (call !== undefined && !isUnconditional), TaskFlag.DeclaresInputs],
     [outputs.length > 0, TaskFlag.DeclaresOutputs],
     [(details.inheritEnv?.length ?? 0) > 0, TaskFlag.InheritsEnvironment],
     [details.depfile !== undefined, TaskFlag.Depfile],
@@ -256,6 +276,9 @@ function flagsOf(details: TaskDetails): number {
     [pool === 'console', TaskFlag.Console],
     [details.cache === false, TaskFlag.Uncached],
     [details.cwd !== undefined, TaskFlag.WorkingFolder],
+    [call !== undefined, TaskFlag.Function],
+    [isUnconditional, TaskFlag.Unconditional],
+    [details.timeout !== undefined, TaskFlag.Timeout],
   ];
   return bits.reduce((flags, [holds, bit]) => (holds ? flags | bit : flags), 0);
 }

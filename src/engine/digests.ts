@@ -20,13 +20,13 @@ export function environmentDigests(context: CheckContext, task: Row): Digests | 
 }
 
 /**
- * What the command key of a task is made of, by the keys of manifests: `command`, `cwd`, `outputs`, `responseFile`, `env.NAME`. Undefined for a
+ * What the command key of a task is made of, by the keys of manifests: `command`, `function`, `cwd`, `outputs`, `responseFile`, `env.NAME`. Undefined for a
  * literal task, in which all but the command is compared by itself.
  */
 export function definitionDigests(details: TaskDetails): Digests | undefined {
-  const { command, cwd, env = {}, literal, outputs, responseFile } = details;
+  const { command, cwd, env = {}, function: call, literal, outputs, responseFile } = details;
   if (literal === true) return undefined;
-  const parts = { command, cwd, outputs, responseFile };
+  const parts = { command, function: call, cwd, outputs, responseFile };
   const variables = Object.entries(env).map(([name, value]) => [`env.${name}`, digestOf(value)] as const);
   const others = Object.entries(parts).filter(([, value]) => value !== undefined);
   return Object.fromEntries([

@@ -182,14 +182,16 @@ export class BuildEngine {
     const { emitter, assessment } = plan;
     const { table } = partsOf(this.#state);
     emitter.emit(this.#started(plan, 0));
-    for (const { row, reason } of assessment.stale) {
-      const { description, command } = unpackDetails(table.details, row);
+    for (const [index, row] of assessment.stale.rows.entries()) {
+      const reason = assessment.stale.reasons[index]!;
+      const details = unpackDetails(table.details, row);
+      const { description } = details;
       emitter.emit({
         type: 'task-planned',
         task: table.names.nameOf(row),
         ...(description === undefined ? {} : { description }),
         reason,
-        command: commandText(command),
+        command: commandText(details),
       });
     }
     const summary: RunSummary = {
@@ -211,7 +213,7 @@ export class BuildEngine {
   #started({ targets, jobs, assessment }: Plan, run: number): EventBody {
     const { table } = partsOf(this.#state);
     const { fresh, stale } = assessment;
-    const expectedWork = stale.reduce((sum, { row }) => sum + table.duration(row), 0);
+    const expectedWork = stale.rows.reduce((sum, row) => sum + table.duration(row), 0);
     return { type: 'run-started', run, targets, total: fresh + stale.length, fresh, jobs, expectedWork };
   }
 

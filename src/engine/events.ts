@@ -46,6 +46,8 @@ export interface TaskFinished {
   readonly exitCode?: number;
   /** The name of the signal that has ended the command, if one has. */
   readonly signal?: string;
+  /** What the task's function returned, if it was anything: a structured clone. It is told once, and kept nowhere. */
+  readonly result?: unknown;
   /** Stdout and stderr in order, as written. */
   readonly output: Buffer;
   /** True if the middle of the output was left out because it is too long. */
@@ -94,6 +96,14 @@ export type BuildEvent = Stamp &
         readonly expected: number;
         /** What is executed, as a person would type it. */
         readonly command?: string;
+      }
+    | {
+        /** A function has told how far it is, by `context.progress`. */
+        readonly type: 'task-progress';
+        /** Its task. */
+        readonly task: TaskId;
+        /** What it has told: a structured clone. */
+        readonly progress: unknown;
       }
     | TaskFinished
     | {

@@ -30,6 +30,8 @@ export interface EngineOptions {
   readonly outputLimit?: number;
   /** Milliseconds between SIGTERM and SIGKILL when a command is stopped (default 2,000). */
   readonly graceMs?: number;
+  /** Mebibytes of JavaScript heap for each thread in which functions are called (default: what Node.js gives). What needs more has failed. */
+  readonly functionMemory?: number;
 }
 
 /** What holds for one run. */
@@ -79,6 +81,7 @@ const ENGINE_OPTIONS = {
   environment: recordOf((value) => (value === undefined ? undefined : string(value))),
   outputLimit: wholeFrom(0),
   graceMs: wholeFrom(0),
+  functionMemory: wholeFrom(1),
 } satisfies Record<keyof EngineOptions, Check>;
 
 const RUN_OPTIONS = {

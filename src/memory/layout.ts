@@ -62,6 +62,8 @@ export const Control = {
   RankedRows: 10,
   /** So many lines of threads have ever been taken. Any: only grows. */
   Lines: 11,
+  /** So many durations have changed by a millisecond or more since the ready set was ordered. Any: added to after the duration; alone: 0, before it looks at durations. */
+  DurationsChanged: 12,
   /** Three counters (see counters.ts): what threads have counted that are gone, and who was alone. Alone. */
   Counters: LINE,
   /** Bumped, then notified, by any thread that made work ready while threads are parked. */

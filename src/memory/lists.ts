@@ -131,11 +131,25 @@ export class RowLists {
   /** What lies there; the items of a row that has another list by now are still there until `compact`, or until that was taken back. */
   viewAt(ref: number): Int32Array {
     if (ref === NO_REF) return NO_ITEMS;
+    const end = this.endAt(ref);
+    return this.pool.ints.subarray(ref + ITEMS, end);
+  }
+
+  /** The items that lie there as text: the first is its length in bytes, those behind it are the text in UTF-8. Empty if there are none. */
+  textAt(ref: number): string {
+    if (ref === NO_REF || this.endAt(ref) === ref + ITEMS) return '';
+    const { bytes, ints } = this.pool;
+    const start = (ref + ITEMS + 1) * 4;
+    return bytes.toString('utf8', start, start + ints[ref + ITEMS]!);
+  }
+
+  /** Where a list ends, after the views cover it. */
+  private endAt(ref: number): number {
     if (this.pool.isAsleep) this.bringAt(ref);
     if (ref + ITEMS > this.pool.ints.length) this.pool.renew();
     const end = ref + ITEMS + this.pool.get(ref + COUNT);
     if (end > this.pool.ints.length) this.pool.renew();
-    return this.pool.ints.subarray(ref + ITEMS, end);
+    return end;
   }
 
   /** Gives a row that has none a list with room for `capacity` items. */

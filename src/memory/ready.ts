@@ -11,6 +11,7 @@ const FIRST_RANK = 1 + 32 + 32 ** 2 + 32 ** 3 + 32 ** 4;
 
 export interface ReadyHandle {
   readonly bits: RegionHandle;
+  readonly reserved: RegionHandle;
   readonly rankOf: RegionHandle;
   readonly rowAt: RegionHandle;
 }
@@ -24,16 +25,21 @@ export interface ReadyHandle {
  * later; what must never happen is a ready row without a bit. So insert sets the row's bit first and the summaries above it after, going
  * on upwards whenever the word was 0. Who empties a word clears its summary bit and *then* looks at the word again; if it was filled
  * meanwhile it sets the summary bit back. (Dekker's pattern: of an inserter and a clearer at least one sees the other.)
+ *
+ * Rows can be reserved: they have a tree of their own, with the same ranks, from which only those take that ask for it.
  */
 export class ReadySet {
   private readonly bits: Region;
-  /** Row → rank; rank 0 is claimed first. */
+  /** The tree of the rows that are reserved; without room for a rank before there are any. */
+  private readonly reserved: Region;
+  /** Row → rank; rank 0 is claimed first. Of a row that is reserved ~rank. */
   private readonly rankOf: Region;
   /** Rank → row. */
   private readonly rowAt: Region;
 
-  private constructor(bits: Region, rankOf: Region, rowAt: Region) {
+  private constructor(bits: Region, reserved: Region, rankOf: Region, rowAt: Region) {
     this.bits = bits;
+    this.reserved = reserved;
     this.rankOf = rankOf;
     this.rowAt = rowAt;
   }
@@ -43,22 +49,29 @@ export class ReadySet {
     bits.ensure(wordsFor(0) * 4);
     return new ReadySet(
       bits,
+      Region.create('ready.reserved', wordsFor(maxRows) * 4),
       Region.create('ready.rankOf', maxRows * 4),
       Region.create('ready.rowAt', maxRows * 4),
     );
   }
 
-  static from({ bits, rankOf, rowAt }: ReadyHandle): ReadySet {
-    return new ReadySet(Region.from(bits), Region.from(rankOf), Region.from(rowAt));
+  static from({ bits, rankOf, reserved, rowAt }: ReadyHandle): ReadySet {
+    return new ReadySet(Region.from(bits), Region.from(reserved), Region.from(rankOf), Region.from(rowAt));
   }
 
   handle(): ReadyHandle {
-    const { bits, rankOf, rowAt } = this;
-    return { bits: bits.handle(), rankOf: rankOf.handle(), rowAt: rowAt.handle() };
+    const { bits, rankOf, reserved, rowAt } = this;
+    return {
+      bits: bits.handle(),
+      reserved: reserved.handle(),
+      rankOf: rankOf.handle(),
+      rowAt: rowAt.handle(),
+    };
   }
 
   renew(): void {
     this.bits.renew();
+    this.reserved.renew();
     this.rankOf.renew();
     this.rowAt.renew();
   }
@@ -67,6 +80,7 @@ export class ReadySet {
   extend(from: number, to: number): void {
     const { bits, rankOf, rowAt } = this;
     bits.ensure(wordsFor(to) * 4);
+    if (this.hasReserved()) this.reserved.ensure(wordsFor(to) * 4);
     rankOf.ensure(to * 4);
     rowAt.ensure(to * 4);
     for (let row = from; row < to; row++) {
@@ -77,18 +91,40 @@ export class ReadySet {
 
   insert(row: number): void {
     // Ranks change while nobody inserts or takes, so they need no atomic load.
-    setBit(this.bits.ints, FIRST_RANK + this.rankOf.ints[row]!);
+    const rank = this.rankOf.ints[row]!;
+    if (rank >= 0) setBit(this.bits.ints, FIRST_RANK + rank);
+    else setBit(this.reservedWords(), FIRST_RANK + ~rank);
   }
 
-  /** Takes the best ready row out, or -1. The caller must still win its status word. */
+  /** Takes the best ready row out that is not reserved, or -1. The caller must still win its status word. */
   take(): number {
     const rank = takeFirst(this.bits.ints);
     return rank < 0 ? -1 : this.rowAt.ints[rank]!;
   }
 
-  /** True if no bit is set. */
+  /** The same of those that are. */
+  takeReserved(): number {
+    if (this.isReservedEmpty) return -1;
+    const rank = takeFirst(this.reservedWords());
+    return rank < 0 ? -1 : this.rowAt.ints[rank]!;
+  }
+
+  /** True if no bit is set of a row that is not reserved. */
   get isEmpty(): boolean {
     return load(this.bits.ints, 0) === 0;
+  }
+
+  get isReservedEmpty(): boolean {
+    return load(this.reserved.ints, 0) === 0;
+  }
+
+  /** Alone: makes these rows the reserved ones. O(all rows). */
+  reserve(chosen: Iterable<number>, rows: number, isReady: (row: number) => boolean): void {
+    const { ints } = this.rankOf;
+    for (let row = 0; row < rows; row++) if (ints[row]! < 0) ints[row] = ~ints[row]!;
+    for (const row of chosen) ints[row] = ~ints[row]!;
+    this.reserved.ensure(wordsFor(rows) * 4);
+    this.refill(rows, isReady);
   }
 
   /**
@@ -96,16 +132,32 @@ export class ReadySet {
    * @param rowAt rank → row, a permutation of all rows
    */
   reorder(rowAt: Int32Array, isReady: (row: number) => boolean): void {
+    const { ints } = this.rankOf;
     this.rowAt.ints.set(rowAt);
-    for (let rank = 0; rank < rowAt.length; rank++) this.rankOf.ints[rowAt[rank]!] = rank;
+    for (let rank = 0; rank < rowAt.length; rank++) {
+      const row = rowAt[rank]!;
+      ints[row] = ints[row]! < 0 ? ~rank : rank;
+    }
     this.refill(rowAt.length, isReady);
   }
 
   /** Alone: what is ready follows from the truth alone. O(rows). */
   refill(rows: number, isReady: (row: number) => boolean): void {
-    const { bits, rankOf } = this;
-    bits.ints.fill(0);
-    for (let row = 0; row < rows; row++) if (isReady(row)) setBit(bits.ints, FIRST_RANK + rankOf.ints[row]!);
+    this.bits.ints.fill(0);
+    if (this.hasReserved()) this.reserved.ints.fill(0);
+    for (let row = 0; row < rows; row++) if (isReady(row)) this.insert(row);
+  }
+
+  private reservedWords(): Int32Array {
+    this.hasReserved();
+    return this.reserved.ints;
+  }
+
+  /** Whether rows were ever reserved; then the views cover their tree: of the first time nobody else was told. */
+  private hasReserved(): boolean {
+    const { reserved } = this;
+    if (reserved.ints.length < FIRST_RANK >>> SHIFT) reserved.renew();
+    return reserved.ints.length >= FIRST_RANK >>> SHIFT;
   }
 }
 

@@ -33,6 +33,8 @@ const { Pending, InProgress, Completed } = TaskStatus;
 // As constants of this module: V8 inlines only so much bytecode, and looking into `Control` is a lot of it.
 const { Structure: STRUCTURE, Parked: PARKED } = Control;
 const STATUS_OR_VACANT = STATUS_MASK | VACANT_BIT;
+/** Durations are kept in tenths of a millisecond. */
+const TICKS_PER_MS = 10;
 
 /** What one row's status word says. */
 export interface StatusWord {
@@ -157,6 +159,12 @@ export class TaskTable implements TableParts {
     return epochOf(load(this.columns.status.ints, row));
   }
 
+  /** What tells the attempt that is under way from others, and which of the task's attempts it is. */
+  claimOf(row: Row): { readonly epoch: number; readonly attempt: number } {
+    const word = load(this.columns.status.ints, row);
+    return { epoch: epochOf(word), attempt: attemptOf(word) };
+  }
+
   status(row: Row): TaskStatus {
     return statusOf(load(this.columns.status.ints, row));
   }
@@ -275,6 +283,26 @@ export class TaskTable implements TableParts {
     return row;
   }
 
+  /** The same of the tasks that are reserved. */
+  claimReserved(): Row | -1 {
+    this.threads.begin();
+    if (this.control[STRUCTURE] !== this.seenStructure) this.renew();
+    let row: Row | -1;
+    do row = this.ready.takeReserved() as Row | -1;
+    while (row !== -1 && !this.change(row, Pending, InProgress, 0));
+    this.threads.end();
+    return row;
+  }
+
+  /** From now on `claim` takes all tasks but these, and `claimReserved` these. O(tasks). */
+  reserve(rows: Iterable<Row>): void {
+    this.threads.alone(() => {
+      this.renew();
+      this.ready.reserve(rows, this.rowCount, (row) => this.isReady(row));
+    });
+    this.wakeParked();
+  }
+
   private setHolder(row: Row, holder: number): void {
     const { holder: column } = this.columns;
     column.keep(row);
@@ -294,13 +322,18 @@ export class TaskTable implements TableParts {
 
   /** Writes the duration of the attempt that is about to end; undefined for none. */
   setDuration(row: Row, milliseconds: number | undefined): void {
-    const ticks = milliseconds === undefined ? 0 : Math.max(1, Math.round(milliseconds * 10));
-    this.columns.duration.set(row, Math.min(0x7fffffff, ticks));
+    const ticks = milliseconds === undefined ? 0 : Math.max(1, Math.round(milliseconds * TICKS_PER_MS));
+    const bounded = Math.min(0x7fffffff, ticks);
+    // Most take as long as the last time.
+    const change = bounded - this.columns.duration.get(row);
+    if (change === 0) return;
+    this.columns.duration.set(row, bounded);
+    if (Math.abs(change) >= TICKS_PER_MS) add(this.control, Control.DurationsChanged, 1);
   }
 
   /** Milliseconds; 0 if no attempt has ended. */
   duration(row: Row): number {
-    return this.columns.duration.get(row) / 10;
+    return this.columns.duration.get(row) / TICKS_PER_MS;
   }
 
   /** Tells who listens, if anybody does, that a row's status word was written. */

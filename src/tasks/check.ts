@@ -1,6 +1,12 @@
 import { InvalidArgument, InvalidTaskId, quote } from '../errors.js';
 import { didYouMean } from '../hint.js';
-import { MAX_ID_BYTES, type TaskDefinition, type TaskId, type TaskState } from '../task.js';
+import {
+  type FunctionCall,
+  MAX_ID_BYTES,
+  type TaskDefinition,
+  type TaskId,
+  type TaskState,
+} from '../task.js';
 import {
   anything,
   boolean,
@@ -46,6 +52,31 @@ const command: Check = (value) => {
   return value.length > 0 && value[0] !== '' ? texts(value) : wrong('must begin with a program', value);
 };
 
+const FUNCTION = { module: filled, export: filled, input: anything } satisfies Record<
+  keyof FunctionCall,
+  Check
+>;
+const FUNCTION_CHECKS = new Map<string, Check>(Object.entries(FUNCTION));
+
+const functionCall: Check = (value) => {
+  if (!isObject(value) || value.module === undefined) {
+    return wrong('must be an object with "module", and maybe "export" and "input"', value);
+  }
+  for (const key in value) {
+    if (value[key] === undefined) continue;
+    const check = FUNCTION_CHECKS.get(key);
+    const problem =
+      check === undefined
+        ? wrong('must have no other keys than module, export, input', key)
+        : check(value[key]);
+    if (problem !== undefined) return check === undefined ? problem : { ...problem, where: `.${key}` };
+  }
+  return undefined;
+};
+
+/** What only a command has. */
+const OF_COMMANDS = ['command', 'env', 'cwd', 'responseFile', 'ignoreCommandChange'] as const;
+
 const env: Check = (value) => {
   if (!isObject(value)) return wrong('must be an object', value);
   for (const name in value) {
@@ -68,6 +99,7 @@ const DEFINITION = {
   id: anything,
   dependencies: listOf(string),
   command,
+  function: functionCall,
   inputs: listOf(filled),
   outputs: listOf(filled),
   literal: boolean,
@@ -117,10 +149,19 @@ export function checkDefinition(definition: TaskDefinition): void {
     const problem = check(value);
     if (problem !== undefined) throw invalidValue(definition.id, key, problem);
   }
+  if (definition.function !== undefined) refuseCommandKeys(definition);
   if (definition.literal !== true) {
     checkPatterns(definition.id, 'inputs', definition.inputs);
     checkPatterns(definition.id, 'outputs', definition.outputs);
   }
+}
+
+function refuseCommandKeys(definition: TaskDefinition): void {
+  const key = OF_COMMANDS.find((key) => definition[key] !== undefined);
+  if (key === undefined) return;
+  throw new InvalidArgument(
+    `Task ${shown(definition.id)} has both "function" and "${key}", which is for commands only.`,
+  );
 }
 
 function checkPatterns(id: TaskId, key: string, patterns: readonly string[] | undefined): void {

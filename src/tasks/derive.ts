@@ -38,12 +38,25 @@ export function deriveCounts({ columns, control, rowCount, threads }: TaskTable)
   );
 }
 
-/** Ranks all rows anew, longest remaining path first, then by row. For who is alone. O(rows + edges). */
+/**
+ * Ranks all rows anew, longest remaining path first, then by row. For who is alone. O(rows + edges), and O(1) if it would be about the same as
+ * before: tasks and edges are, and of a thousand durations not one has changed by a millisecond.
+ */
 export function prioritize(table: TaskTable): void {
+  if (isInOrder(table)) return;
+  store(table.control, Control.DurationsChanged, 0);
   const paths = remainingPaths(table, rowsByPosition(table));
   table.ready.reorder(rankDescending(paths), (row) => table.isReady(row));
   store(table.control, Control.RankedStructure, load(table.control, Control.Structure));
   store(table.control, Control.RankedRows, table.rowCount);
+}
+
+function isInOrder({ control, rowCount }: TaskTable): boolean {
+  return (
+    load(control, Control.DurationsChanged) <= rowCount / 1024 &&
+    load(control, Control.RankedStructure) === load(control, Control.Structure) &&
+    load(control, Control.RankedRows) === rowCount
+  );
 }
 
 function addToDependents(table: TaskTable, row: number): void {

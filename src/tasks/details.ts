@@ -8,6 +8,7 @@ export type TaskDetails = Omit<TaskDefinition, 'id' | 'dependencies' | 'priority
 /** In the order in which they are written, so that equal details have equal bytes. */
 const KEYS = [
   'command',
+  'function',
   'inputs',
   'outputs',
   'literal',
@@ -57,10 +58,12 @@ export function unpackDetails(lists: RowLists, row: number): TaskDetails {
 
 /** The same by where the list lies, also after the row has another one (see `RowLists.viewAt`). */
 export function unpackDetailsAt(lists: RowLists, ref: number): TaskDetails {
-  const words = lists.viewAt(ref);
-  if (words.length === 0) return NOTHING;
-  const text = Buffer.from(words.buffer, words.byteOffset + 4, words[0]).toString('utf8');
-  return JSON.parse(text) as TaskDetails;
+  return parseDetails(lists.textAt(ref));
+}
+
+/** @param text what `packDetails` has written, or nothing */
+export function parseDetails(text: string): TaskDetails {
+  return text === '' ? NOTHING : (JSON.parse(text) as TaskDetails);
 }
 
 function toJson(id: string, details: object): string {

@@ -13,7 +13,10 @@ describe('docs/EMBEDDING.md', () => {
   test('its examples run', (t) => {
     const folder = temporaryFolder(t);
     const programs = programsOf('docs/EMBEDDING.md');
-    assert.deepEqual([...programs.keys()], ['engine.mjs', 'worker.mjs', 'watch.mjs']);
+    assert.deepEqual(
+      [...programs.keys()],
+      [...['engine.mjs', 'worker.mjs', 'build.mjs', 'functions.mjs', 'watch.mjs']],
+    );
     for (const [name, code] of programs) writeProgram(folder, name, code);
     const run = (name: string) =>
       execFileSync(process.execPath, [name], { cwd: folder, encoding: 'utf8', timeout: 30_000 });
@@ -21,6 +24,10 @@ describe('docs/EMBEDDING.md', () => {
     const said = run('engine.mjs').trim().split('\n');
     assert.deepEqual(said.slice(0, 2).sort(), ['one', 'two']);
     assert.deepEqual(said.slice(2), ['sum', counts]);
+    const built = run('build.mjs').trim().split('\n');
+    const squares = [1, 2, 3].map((n) => `square ${n} executed ${n * n}`);
+    assert.deepEqual(built.slice(0, 3).sort(), squares);
+    assert.deepEqual(built.slice(3), ['report writing', 'report executed undefined']);
     assert.equal(run('watch.mjs'), 'one executed\ntwo executed\nsum executed\n');
   });
 

@@ -30,7 +30,7 @@ class Complaints extends Logger {
 
 /** What the reference lacks, as `npm run docs` would say it, and what it would not say. @param out where to write it */
 async function complaints(out: string, given: TypeDocOptions = {}): Promise<string[]> {
-  const options = { ...given, options: join(ROOT, 'typedoc.jsonc') };
+  const options = { ...given, options: join(ROOT, 'docs/typedoc.jsonc') };
   const app = await Application.bootstrap(options, [new TypeDocReader(), new TSConfigReader()]);
   const logger = new Complaints();
   app.logger = logger;

@@ -23,9 +23,17 @@ export interface LaneCommand {
  * - `exited`: by itself, well or not;
  * - `timed-out`, `cancelled`: it was stopped, by its timeout or by the caller's signal;
  * - `withdrawn`: it was cancelled before it began;
- * - `spawn-failed`: it never ran.
+ * - `spawn-failed`: it never ran;
+ * - `returned`, `threw`: of a function.
  */
-export type LaneOutcome = 'exited' | 'timed-out' | 'cancelled' | 'withdrawn' | 'spawn-failed';
+export type LaneOutcome =
+  | 'exited'
+  | 'timed-out'
+  | 'cancelled'
+  | 'withdrawn'
+  | 'spawn-failed'
+  | 'returned'
+  | 'threw';
 
 export interface LaneResult {
   readonly outcome: LaneOutcome;

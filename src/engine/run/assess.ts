@@ -4,10 +4,19 @@ import { type Row, TaskStatus } from '../../task.js';
 import { complete, reset } from '../../tasks/lifecycle.js';
 import type { Selection } from './selection.js';
 
-/** A task that is not fresh, and why. */
-export interface Stale {
-  readonly row: Row;
-  readonly reason: Reason;
+/** Tasks that are not fresh, in order, and why each is not: two lists, because of a million objects the run would feel each. */
+export class StaleTasks {
+  readonly rows: Row[] = [];
+  readonly reasons: Reason[] = [];
+
+  get length(): number {
+    return this.rows.length;
+  }
+
+  add(row: Row, reason: Reason): void {
+    this.rows.push(row);
+    this.reasons.push(reason);
+  }
 }
 
 /** What a run has to do, as far as it can be known before it begins. */
@@ -15,7 +24,7 @@ export interface Assessment {
   /** Tasks with a command that are fresh. */
   readonly fresh: number;
   /** Those that will or may have to run, dependencies first. */
-  readonly stale: readonly Stale[];
+  readonly stale: StaleTasks;
   /** Those of the stale ones that have no command, and an input that is missing and can't come into being: they fail. */
   readonly lost: ReadonlyMap<Row, Reason>;
   /** What is to be settled in the table: rows that are stale, or command-less and above a stale one. */
@@ -30,18 +39,26 @@ export interface Subject {
   readonly isForced: (row: Row) => boolean;
 }
 
+const ALWAYS: Reason = { kind: 'always' };
+
 /**
  * Looks at every task of the run, dependencies first; changes nothing. A task above a stale one is taken for stale:
  * when its turn comes it is checked again, and if what it depends on came out unchanged it is fresh (early cutoff).
  * O(tasks + edges + recorded files).
  */
 export function assess(subject: Subject): Assessment {
-  const { table, selection } = subject;
+  const { artifacts, table, selection } = subject;
+  const { taskFiles } = artifacts;
   const dirty = new Uint8Array(table.rowCount);
-  const stale: Stale[] = [];
+  const stale = new StaleTasks();
   const lost = new Map<Row, Reason>();
   let fresh = 0;
   for (const row of selection.order as Iterable<number> as Iterable<Row>) {
+    if (taskFiles.has(row, TaskFlag.Unconditional)) {
+      dirty[row] = 1;
+      stale.add(row, forcedReason(subject, row) ?? ALWAYS);
+      continue;
+    }
     const upstream = upstreamReason(table, row, dirty);
     const isGroup = !hasCommand(subject, row);
     const loss = isGroup ? lossOf(subject, row, upstream) : undefined;
@@ -50,7 +67,7 @@ export function assess(subject: Subject): Assessment {
     if (loss !== undefined) lost.set(row, loss);
     else if (isGroup) continue;
     if (reason === undefined) fresh++;
-    else stale.push({ row, reason });
+    else stale.add(row, reason);
   }
   return { fresh, stale, lost, dirty };
 }
@@ -62,13 +79,14 @@ export function assess(subject: Subject): Assessment {
  */
 export function foresee(subject: Subject, assessment: Assessment): Assessment {
   const running = new Set<Row>();
-  const stale: Stale[] = [];
-  for (const { row, reason: assumed } of assessment.stale) {
+  const stale = new StaleTasks();
+  for (const [index, row] of assessment.stale.rows.entries()) {
+    const assumed = assessment.stale.reasons[index]!;
     const isSure = assumed.kind !== 'dependency' || !subject.artifacts.taskFiles.has(row, TaskFlag.Literal);
     const reason = isSure ? assumed : (inputReason(subject, row, running) ?? ownReason(subject, row));
     if (reason === undefined) continue;
     running.add(row);
-    stale.push({ row, reason });
+    stale.add(row, reason);
   }
   const fresh = assessment.fresh + assessment.stale.length - stale.length;
   return { ...assessment, fresh, stale };

@@ -7,6 +7,7 @@ import {
   type StaleVerdict,
   type Success,
   type TaskChecker,
+  TaskFlag,
 } from '../../artifacts/index.js';
 import {
   CommitFailed,
@@ -21,6 +22,7 @@ import type { Outcome, Row } from '../../task.js';
 import type { TaskDetails } from '../../tasks/details.js';
 import type { LanePool, LaneResult } from '../lane/index.js';
 import type { RunCache } from './cache.js';
+import type { CallResult } from './call.js';
 import { cleanUp, type KnownFolders, laneCommand, prepare, readDepfile } from './command.js';
 import type { DeclarationCheck } from './declarations.js';
 
@@ -40,11 +42,18 @@ export interface AttemptEnd {
   readonly warnings?: readonly string[];
   /** Why what it has made is not kept for later, of a task of which that is: a clause. */
   readonly notKept?: string;
+  /** What a function returned. */
+  readonly value?: unknown;
 }
+
+/** What is to be known from before an execution. */
+type Before = Pick<Success, 'foreign' | 'startedAt'>;
 
 /** What all attempts of a run share. */
 export interface Tools {
   readonly lanes: LanePool;
+  /** Calls the function of a task. */
+  readonly call: (work: Work) => Promise<CallResult>;
   readonly checker: TaskChecker;
   readonly declarations: DeclarationCheck;
   readonly knownFolders: KnownFolders;
@@ -73,9 +82,11 @@ export interface Work {
  */
 export async function attempt(work: Work, tools: Tools): Promise<AttemptEnd> {
   const { row, verdict } = work;
+  const isUnconditional = tools.checker.context.artifacts.taskFiles.has(row, TaskFlag.Unconditional);
+  if (isUnconditional) return await execute(work, tools, async (result) => returned(result));
   const candidate = verdict.reason.kind === 'forced' ? undefined : tools.cache?.find(row, verdict.inputs);
   const end = candidate === undefined ? undefined : await restore(work, tools, candidate);
-  return end ?? (await execute(work, tools));
+  return end ?? (await execute(work, tools, (result, before) => record(work, tools, result, before)));
 }
 
 /** Undefined if the candidate can't take the command's place. */
@@ -103,7 +114,12 @@ async function restore(
   return undefined;
 }
 
-async function execute(work: Work, tools: Tools): Promise<AttemptEnd> {
+/** @param conclude what comes after a success: of what is run every time, nothing is on record */
+async function execute(
+  work: Work,
+  tools: Tools,
+  conclude: (result: CallResult, before: Before) => Promise<AttemptEnd>,
+): Promise<AttemptEnd> {
   const { details, root, terminal, expected, onBegin } = work;
   try {
     prepare(details, root, tools.knownFolders);
@@ -113,15 +129,14 @@ async function execute(work: Work, tools: Tools): Promise<AttemptEnd> {
   const foreign = tools.checker.foreignOutputs(work.row);
   const startedAt = Date.now();
   const command = { ...laneCommand(details, root, terminal), ...(expected > 0 ? { expected } : {}), onBegin };
-  const result = await tools.lanes.run(command, work.signal);
-  if (result.outcome !== 'exited' || result.exitCode !== 0) {
-    if (result.outcome === 'exited' || result.outcome === 'timed-out') {
-      tools.cache?.retire(work.row, work.verdict.inputs);
-    }
+  const result: CallResult =
+    details.function === undefined ? await tools.lanes.run(command, work.signal) : await tools.call(work);
+  if (!isSuccess(result)) {
+    if (hasRun(result)) tools.cache?.retire(work.row, work.verdict.inputs);
     return unsuccessful(result, details);
   }
   try {
-    const end = await record(work, tools, result, { startedAt, foreign });
+    const end = await conclude(result, { startedAt, foreign });
     if (end.outcome === 'failed') tools.cache?.retire(work.row, work.verdict.inputs);
     return end;
   } catch (error) {
@@ -130,11 +145,25 @@ async function execute(work: Work, tools: Tools): Promise<AttemptEnd> {
   }
 }
 
+function isSuccess({ exitCode, outcome }: CallResult): boolean {
+  return outcome === 'returned' || (outcome === 'exited' && exitCode === 0);
+}
+
+/** To an end that says something of what was run. */
+function hasRun({ outcome }: CallResult): boolean {
+  return outcome === 'exited' || outcome === 'threw' || outcome === 'timed-out';
+}
+
+function returned(result: CallResult): AttemptEnd {
+  const { duration, value } = result;
+  return { outcome: 'executed', duration, result, ...(value === undefined ? {} : { value }) };
+}
+
 async function record(
   { isRetry, row, details, verdict, root }: Work,
   { cache, checker, declarations }: Tools,
-  result: LaneResult,
-  before: Pick<Success, 'foreign' | 'startedAt'>,
+  result: CallResult,
+  before: Before,
 ): Promise<AttemptEnd> {
   const named = readDepfile(details, root);
   // Compilers write none for a source that includes nothing, and ninja takes that for an empty one.
@@ -165,7 +194,7 @@ async function record(
     notKept?.isSuspect === true && !declared.some((warning) => saysMore(warning, notKept))
       ? [...declared, `Its outputs are not kept for later: ${notKept.why}.`]
       : declared;
-  return { outcome: 'executed', duration, result, warnings, ...(notKept && { notKept: notKept.why }) };
+  return { ...returned(result), warnings, ...(notKept && { notKept: notKept.why }) };
 }
 
 /** A depfile that is from before may say nothing of what this execution has read. */

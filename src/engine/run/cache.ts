@@ -1,13 +1,37 @@
-import type {
+import {
   ActionCache,
-  Candidate,
-  Executed,
-  Execution,
-  NotKept,
-  Restored,
+  type Candidate,
+  type Executed,
+  type Execution,
+  type NotKept,
+  type Restored,
 } from '../../artifacts/index.js';
 import { isSystemError, NotRestored } from '../../errors.js';
+import { contentDirectory, partsOf } from '../../state.js';
 import type { Row } from '../../task.js';
+import { VERSION } from '../version.js';
+import type { KnownFolders } from './command.js';
+import type { RunContext } from './run.js';
+
+/** Undefined if nothing is to be kept, or there is no place for it. */
+export function openCache(
+  { checker, options, run, state, threads }: RunContext,
+  foldersInUse: KnownFolders,
+  warn: (message: string, task?: Row) => void,
+): RunCache | undefined {
+  const { durability } = options;
+  if (options.cache === false || state.directory === undefined) return undefined;
+  try {
+    const directory = contentDirectory(state.directory);
+    const whose = { run, version: VERSION };
+    const cache = new ActionCache({ checker, directory, durability, foldersInUse, threads, ...whose });
+    const { names } = partsOf(state).table;
+    return new RunCache(cache, warn, (row) => state.history.attempts({ task: names.nameOf(row) }));
+  } catch (error) {
+    warn(`Outputs are not kept for later or restored in this run: ${(error as Error).message}.`);
+    return undefined;
+  }
+}
 
 /**
  * The action cache as a run uses it: trouble with it (a full disk, no permission) never fails a task. It is told of once, and

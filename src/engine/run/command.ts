@@ -2,11 +2,25 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parseDepfile, plainOutputs } from '../../artifacts/index.js';
 import type { TaskDetails } from '../../tasks/details.js';
-import type { LaneCommand } from '../lane/index.js';
+import type { LaneCommand, LanePoolOptions } from '../lane/index.js';
+import type { EngineOptions } from '../options.js';
 import { CONSOLE } from './gate.js';
 
 /** Folders that are known to exist; for one run. */
 export type KnownFolders = Set<string>;
+
+/** What holds for all commands of a run. @param size how many run at once */
+export function laneOptions(
+  { environment, graceMs, outputLimit }: EngineOptions,
+  size: number,
+): LanePoolOptions {
+  return {
+    size,
+    ...(environment === undefined ? {} : { env: environment as NodeJS.ProcessEnv }),
+    ...(outputLimit === undefined ? {} : { outputLimit }),
+    ...(graceMs === undefined ? {} : { graceMs }),
+  };
+}
 
 /** The command of a task as a lane takes it. @param terminal whether the pool `console` means the terminal */
 export function laneCommand(details: TaskDetails, root: string, terminal: boolean): LaneCommand {
@@ -19,8 +33,9 @@ export function laneCommand(details: TaskDetails, root: string, terminal: boolea
   };
 }
 
-/** The command as a person would type it. */
-export function commandText(command: string | readonly string[] | undefined): string {
+/** The command as a person would type it; a function as `module#export`. */
+export function commandText({ command, function: call }: TaskDetails): string {
+  if (call !== undefined) return `${call.module}#${call.export ?? 'default'}`;
   if (command === undefined) return '';
   return typeof command === 'string' ? command : command.map(shellWord).join(' ');
 }

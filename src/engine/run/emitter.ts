@@ -9,6 +9,11 @@ export class Emitter {
     this.#listener = listener;
   }
 
+  /** Whether anybody listens. */
+  get isHeard(): boolean {
+    return this.#listener !== undefined;
+  }
+
   /** The number of the last event. */
   get seq(): number {
     return this.#seq;

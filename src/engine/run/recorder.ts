@@ -7,6 +7,7 @@ import {
   filesOf,
   fingerprintOf,
   type Reason,
+  TaskFlag,
 } from '../../artifacts/index.js';
 import { type BuildState, partsOf } from '../../state.js';
 import type { Trace } from '../../store/history.js';
@@ -14,6 +15,9 @@ import type { Row } from '../../task.js';
 import { unpackDetails } from '../../tasks/details.js';
 import { definitionDigests, environmentDigests, environmentRecord } from '../digests.js';
 import type { AttemptEnd } from './attempt.js';
+
+/** What takes less and is done in every run is not in the history if it went well: to write it would take longer than it did. Milliseconds. */
+export const WORTH_RECORDING_MS = 1;
 
 /** What a task's record said when an attempt began, and the inputs of its verdict. */
 interface Beginning {
@@ -34,13 +38,15 @@ export class Recorder {
     this.#context = context;
   }
 
-  /** To be called before an attempt. @param inputs of the verdict: pairs (file row, content id) */
+  /** To be called before an attempt. Of what declares no files, nothing is compared later. @param inputs of the verdict: pairs (file row, content id) */
   begin(row: Row, inputs: Int32Array): void {
+    if (this.#context.artifacts.taskFiles.has(row, TaskFlag.Unconditional)) return;
     this.#beginnings.set(row, { before: this.#recorded(row), inputs });
   }
 
   /** @param forgets true if the task's record is cleared after this */
   end(row: Row, end: AttemptEnd, reason: Reason | undefined, forgets: boolean): void {
+    if (!isWorthRecording(end, reason)) return;
     const { result, outcome, duration, message } = end;
     const attempt = {
       task: this.#context.table.names.nameOf(row),
@@ -103,4 +109,13 @@ export class Recorder {
     const digests = environmentDigests(this.#context, row);
     if (digests !== undefined) partsOf(this.#state).putRecord(environmentRecord(key), digests);
   }
+}
+
+function isWorthRecording({ duration, outcome }: AttemptEnd, reason: Reason | undefined): boolean {
+  return outcome !== 'executed' || reason?.kind !== 'always' || duration >= WORTH_RECORDING_MS;
+}
+
+/** True if the task failed under other circumstances than those on record: should they come back, so does the success. */
+export function isChange({ kind }: Reason): boolean {
+  return kind.startsWith('input-') || kind === 'command-changed' || kind === 'environment-changed';
 }

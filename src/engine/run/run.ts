@@ -1,7 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
-  ActionCache,
   type ArtifactTables,
   type FileThreads,
   type Reason,
@@ -12,28 +11,30 @@ import {
 } from '../../artifacts/index.js';
 import { MillraceError, quote } from '../../errors.js';
 import type { TaskTable } from '../../memory/table.js';
-import { type BuildState, contentDirectory, partsOf } from '../../state.js';
+import { type BuildState, partsOf } from '../../state.js';
 import { type Row, TaskStatus } from '../../task.js';
 import { type TaskDetails, unpackDetails } from '../../tasks/details.js';
-import { block, complete, fail, release, retry } from '../../tasks/lifecycle.js';
+import { complete, fail, release, retry } from '../../tasks/lifecycle.js';
 import type { RunSummary } from '../events.js';
 import { affordableLanes, LanePool } from '../lane/index.js';
 import type { EngineOptions, RunOptions } from '../options.js';
-import { VERSION } from '../version.js';
 import type { Assessment } from './assess.js';
 import { type AttemptEnd, attempt, isOfTask, refused, type Tools } from './attempt.js';
-import { RunCache } from './cache.js';
-import type { KnownFolders } from './command.js';
+import { Blocked } from './blocked.js';
+import { openCache } from './cache.js';
+import { type KnownFolders, laneOptions } from './command.js';
 import { Committer } from './committer.js';
 import { DeclarationCheck } from './declarations.js';
 import type { Emitter } from './emitter.js';
+import { Functions } from './functions.js';
 import { Gate } from './gate.js';
-import { Recorder } from './recorder.js';
+import { isChange, Recorder } from './recorder.js';
 import type { Selection } from './selection.js';
 import { Teller } from './teller.js';
 
 /** Milliseconds of work after which the event loop gets a turn. */
 const SLICE_MS = 10;
+const ALWAYS: Reason = { kind: 'always' };
 
 /** What a run works with. */
 export interface RunContext {
@@ -77,12 +78,13 @@ export class Run {
   readonly #committer: Committer;
   readonly #recorder: Recorder;
   readonly #lanes: LanePool;
+  readonly #functions: Functions;
   readonly #tools: Tools;
   /** Commands at once: more would leave no descriptors to commit with. */
   readonly #jobs: number;
   /** Definitions of tasks that were claimed or are waiting for a pool. */
   readonly #details = new Map<Row, TaskDetails>();
-  readonly #blocked = new Set<Row>();
+  readonly #blocked: Blocked;
   /** Tasks that are attempted again, or were. */
   readonly #retried = new Set<Row>();
   readonly #counts = { executed: 0, cached: 0, fresh: 0, failed: 0 };
@@ -103,53 +105,41 @@ export class Run {
     this.#gate = new Gate(
       table,
       context.engine.pools ?? {},
-      // What was defined since is for the next run: nothing is known of its files.
-      (row) => context.selection.has(row) && this.#artifacts.taskFiles.isCurrent(table, row),
+      (row) => this.#isOfRun(row),
       (row) => this.#detailsOf(row).pool,
     );
-    this.#recorder = new Recorder(context.state, context.checker.context);
-    this.#committer = new Committer(context.state, context.emitter, () => this.#stop());
-    const { outputLimit, graceMs, environment } = context.engine;
+    const { checker, emitter, selection } = context;
+    this.#blocked = new Blocked({ table, artifacts, emitter, selection });
+    this.#recorder = new Recorder(context.state, checker.context);
+    this.#committer = new Committer(context.state, emitter, () => this.#stop());
     this.#jobs = Math.min(context.jobs, affordableLanes());
     this.#teller = new Teller({
       table,
-      emitter: context.emitter,
+      emitter,
       jobs: this.#jobs,
       terminal: context.options.terminal === true,
       detailsOf: (row) => this.#detailsOf(row),
     });
-    this.#lanes = new LanePool({
-      size: this.#jobs,
-      ...(environment === undefined ? {} : { env: environment as NodeJS.ProcessEnv }),
-      ...(outputLimit === undefined ? {} : { outputLimit }),
-      ...(graceMs === undefined ? {} : { graceMs }),
+    this.#lanes = new LanePool(laneOptions(context.engine, this.#jobs));
+    this.#functions = new Functions(context, this.#jobs, {
+      began: (row) => this.#callBegan(row),
+      progressed: (row, progress) => this.#teller.progressed(row, progress),
+      ended: (row, end) => this.#guarded(() => this.#callEnded(row, end)),
+      called: (count) => {
+        this.#counts.executed += count;
+        this.#committer.touch();
+      },
+      changed: () => this.#wake(),
     });
     const knownFolders: KnownFolders = new Set();
     this.#tools = {
       lanes: this.#lanes,
-      checker: context.checker,
-      declarations: new DeclarationCheck(context.checker, context.selection.order),
+      checker,
+      declarations: new DeclarationCheck(checker, selection.order),
       knownFolders,
-      cache: this.#openCache(knownFolders),
+      cache: openCache(context, knownFolders, (message, row) => this.#warn(message, row)),
+      call: (work) => this.#functions.call(work),
     };
-  }
-
-  /** Undefined if nothing is to be kept, or there is no place for it. */
-  #openCache(foldersInUse: KnownFolders): RunCache | undefined {
-    const { checker, options, run, state, threads } = this.#context;
-    const { durability } = options;
-    if (options.cache === false || state.directory === undefined) return undefined;
-    const warn = (message: string, row?: Row) => this.#warn(message, row);
-    try {
-      const directory = contentDirectory(state.directory);
-      const whose = { run, version: VERSION };
-      const cache = new ActionCache({ checker, directory, durability, foldersInUse, threads, ...whose });
-      const { names } = this.#table;
-      return new RunCache(cache, warn, (row) => state.history.attempts({ task: names.nameOf(row) }));
-    } catch (error) {
-      warn(`Outputs are not kept for later or restored in this run: ${(error as Error).message}.`);
-      return undefined;
-    }
   }
 
   #warn(message: string, row?: Row): void {
@@ -160,11 +150,14 @@ export class Run {
   /** Runs until nothing is left to do. @throws what the state's commit throws, after all commands have ended */
   async execute(): Promise<WorkSummary> {
     const { signal } = this.#context.options;
+    this.#functions.prepare((row) => this.#isOfRun(row));
     this.#context.state.tasks.prioritize();
+    this.#functions.begin();
     this.#warnOfFewJobs();
     const stop = () => {
       this.#stop();
       this.#cancel.abort();
+      this.#functions.stop(true);
     };
     signal?.addEventListener('abort', stop);
     if (signal?.aborted) stop();
@@ -179,9 +172,9 @@ export class Run {
     return summary;
   }
 
-  /** Ends the lanes. */
-  close(): Promise<void> {
-    return this.#lanes.close();
+  /** Ends the lanes and the threads. */
+  async close(): Promise<void> {
+    await Promise.all([this.#lanes.close(), this.#functions.close()]);
   }
 
   /** Kills all commands at once, without waiting. */
@@ -199,7 +192,7 @@ export class Run {
   async #loop(): Promise<void> {
     let sliceEnd = performance.now() + SLICE_MS;
     for (;;) {
-      while (this.#running < this.#jobs + this.#lanes.ahead && !this.#stopped) {
+      while (this.#mayStart()) {
         const row = this.#table.claim(this.#gate.accept);
         if (row === -1) break;
         this.#take(row);
@@ -207,7 +200,8 @@ export class Run {
         await nextTurn();
         sliceEnd = performance.now() + SLICE_MS;
       }
-      if (this.#running === 0) break;
+      this.#shareOut();
+      if (this.#running === 0 && this.#functions.serving === 0) break;
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
@@ -215,8 +209,31 @@ export class Run {
     if (this.#defect !== undefined) throw this.#defect;
   }
 
+  /** What was defined since the run began is for the next one: nothing is known of its files. */
+  #isOfRun(row: Row): boolean {
+    const { taskFiles } = this.#artifacts;
+    const isCurrent = taskFiles.areAllCurrent(this.#table) || taskFiles.isCurrent(this.#table, row);
+    return isCurrent && this.#context.selection.has(row);
+  }
+
+  #mayStart(): boolean {
+    if (this.#stopped) return false;
+    const { serving } = this.#functions;
+    // Behind a command another one may wait, but not for a place that a thread has.
+    return this.#running + serving < this.#jobs + (serving === 0 ? this.#lanes.ahead : 0);
+  }
+
+  /** Places that are left are for threads that claim by themselves; they give way to what only this loop can start. */
+  #shareOut(): void {
+    if (this.#stopped) return;
+    if (this.#table.ready.isEmpty)
+      this.#functions.offer(this.#jobs - this.#running - this.#functions.serving);
+    else this.#functions.makeRoom();
+  }
+
   /** A task that was just claimed. */
   #take(row: Row): void {
+    this.#functions.catchUp();
     const verdict = this.#check(row);
     if (verdict === 'group') this.#takeGroup(row);
     else if (verdict instanceof MillraceError) this.#finish(row, refused(verdict.message));
@@ -323,12 +340,25 @@ export class Run {
     if (!mayRetry || retrying) return;
     this.#counts.failed++;
     if (forgets) this.#artifacts.records.clear(row);
-    this.#blockDependents(row);
+    this.#blocked.add(row);
     const { keepGoing = 1 } = this.#context.options;
     if (keepGoing > 0 && this.#counts.failed >= keepGoing) this.#stop();
   }
 
+  /** A function that a thread has claimed by itself takes a while. */
+  #callBegan(row: Row): void {
+    if (!this.#teller.hasTold(row)) this.#teller.started(row, ALWAYS);
+  }
+
+  /** Such a function has ended. */
+  #callEnded(row: Row, end: AttemptEnd): void {
+    if (this.#context.emitter.isHeard) this.#callBegan(row);
+    this.#finish(row, end, ALWAYS);
+  }
+
   #changeStatus(row: Row, { outcome, duration, restored }: AttemptEnd, retrying: boolean): void {
+    // Who claims by himself has completed the task, too.
+    if (this.#table.status(row) === TaskStatus.Completed) return;
     if (outcome === 'executed') complete(this.#table, row, { duration });
     else if (restored !== undefined) complete(this.#table, row, { outcome, duration: restored.duration });
     else if (outcome === 'cancelled') release(this.#table, row, 'cancelled');
@@ -345,25 +375,6 @@ export class Run {
     this.#committer.touch();
   }
 
-  /** What needs a failed task stays Pending, and says so. O(tasks above it and their edges). */
-  #blockDependents(row: Row): void {
-    const { dependents, names } = this.#table;
-    const { taskFiles } = this.#artifacts;
-    const by = names.nameOf(row);
-    const queue: Row[] = [row];
-    for (const at of queue) {
-      for (const dependent of dependents.items(at) as Iterable<number> as Iterable<Row>) {
-        if (this.#blocked.has(dependent) || !this.#context.selection.has(dependent)) continue;
-        if (this.#table.status(dependent) !== TaskStatus.Pending) continue;
-        this.#blocked.add(dependent);
-        block(this.#table, dependent);
-        queue.push(dependent);
-        const type = taskFiles.has(dependent, TaskFlag.Command) ? 'task-blocked' : 'group-blocked';
-        this.#context.emitter.emit({ type, task: names.nameOf(dependent), by });
-      }
-    }
-  }
-
   #detailsOf(row: Row): TaskDetails {
     const known = this.#details.get(row);
     if (known !== undefined) return known;
@@ -375,20 +386,15 @@ export class Run {
   #stop(): void {
     this.#stopped = true;
     this.#lanes.withdraw();
+    this.#functions.stop(false);
     this.#wake();
   }
 
   #summary(): WorkSummary {
-    const { taskFiles } = this.#artifacts;
-    const blocked = [...this.#blocked].filter((row) => taskFiles.has(row, TaskFlag.Command)).length;
+    const blocked = this.#blocked.count;
     const aborted = this.#context.options.signal?.aborted === true;
     const result = aborted ? 'cancelled' : this.#counts.failed > 0 ? 'failed' : 'succeeded';
     const damaged = this.#tools.cache?.damaged ?? 0;
     return { result, ...this.#counts, blocked, ...(damaged > 0 ? { damaged } : {}) };
   }
-}
-
-/** True if the task failed under other circumstances than those on record: should they come back, so does the success. */
-function isChange({ kind }: Reason): boolean {
-  return kind.startsWith('input-') || kind === 'command-changed' || kind === 'environment-changed';
 }

@@ -43,6 +43,18 @@ export class Teller {
     this.#tellHeld();
   }
 
+  /** True if the start of an attempt that is under way was told, or waits for that. */
+  hasTold(row: Row): boolean {
+    return this.#told.has(row) || this.#held.has(row);
+  }
+
+  /** A function tells how far it is. */
+  progressed(row: Row, progress: unknown): void {
+    this.#tellStart(row);
+    const task = this.#context.table.names.nameOf(row);
+    this.#context.emitter.emit({ type: 'task-progress', task, progress });
+  }
+
   /** An attempt is over, or the task turned out to be fresh. */
   ended(row: Row, end: AttemptEnd, retrying = false, reason?: Reason): void {
     this.#tellStart(row);
@@ -81,7 +93,7 @@ export class Teller {
       reason,
       console: terminal && details.pool === CONSOLE,
       expected: table.duration(row),
-      command: commandText(details.command),
+      command: commandText(details),
     };
   }
 
@@ -111,7 +123,8 @@ export class Teller {
       truncated: (result ?? restored)?.truncated ?? false,
       ...(message === undefined ? {} : { message }),
       ...(notKept === undefined ? {} : { notKept }),
-      ...(failed && details.command !== undefined ? { command: commandText(details.command) } : {}),
+      ...(end.value === undefined ? {} : { result: end.value }),
+      ...(failed && isExecuted(details) ? { command: commandText(details) } : {}),
     };
     return [finished, ...warnings.map((message): EventBody => ({ type: 'warning', message, task }))];
   }
@@ -120,6 +133,10 @@ export class Teller {
   #attemptOf(row: Row, { retries = 0 }: TaskDetails): { attempt?: number; attempts?: number } {
     return retries > 0 ? { attempt: this.#context.table.read(row)!.attempt, attempts: retries + 1 } : {};
   }
+}
+
+function isExecuted({ command, function: call }: TaskDetails): boolean {
+  return command !== undefined || call !== undefined;
 }
 
 function described({ description }: TaskDetails): { description?: string } {

@@ -1,0 +1,102 @@
+import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import { startPool, type ThreadPool } from '../thread-pool.js';
+import type { CallJob, CallMessage, ServeJob } from './function/messages.js';
+
+export interface FunctionThreadsOptions {
+  /** How many there are at most. */
+  readonly size: number;
+  /** Mebibytes of JavaScript heap that each may use; undefined: what Node.js gives. */
+  readonly memory: number | undefined;
+}
+
+/** Work that a thread has taken. */
+export interface ThreadWork {
+  /** Settles when the thread has done it, or is gone: rejects with why, as a clause without a full stop. */
+  readonly done: Promise<void>;
+  /** Asks the function that is being called to end. */
+  abort(): void;
+  /** Ends the thread in the middle of what it does; another one takes its place. */
+  terminate(): void;
+  /** Passes on all messages that have come by now. */
+  receive(): void;
+}
+
+/** What a thread does: the exports of `workers/functions.ts`. */
+type Work =
+  | { readonly name: 'call'; readonly job: Omit<CallJob, 'port'> }
+  | { readonly name: 'serve'; readonly job: Omit<ServeJob, 'port'> };
+
+/** The threads in which functions are called. They start when they are needed; one that is gone is replaced. */
+export class FunctionThreads {
+  readonly #options: FunctionThreadsOptions;
+  #pool: ThreadPool | undefined;
+
+  constructor(options: FunctionThreadsOptions) {
+    this.#options = options;
+  }
+
+  /** Begins to start threads, which happens beside whatever the caller does next. */
+  prepare(count: number): void {
+    this.#pool ??= start(this.#options, count);
+  }
+
+  /** @param receive gets every message, in order; all have come when `done` settles */
+  start({ name, job }: Work, receive: (message: CallMessage) => void): ThreadWork {
+    const { port1, port2 } = new MessageChannel();
+    const controller = new AbortController();
+    this.#pool ??= start(this.#options, 0);
+    port1.on('message', receive);
+    const options = { name, signal: controller.signal, transferList: [port2] };
+    const run = this.#pool.run({ ...job, port: port2 }, options) as Promise<void>;
+    const done = run.then(
+      () => this.#settle(port1, receive),
+      (error: unknown) => {
+        this.#settle(port1, receive);
+        throw new Error(whyGone(error, this.#options.memory), { cause: error });
+      },
+    );
+    return {
+      done,
+      abort: () => port1.postMessage(null),
+      terminate: () => controller.abort(),
+      receive: () => receiveAll(port1, receive),
+    };
+  }
+
+  /** Ends the threads, whatever they do. */
+  async close(): Promise<void> {
+    const pool = this.#pool;
+    this.#pool = undefined;
+    await pool?.destroy();
+  }
+
+  #settle(port: MessagePort, receive: (message: CallMessage) => void): void {
+    receiveAll(port, receive);
+    port.close();
+  }
+}
+
+function receiveAll(port: MessagePort, receive: (message: CallMessage) => void): void {
+  for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
+    receive(next.message as CallMessage);
+  }
+}
+
+function start({ memory, size }: FunctionThreadsOptions, minThreads: number): ThreadPool {
+  const filename = new URL('../../workers/functions.js', import.meta.url).href;
+  const pool = startPool(filename, { minThreads, maxThreads: size, memory });
+  // What a thread throws that has nothing to do any more is nobody's.
+  pool.on('error', () => {});
+  return pool;
+}
+
+/** Why a thread did not do what it had taken. */
+function whyGone(error: unknown, memory: number | undefined): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'ERR_WORKER_OUT_OF_MEMORY') {
+    return `its thread ran out of memory${memory === undefined ? '' : `, of which it has ${memory} MiB`}`;
+  }
+  const exit = /^worker exited with code: (\d+)$/.exec(message)?.[1];
+  if (exit !== undefined) return `it ended its thread, with exit code ${exit}`;
+  return `it threw outside of its call: ${error instanceof Error ? `${error.name}: ${message.split('\n')[0]}` : String(error)}`;
+}

@@ -1,0 +1,197 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { inspect } from 'node:util';
+import type { MessagePort } from 'node:worker_threads';
+import { quote } from '../../errors.js';
+import type { FunctionCall, TaskId } from '../../task.js';
+import { CappedOutput } from '../lane/output.js';
+import { CallContext, type Surroundings } from './context.js';
+import type { CallEnd, CallMessage, CallSettings } from './messages.js';
+
+type Callable = (input: unknown, context: CallContext) => unknown;
+
+/** One call, as its thread knows it. */
+export interface Call {
+  readonly row: number;
+  readonly call: FunctionCall;
+  readonly attempt: number;
+}
+
+/** The functions of this thread, by path and export; modules stay loaded as long as the thread. */
+const functions = new Map<string, Map<string, Callable>>();
+
+/** What is written to stdout and stderr while a function is called. */
+const output: { isKept: boolean; limit: number; kept: CappedOutput | undefined } = {
+  isKept: false,
+  limit: 0,
+  kept: undefined,
+};
+
+captureOutput(process.stdout);
+captureOutput(process.stderr);
+
+/** Calls functions for a run, one at a time, in this thread. */
+export class Caller {
+  readonly #settings: CallSettings;
+  readonly #port: MessagePort;
+  readonly #surroundings: Surroundings;
+  #context: CallContext | undefined;
+  #isAborted = false;
+
+  /** Listens at the port: whatever comes there means that the call under way is to end. */
+  constructor(settings: CallSettings, port: MessagePort, nameOf: (row: number) => TaskId) {
+    this.#settings = settings;
+    this.#port = port;
+    output.limit = settings.outputLimit;
+    const tell = (row: number, progress: unknown): void => this.tell({ type: 'progress', row, progress });
+    this.#surroundings = { root: settings.root, nameOf, tell };
+    port.on('message', () => {
+      this.#isAborted = true;
+      this.#context?.abort();
+    });
+    port.unref();
+  }
+
+  /** Never throws, and is no promise unless the function's result is one. @returns what is to be said; undefined if all went well and there is nothing */
+  call(call: Call): CallEnd | undefined | Promise<CallEnd | undefined> {
+    const { export: name = 'default', module } = call.call;
+    const known = functions.get(module)?.get(name);
+    if (known === undefined) return this.#callUnknown(call, module, name);
+    return this.#perform(call, known);
+  }
+
+  tell(message: CallMessage): void {
+    this.#port.postMessage(message);
+  }
+
+  /** Tells the end of a call; that of one whose result can't be sent is a failure. @returns true if it has not failed */
+  report(end: CallEnd): boolean {
+    try {
+      this.tell(end);
+      return end.error === undefined;
+    } catch (error) {
+      const { result: _, ...rest } = end;
+      this.tell({ ...rest, error: `Its result cannot be sent to another thread: ${messageOf(error)}.` });
+      return false;
+    }
+  }
+
+  async #callUnknown(call: Call, module: string, name: string): Promise<CallEnd | undefined> {
+    output.isKept = true;
+    try {
+      const known = await load(resolve(this.#settings.root, module), name);
+      const ofModule = functions.get(module) ?? new Map<string, Callable>();
+      functions.set(module, ofModule.set(name, known));
+      return await this.#perform(call, known);
+    } catch (error) {
+      return this.#failed(call, `Its module ${quote(module)} cannot be used: ${messageOf(error)}.`, error);
+    }
+  }
+
+  #perform(call: Call, known: Callable): CallEnd | undefined | Promise<CallEnd | undefined> {
+    if (this.#isAborted) return this.#aborted(call, this.#end());
+    const context = new CallContext(call.row, call.attempt, this.#surroundings);
+    this.#context = context;
+    output.isKept = true;
+    try {
+      const result = known(call.call.input, context);
+      return isPromise(result) ? this.#awaited(call, result) : this.#returned(call, result);
+    } catch (error) {
+      return this.#threw(call, error);
+    }
+  }
+
+  async #awaited(call: Call, result: PromiseLike<unknown>): Promise<CallEnd | undefined> {
+    try {
+      return this.#returned(call, await result);
+    } catch (error) {
+      return this.#threw(call, error);
+    }
+  }
+
+  #aborted({ row }: Call, kept: CappedOutput | undefined): CallEnd {
+    return { type: 'ended', row, error: 'It was told to end.', ...outputOf(kept) };
+  }
+
+  #returned(call: Call, result: unknown): CallEnd | undefined {
+    const kept = this.#end();
+    // It may have returned for that.
+    if (this.#isAborted) return this.#aborted(call, kept);
+    const { row } = call;
+    if (result === undefined && kept === undefined) return undefined;
+    return { type: 'ended', row, ...(result === undefined ? {} : { result }), ...outputOf(kept) };
+  }
+
+  #threw(call: Call, error: unknown): CallEnd {
+    return this.#failed(call, `It threw ${named(error)}.`, error);
+  }
+
+  /** With what was thrown, as a command would show it. */
+  #failed({ row }: Call, sentence: string, error: unknown): CallEnd {
+    write(`${error instanceof Error ? stackOf(error) : inspect(error)}\n`);
+    return { type: 'ended', row, error: sentence, ...outputOf(this.#end()) };
+  }
+
+  #end(): CappedOutput | undefined {
+    const { kept } = output;
+    output.isKept = false;
+    output.kept = undefined;
+    this.#context = undefined;
+    return kept;
+  }
+}
+
+/** @throws what the module throws; Error if there is no such function */
+async function load(path: string, name: string): Promise<Callable> {
+  if (!existsSync(path)) throw new Error('there is no such file');
+  const exports = (await import(pathToFileURL(path).href)) as Record<string, unknown>;
+  // Of a CommonJS module, not all names are found before it runs.
+  const whole = exports.default as Record<string, unknown> | undefined;
+  const found = Object.hasOwn(exports, name) ? exports[name] : whole?.[name];
+  if (typeof found === 'function') return found as Callable;
+  throw new Error(`it exports no function ${quote(name)}`);
+}
+
+/** As far as it is the function's own. */
+function stackOf({ message, stack = message }: Error): string {
+  const lines = stack.split('\n');
+  const ours = lines.findIndex((line) => line.includes(import.meta.url));
+  return lines.slice(0, ours < 0 ? undefined : ours).join('\n');
+}
+
+function captureOutput(stream: NodeJS.WriteStream): void {
+  stream.write = (chunk: Uint8Array | string, ...rest: unknown[]): boolean => {
+    const encoding = typeof rest[0] === 'string' ? (rest[0] as BufferEncoding) : 'utf8';
+    write(chunk, encoding);
+    const done = rest.at(-1);
+    if (typeof done === 'function') queueMicrotask(done as () => void);
+    return true;
+  };
+}
+
+/** What is written while nothing is called belongs to nobody. */
+function write(chunk: Uint8Array | string, encoding: BufferEncoding = 'utf8'): void {
+  if (!output.isKept) return;
+  output.kept ??= new CappedOutput(output.limit);
+  output.kept.append(typeof chunk === 'string' ? Buffer.from(chunk, encoding) : Buffer.from(chunk));
+}
+
+function outputOf(kept: CappedOutput | undefined): Pick<CallEnd, 'output' | 'truncated'> {
+  return kept === undefined ? {} : { output: Uint8Array.from(kept.finish()), truncated: kept.truncated };
+}
+
+function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === 'object' && value !== null && typeof (value as PromiseLike<unknown>).then === 'function'
+  );
+}
+
+function named(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${messageOf(error)}` : inspect(error);
+}
+
+/** Without a full stop, to stand in a sentence. */
+function messageOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\n')[0]!.replace(/\.$/, '');
+}

@@ -1,0 +1,59 @@
+import type { TaskId } from '../../task.js';
+
+/** What a function gets as its second argument. */
+export interface FunctionContext {
+  /** The task whose function it is. */
+  readonly task: TaskId;
+  /** Which attempt it is, counted from 1. */
+  readonly attempt: number;
+  /** The absolute folder to which the paths of tasks relate. */
+  readonly root: string;
+  /** Fires when the run is cancelled or the task's timeout is over. Whoever goes on nevertheless loses the thread after the grace period. */
+  readonly signal: AbortSignal;
+  /** Tells the run, which makes an event of it. @param progress structured-cloneable @throws DataCloneError */
+  readonly progress: (progress: unknown) => void;
+}
+
+/** What the contexts of all calls have in common. */
+export interface Surroundings {
+  readonly root: string;
+  readonly nameOf: (row: number) => TaskId;
+  readonly tell: (row: number, progress: unknown) => void;
+}
+
+/** The context of one call. Nothing is made before it is asked for, as most functions ask for nothing. */
+export class CallContext implements FunctionContext {
+  readonly attempt: number;
+  readonly #row: number;
+  readonly #surroundings: Surroundings;
+  #controller: AbortController | undefined;
+
+  constructor(row: number, attempt: number, surroundings: Surroundings) {
+    this.attempt = attempt;
+    this.#row = row;
+    this.#surroundings = surroundings;
+  }
+
+  get task(): TaskId {
+    return this.#surroundings.nameOf(this.#row);
+  }
+
+  get root(): string {
+    return this.#surroundings.root;
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    return this.#controller.signal;
+  }
+
+  /** A function of its own, as it may be taken out of the context. */
+  get progress(): (progress: unknown) => void {
+    return (progress) => this.#surroundings.tell(this.#row, progress);
+  }
+
+  abort(): void {
+    this.#controller ??= new AbortController();
+    this.#controller.abort();
+  }
+}
