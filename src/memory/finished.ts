@@ -36,14 +36,14 @@ export class FinishedRows {
     return { links: this.links.buffer, notes: this.notes.buffer };
   }
 
-  /** @param note whatever the one that takes is to know. @returns true if there was none */
-  put(row: number, note: number): boolean {
+  /** @param note whatever the one that takes is to know */
+  put(row: number, note: number): void {
     const { links } = this;
     store(this.notes, row, note);
     for (let head = load(links, HEAD); ; ) {
       store(links, LINKS + row, head);
       const found = compareExchange(links, HEAD, head, row + 1);
-      if (found === head) return head === END;
+      if (found === head) return;
       head = found;
     }
   }

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type * as Atomic from '../../src/memory/atomic.js';
 import type * as FeedModule from '../../src/memory/feed.js';
+import type * as Finished from '../../src/memory/finished.js';
 import type * as Layout from '../../src/memory/layout.js';
 import type * as Names from '../../src/memory/names.js';
 import type * as Ready from '../../src/memory/ready.js';
@@ -18,6 +19,7 @@ export interface Code {
   readonly atomic: typeof Atomic;
   readonly Feed: typeof FeedModule.Feed;
   readonly WAITING: typeof FeedModule.WAITING;
+  readonly FinishedRows: typeof Finished.FinishedRows;
   readonly NameTable: typeof Names.NameTable;
   readonly ReadySet: typeof Ready.ReadySet;
   readonly Region: typeof RegionModule.Region;
@@ -33,7 +35,7 @@ export interface Code {
 /** @param root a compiled `src` */
 export async function loadCode(root: string): Promise<Code> {
   const load = (file: string) => import(pathToFileURL(join(root, file)).href);
-  const [atomic, names, ready, region, table, tasks, pages, threads, layout, dead, feed, mutex] =
+  const [atomic, names, ready, region, table, tasks, pages, threads, layout, dead, feed, mutex, finished] =
     (await Promise.all([
       load('memory/atomic.js'),
       load('memory/names.js'),
@@ -47,6 +49,7 @@ export async function loadCode(root: string): Promise<Code> {
       load('tasks/dead-threads.js'),
       load('memory/feed.js'),
       load('sync/mutex.js'),
+      load('memory/finished.js'),
     ])) as [
       typeof Atomic,
       typeof Names,
@@ -60,11 +63,13 @@ export async function loadCode(root: string): Promise<Code> {
       typeof Dead,
       typeof FeedModule,
       typeof MutexModule,
+      typeof Finished,
     ];
   return {
     atomic,
     Feed: feed.Feed,
     WAITING: feed.WAITING,
+    FinishedRows: finished.FinishedRows,
     NameTable: names.NameTable,
     ReadySet: ready.ReadySet,
     Region: region.Region,

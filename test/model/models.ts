@@ -2,6 +2,7 @@ import type { Code } from './code.js';
 import { type Bounds, type Exploration, Explorer, type Model } from './explore.js';
 import * as locks from './protocols/locks.js';
 import * as memory from './protocols/memory.js';
+import * as serving from './protocols/serving.js';
 import * as tasks from './protocols/tasks.js';
 import * as threads from './protocols/threads.js';
 
@@ -31,6 +32,9 @@ export const MODELS = {
   lengthening: memory.lengthening,
   telling1: (code) => memory.telling(code, 1),
   telling2: (code) => memory.telling(code, 2),
+  finishing: serving.finishing,
+  serving1: (code) => serving.serving(code, 1),
+  serving2: (code) => serving.serving(code, 2),
   gate: (code) => threads.gate(code, 1, 1),
   gate2: (code) => threads.gate(code, 2, 1),
   gateFor2: (code) => threads.gate(code, 1, 2),

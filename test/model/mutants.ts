@@ -1,4 +1,5 @@
 import type { ModelName } from './models.js';
+import { SERVING_MUTANTS } from './serving-mutants.js';
 
 /** A mistake in the protocol code that some model must find. */
 export interface Mutant {
@@ -22,6 +23,7 @@ const THREADS = 'memory/threads.js';
 const CHANGES = 'memory/changes.js';
 
 export const MUTANTS: readonly Mutant[] = [
+  ...SERVING_MUTANTS,
   {
     name: 'the swap of a status is believed without looking at what it found',
     file: TABLE,
