@@ -5,6 +5,7 @@ import { suite as freshness } from './artifacts/scan.js';
 import { suite as commandLine } from './cli/commands.js';
 import { suite as define } from './core/define.js';
 import { suite as drain } from './core/drain.js';
+import { suite as functions } from './core/functions.js';
 import { suite as graph } from './core/graph.js';
 import { suite as sharing } from './core/sharing.js';
 import { suite as threads } from './core/threads.js';
@@ -28,4 +29,5 @@ export const suites: readonly BenchSuite[] = [
   fingerprints,
   threads,
   sharing,
+  functions,
 ];

@@ -182,7 +182,7 @@ export class BuildEngine {
     const { emitter, assessment } = plan;
     const { table } = partsOf(this.#state);
     emitter.emit(this.#started(plan, 0));
-    for (const [index, row] of assessment.stale.rows.entries()) {
+    for (const [index, row] of assessment.stale.rows.entries() as Iterable<[number, Row]>) {
       const reason = assessment.stale.reasons[index]!;
       const details = unpackDetails(table.details, row);
       const { description } = details;
@@ -213,7 +213,7 @@ export class BuildEngine {
   #started({ targets, jobs, assessment }: Plan, run: number): EventBody {
     const { table } = partsOf(this.#state);
     const { fresh, stale } = assessment;
-    const expectedWork = stale.rows.reduce((sum, row) => sum + table.duration(row), 0);
+    const expectedWork = stale.rows.reduce((sum, row) => sum + table.duration(row as Row), 0);
     return { type: 'run-started', run, targets, total: fresh + stale.length, fresh, jobs, expectedWork };
   }
 

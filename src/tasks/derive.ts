@@ -40,7 +40,7 @@ export function deriveCounts({ columns, control, rowCount, threads }: TaskTable)
 
 /**
  * Ranks all rows anew, longest remaining path first, then by row. For who is alone. O(rows + edges), and O(1) if it would be about the same as
- * before: tasks and edges are, and of a thousand durations not one has changed by a millisecond.
+ * before: tasks and edges are, and less than one of a hundred durations has changed by a millisecond.
  */
 export function prioritize(table: TaskTable): void {
   if (isInOrder(table)) return;
@@ -53,7 +53,7 @@ export function prioritize(table: TaskTable): void {
 
 function isInOrder({ control, rowCount }: TaskTable): boolean {
   return (
-    load(control, Control.DurationsChanged) <= rowCount / 1024 &&
+    load(control, Control.DurationsChanged) <= rowCount / 128 &&
     load(control, Control.RankedStructure) === load(control, Control.Structure) &&
     load(control, Control.RankedRows) === rowCount
   );

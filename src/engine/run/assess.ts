@@ -4,18 +4,29 @@ import { type Row, TaskStatus } from '../../task.js';
 import { complete, reset } from '../../tasks/lifecycle.js';
 import type { Selection } from './selection.js';
 
-/** Tasks that are not fresh, in order, and why each is not: two lists, because of a million objects the run would feel each. */
+/** Tasks that are not fresh, in order, and why each is not: two lists, because a run would feel a million objects. */
 export class StaleTasks {
-  readonly rows: Row[] = [];
-  readonly reasons: Reason[] = [];
+  readonly reasons: Reason[];
+  private readonly list: Int32Array;
+  private count = 0;
+
+  /** @param capacity how many there may be: lists that grow cost more than all that is put into them */
+  constructor(capacity: number) {
+    this.list = new Int32Array(capacity);
+    this.reasons = new Array<Reason>(capacity);
+  }
 
   get length(): number {
-    return this.rows.length;
+    return this.count;
+  }
+
+  get rows(): Int32Array {
+    return this.list.subarray(0, this.count);
   }
 
   add(row: Row, reason: Reason): void {
-    this.rows.push(row);
-    this.reasons.push(reason);
+    this.list[this.count] = row;
+    this.reasons[this.count++] = reason;
   }
 }
 
@@ -50,7 +61,7 @@ export function assess(subject: Subject): Assessment {
   const { artifacts, table, selection } = subject;
   const { taskFiles } = artifacts;
   const dirty = new Uint8Array(table.rowCount);
-  const stale = new StaleTasks();
+  const stale = new StaleTasks(selection.order.length);
   const lost = new Map<Row, Reason>();
   let fresh = 0;
   for (const row of selection.order as Iterable<number> as Iterable<Row>) {
@@ -79,8 +90,8 @@ export function assess(subject: Subject): Assessment {
  */
 export function foresee(subject: Subject, assessment: Assessment): Assessment {
   const running = new Set<Row>();
-  const stale = new StaleTasks();
-  for (const [index, row] of assessment.stale.rows.entries()) {
+  const stale = new StaleTasks(assessment.stale.length);
+  for (const [index, row] of assessment.stale.rows.entries() as Iterable<[number, Row]>) {
     const assumed = assessment.stale.reasons[index]!;
     const isSure = assumed.kind !== 'dependency' || !subject.artifacts.taskFiles.has(row, TaskFlag.Literal);
     const reason = isSure ? assumed : (inputReason(subject, row, running) ?? ownReason(subject, row));

@@ -21,7 +21,7 @@ export class Functions {
   readonly #limits: CallLimits;
   readonly #threads: FunctionThreads;
   /** What threads claim by themselves. */
-  #rows: readonly Row[] = [];
+  #rows = new Int32Array(0);
   #served: ServedTasks | undefined;
 
   /** @param jobs how many threads there may be */
@@ -47,8 +47,11 @@ export class Functions {
   /** Starts threads, if there is something that they claim by themselves. @param isOfRun false for a task that was defined anew since the run began */
   prepare(isOfRun: (row: Row) => boolean): void {
     const { assessment, state } = this.#context;
-    const { artifacts } = partsOf(state);
-    this.#rows = assessment.stale.rows.filter((row) => isServed(artifacts, row) && isOfRun(row));
+    const { artifacts, table } = partsOf(state);
+    const served = assessment.stale.rows.filter((row) => isServed(artifacts, row));
+    this.#rows = artifacts.taskFiles.areAllCurrent(table)
+      ? served
+      : served.filter((row) => isOfRun(row as Row));
     if (this.#rows.length > 0) this.#threads.prepare(Math.min(this.#jobs, this.#rows.length));
   }
 

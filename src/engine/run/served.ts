@@ -41,7 +41,7 @@ export interface ServedOptions extends CallLimits {
   readonly threads: FunctionThreads;
   /** How many threads there may be. */
   readonly seats: number;
-  readonly rows: readonly Row[];
+  readonly rows: Int32Array;
   /** Calls that went well, have nothing to say and took less are only counted. Milliseconds; 0: none. */
   readonly quietBelow: number;
   readonly owner: ServedOwner;
