@@ -108,7 +108,12 @@ function codeOf(known: Codes, outcome: Outcome, action: string): number {
   throw new InvalidArgument(`${shown(outcome)} is no outcome to ${action} a task with; use one of: ${list}.`);
 }
 
+/** Of one moment: never of the midst of another thread's transaction, which may not happen. */
 function refusal(table: TaskTable, row: Row, to: TaskStatus): IllegalTransition | UnknownTask {
+  return table.changes.look(() => refusalNow(table, row, to));
+}
+
+function refusalNow(table: TaskTable, row: Row, to: TaskStatus): IllegalTransition | UnknownTask {
   if (!table.isLive(row)) return new UnknownTask(row);
   const id = table.names.nameOf(row);
   const status = table.status(row);

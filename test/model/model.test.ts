@@ -14,6 +14,7 @@ const LONG: readonly ModelName[] = [
   'deathInChange',
   'claims3',
   'parking3',
+  'refusing',
 ];
 
 /** Many moments to die at: here without preemptions besides. */

@@ -29,6 +29,7 @@ export const MODELS = {
   naming: (code) => memory.naming(code, 0),
   rebuilding: (code) => memory.naming(code, 511),
   changing: memory.changing,
+  refusing: memory.refusing,
   lengthening: memory.lengthening,
   telling1: (code) => memory.telling(code, 1),
   telling2: (code) => memory.telling(code, 2),

@@ -360,6 +360,14 @@ export const MUTANTS: readonly Mutant[] = [
     preemptions: 1,
   },
   {
+    name: 'a refusal tells of what is taken back',
+    file: 'tasks/lifecycle.js',
+    from: 'return table.changes.look(() => refusalNow(table, row, to));',
+    to: 'return refusalNow(table, row, to);',
+    model: 'refusing',
+    preemptions: 2,
+  },
+  {
     name: 'a claim whose thread died before it said so stays',
     file: 'tasks/dead-threads.js',
     from: 'if (isTold ? lines.has(lineOf(held)) : isHalfDone)',

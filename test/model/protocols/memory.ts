@@ -95,6 +95,44 @@ export function checkChange(seen: readonly TaskState[]): void {
   );
 }
 
+const refusalOf = (action: () => void): string => {
+  try {
+    action();
+    return 'done';
+  } catch (error) {
+    // All else is the model's own.
+    if ((error as { code?: string }).code === undefined) throw error;
+    return String(error);
+  }
+};
+
+/** A thread takes back what it has done to a task, while another one is refused a start of it: the error tells of what was there. */
+export function refusing(code: Code): Model<SharedTasks> {
+  return {
+    name: 'a start is refused in the midst of a change that is taken back',
+    setup() {
+      const shared = makeTasks(code, [{ id: 'a' }]);
+      shared.tasks.complete('a', { outcome: 'fresh' });
+      return shared;
+    },
+    threads: [
+      (shared) => {
+        const { table, tasks } = attach(code, shared);
+        const resetInVain = (): void => {
+          tasks.reset('a');
+          tasks.remove('unknown');
+        };
+        return refusalOf(() => table.changes.make(resetInVain));
+      },
+      (shared) => refusalOf(() => attach(code, shared).tasks.start('a')),
+    ],
+    check(shared, [, refused]) {
+      assert.match(String(refused), /from Completed to InProgress/);
+      checkTable(shared);
+    },
+  };
+}
+
 /** The owner adds an item to a list that must move, while another thread reads it: the old list, or the new one. */
 export function lengthening(code: Code): Model<SharedTasks> {
   return {
