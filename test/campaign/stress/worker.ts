@@ -1,0 +1,3 @@
+import { serve } from './crew.js';
+
+serve((state) => state);
