@@ -21,6 +21,9 @@ const { Pending, InProgress, Completed, Failed } = TaskStatus;
 const COMPLETED_BY = codes('executed', 'cached', 'fresh');
 const FAILED_BY = codes('failed', 'timed-out', 'cancelled', 'interrupted');
 const RELEASED_BY = codes('none', 'cancelled', 'interrupted');
+/** Where `complete` with `fresh` or `cached`, and `reset`, may begin. */
+const COMPLETED_FROM: readonly TaskStatus[] = [InProgress, Pending];
+const RESET_FROM: readonly TaskStatus[] = [Completed, Failed, Pending];
 const NONE = OUTCOMES.indexOf('none');
 const EXECUTED = OUTCOMES.indexOf('executed');
 const FAILED = OUTCOMES.indexOf('failed');
@@ -35,9 +38,11 @@ export function start(table: TaskTable, row: Row): void {
 export function complete(table: TaskTable, row: Row, result?: AttemptResult): void {
   const code = result === undefined ? EXECUTED : codeOfCompletion(table, row, result);
   const epoch = result?.epoch;
-  if (table.transition(row, InProgress, Completed, code, epoch)) return;
-  if (epoch === undefined && code !== EXECUTED && table.transition(row, Pending, Completed, code)) return;
-  throw refusal(table, row, Completed);
+  const isDone =
+    epoch !== undefined || code === EXECUTED
+      ? table.transition(row, InProgress, Completed, code, epoch)
+      : changeFromAny(table, row, COMPLETED_FROM, Completed, code);
+  if (!isDone) throw refusal(table, row, Completed);
 }
 
 function codeOfCompletion(table: TaskTable, row: Row, result: AttemptResult): number {
@@ -62,11 +67,29 @@ export function release(table: TaskTable, row: Row, outcome: Outcome = 'interrup
 
 /** Completed or Failed → Pending, as if newly defined; nothing happens to a task that is Pending. */
 export function reset(table: TaskTable, row: Row): void {
-  const done =
-    table.transition(row, Completed, Pending, NONE) ||
-    table.transition(row, Failed, Pending, NONE) ||
-    table.transition(row, Pending, Pending, NONE);
-  if (!done) throw refusal(table, row, Pending);
+  if (!changeFromAny(table, row, RESET_FROM, Pending, NONE)) throw refusal(table, row, Pending);
+}
+
+/**
+ * Changes the status from whichever of several it has. What it has is looked at once, and again only if another thread changed it meanwhile: to try one
+ * after the other could miss all of them, though at each moment it was one.
+ */
+function changeFromAny(
+  table: TaskTable,
+  row: Row,
+  from: readonly TaskStatus[],
+  to: TaskStatus,
+  code: number,
+): boolean {
+  while (table.isLive(row)) {
+    const epoch = table.epoch(row);
+    const status = table.status(row);
+    if (!from.includes(status)) return false;
+    if (table.transition(row, status, to, code)) return true;
+    // Nobody has changed it, so it was not ready.
+    if (table.pending(row) !== 0 && table.epoch(row) === epoch) return false;
+  }
+  return false;
 }
 
 /** Failed → Pending with the attempts kept. */

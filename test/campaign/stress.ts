@@ -1,5 +1,5 @@
 /**
- * `npm run campaign:stress -- [--operations N] [--threads N] [--seed N] [--seconds N] [--strict]`: threads that share a state make calls at random, and
+ * `npm run campaign:stress -- [--operations N] [--threads N] [--seed N] [--seconds N]`: threads that share a state make calls at random, and
  * what they did to sampled tasks is checked for linearisability.
  */
 import { parseArgs } from 'node:util';
@@ -11,7 +11,6 @@ const { values } = parseArgs({
     threads: { type: 'string', default: '8' },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
     seconds: { type: 'string', default: 'Infinity' },
-    strict: { type: 'boolean', default: false },
   },
 });
 const [operations, threads, seed, seconds] = [
@@ -23,8 +22,7 @@ const [operations, threads, seed, seconds] = [
 if (!(operations > 0 && threads > 0 && seconds > 0) || !Number.isInteger(threads) || Number.isNaN(seed)) {
   throw new Error('--operations, --threads, --seed and --seconds take a number, of threads a whole one.');
 }
-const isStrict = values.strict;
-const again = `node dist/test/campaign/stress.js${isStrict ? ' --strict' : ''} --operations ${operations} --threads ${threads} --seed ${seed}`;
+const again = `node dist/test/campaign/stress.js --operations ${operations} --threads ${threads} --seed ${seed}`;
 console.log(`Node ${process.version}: ${operations} operations by ${threads} threads; --seed ${seed}`);
 
 let told = performance.now();
@@ -37,7 +35,7 @@ function tell({ rounds, operations: done, histories, milliseconds }: StressResul
   );
 }
 
-const result = await runStress({ seed, threads, operations, seconds, isStrict, onRound: tell });
+const result = await runStress({ seed, threads, operations, seconds, onRound: tell });
 const { findings, milliseconds, checking, ...numbers } = result;
 console.table({
   ...numbers,

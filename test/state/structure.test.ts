@@ -80,6 +80,8 @@ for (const how of ['exit', 'hang'] as const) {
     const [state] = await directoryOf(t);
     state.tasks.define([{ id: 'a' }, { id: 'b', dependencies: ['a'] }]);
     const before = [...state.tasks.list()];
+    // Nothing is left to be committed: this thread would wait for the one that hangs, and could not end it.
+    await state.commit();
     const worker = startWorker(state, 'p', how);
     await (how === 'hang' ? once(worker, 'message') : new Promise((resolve) => worker.once('exit', resolve)));
     await endOf(state, [worker]);

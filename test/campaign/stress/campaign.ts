@@ -19,8 +19,6 @@ export interface StressOptions {
   /** After so many seconds no further round begins. */
   readonly seconds?: number;
   readonly onRound?: (soFar: StressResult) => void;
-  /** Whether all refusals are judged as of one moment (see `refusal` in `history.ts`). */
-  readonly isStrict?: boolean;
   /** For tests: threads that err, and in which way. */
   readonly worker?: URL;
   readonly flaw?: string;
@@ -215,10 +213,7 @@ class Campaign {
   private check(order: MixOrder, before: ReadonlyMap<number, State>): void {
     const { state, owners } = this;
     this.find(...wrongCounts(state), ...wrongHolders(state.tasks.snapshot().statuses, owners));
-    const histories = historiesOf(
-      this.crew.flatMap(({ log }, index) => log.read(index + 1)),
-      this.options.isStrict === true,
-    );
+    const histories = historiesOf(this.crew.flatMap(({ log }, index) => log.read(index + 1)));
     for (const row of order.sampled) this.checkHistory(row, histories, before, order);
     // Last, for it changes rows.
     this.find(...wrongClaims(state));

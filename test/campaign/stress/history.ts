@@ -1,8 +1,5 @@
-import { TaskStatus } from '../../../src/task.js';
 import type { Operation } from './linearizable.js';
-import { ACTIONS, type Call, DONE, REFUSED } from './specification.js';
-
-const { Pending, InProgress, Completed, Failed } = TaskStatus;
+import { ACTIONS, type Call, REFUSED } from './specification.js';
 
 /** A call on a sampled row, and when it was under way. */
 export interface LoggedCall extends Call, Operation {
@@ -107,9 +104,8 @@ function nanoseconds(): number {
 
 /**
  * The calls on each row; of a thread in the order of its calls.
- * @param isStrict whether a refusal is of one moment: see `refusal`
  */
-export function historiesOf(calls: Iterable<LoggedCall>, isStrict: boolean): Map<number, LoggedCall[]> {
+export function historiesOf(calls: Iterable<LoggedCall>): Map<number, LoggedCall[]> {
   const histories = new Map<number, LoggedCall[]>();
   for (const call of calls) {
     const known = histories.get(call.row);
@@ -117,12 +113,15 @@ export function historiesOf(calls: Iterable<LoggedCall>, isStrict: boolean): Map
     if (known === undefined) histories.set(call.row, history);
     if (call.result >= REFUSED) history.push(call);
     else
-      history.push(...refusal(call, isStrict), {
-        ...call,
-        action: 'status',
-        argument: 0,
-        result: toldBy(call),
-      });
+      history.push(
+        { ...call, result: REFUSED },
+        {
+          ...call,
+          action: 'status',
+          argument: 0,
+          result: toldBy(call),
+        },
+      );
   }
   return histories;
 }
@@ -135,23 +134,3 @@ export const refusedAt = (status: number): number => REFUSED - 1 - status;
  * own.
  */
 const toldBy = ({ result }: LoggedCall): number => REFUSED - 1 - result;
-
-/**
- * `reset` and `complete` with `fresh` accept several statuses, and try one after the other. If the task changes between two tries, they may
- * be refused though there was no moment at which they had to be. So, if not strict, a refusal says as much as it is: that each status was
- * not there at some moment, in this order.
- */
-function refusal(call: LoggedCall, isStrict: boolean): LoggedCall[] {
-  const refused = { ...call, result: REFUSED };
-  const isNot = (status: TaskStatus): LoggedCall => ({
-    ...call,
-    action: 'is not',
-    argument: status,
-    result: DONE,
-  });
-  if (isStrict) return [refused];
-  if (call.action === 'reset') return [Completed, Failed, Pending].map(isNot);
-  // A task that is Pending and waits is refused the second try, too, as a start would be.
-  if (call.action === 'complete fresh') return [isNot(InProgress), { ...refused, action: 'start' }];
-  return [refused];
-}

@@ -150,7 +150,6 @@ export class Player {
         this.changeTwice(row, PAIRS[argument]!);
         return DONE;
       case 'claim':
-      case 'is not':
         throw new Error(`${action} is nothing to do to a row.`);
       default:
         tasks[action](row);

@@ -94,7 +94,7 @@ export const PAIRS: readonly (readonly [Plain, Plain])[] = [
 export type ChangeName = keyof typeof CHANGES;
 export type ReadName = keyof typeof READS;
 /** `is not`: the status was seen to be another one than the argument. */
-export type Action = ChangeName | ReadName | 'update' | 'is not';
+export type Action = ChangeName | ReadName | 'update';
 
 /** All actions that threads take; a log keeps their places in this list. */
 export const ACTIONS: readonly Action[] = [
@@ -110,7 +110,6 @@ export const ACTIONS: readonly Action[] = [
  */
 export function apply(state: State, call: Call, mayWait = false): State | undefined {
   const { action, argument, result } = call;
-  if (action === 'is not') return statusOf(state) === argument ? undefined : state;
   if (isRead(action)) return READS[action](state) === result ? state : undefined;
   const names = action === 'update' ? PAIRS[argument]! : [action];
   const after = names.reduce<State | undefined>(
@@ -141,12 +140,12 @@ function isRead(action: Action): action is ReadName {
 
 /** Whether a call leaves a task as it is, whenever it comes. */
 export function changesNothing({ action, result }: Call): boolean {
-  return result !== DONE || isRead(action) || action === 'is not';
+  return result !== DONE || isRead(action);
 }
 
 /** The status that a call has brought about; undefined if it has changed nothing. */
 export function leadsTo({ action, argument, result }: Call): TaskStatus | undefined {
-  if (result !== DONE || isRead(action) || action === 'is not') return undefined;
+  if (result !== DONE || isRead(action)) return undefined;
   return CHANGES[action === 'update' ? PAIRS[argument]![1] : action].to;
 }
 
@@ -159,7 +158,6 @@ export function hasStarted({ action, argument, result }: Call): boolean {
 
 /** For a person. */
 export function describeCall({ action, argument, result }: Call): string {
-  if (action === 'is not') return `${action} ${STATUS_NAMES[argument]}`;
   const what =
     action === 'update'
       ? `update(${PAIRS[argument]!.join(', ')})`
