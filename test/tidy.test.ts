@@ -49,6 +49,7 @@ const HOME: Readonly<Record<string, string | readonly string[]>> = {
   msgpackr: 'store',
   zod: ['manifest', 'artifacts'],
   piscina: 'thread-pool',
+  comlink: 'remote',
   tinyglobby: 'artifacts',
   commander: 'cli',
   'log-update': 'cli',

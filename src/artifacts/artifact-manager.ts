@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, isAbsolute } from 'node:path';
 import { InvalidArgument, quote, StateUnavailable, UnknownVersion } from '../errors.js';
@@ -164,17 +164,16 @@ export class ArtifactManager {
    * @throws StateUnavailable for a state in memory
    */
   inventory(): Promise<Inventory> {
-    return this.read(() => true);
+    return this.read('');
   }
 
-  /** Those whose names are wanted; only they are read. */
-  private async read(isWanted: (version: string) => boolean): Promise<Inventory> {
-    const { decodeEntry, inSlices, listed } = await load();
-    const pinned = new Set((await inSlices(listed(this.directory, 'pins'))).map(({ key }) => key));
+  /** Those whose names begin so; only they are read. */
+  private async read(beginning: string): Promise<Inventory> {
+    const { decodeEntry, inSlices, listed, pinPath } = await load();
     const versions: ArtifactVersion[] = [];
     let unreadable = 0;
-    for (const { key, path, usedAt } of await inSlices(listed(this.directory, 'actions'))) {
-      const bytes = isWanted(key) ? readIfThere(path) : undefined;
+    for (const { key, path, usedAt } of await inSlices(listed(this.directory, 'actions', beginning))) {
+      const bytes = readIfThere(path);
       if (bytes === undefined) continue;
       const entry = decodeEntry(bytes);
       if (entry === undefined) unreadable++;
@@ -183,7 +182,7 @@ export class ArtifactManager {
           ...describe(entry),
           version: key,
           usedAt: Math.round(usedAt),
-          pinned: pinned.has(key),
+          pinned: existsSync(pinPath(this.directory, key)),
         });
     }
     versions.sort((one, other) => other.time - one.time);
@@ -216,12 +215,12 @@ export class ArtifactManager {
   }
 
   /**
-   * The version that a name or the beginning of one means.
+   * The version that a name or the beginning of one means. O(1) for a whole name.
    * @throws UnknownVersion if there is none, or more than one; InvalidArgument
    */
   async lookup(version: string): Promise<ArtifactVersion> {
     requireText('A version', version);
-    const { versions: found } = await this.read((name) => name.startsWith(version));
+    const { versions: found } = await this.read(version);
     if (found.length !== 1) throw new UnknownVersion(version, found.length);
     return found[0]!;
   }

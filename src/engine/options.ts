@@ -36,7 +36,7 @@ export interface EngineOptions {
 
 /** What holds for one run. */
 export interface RunOptions {
-  /** Tasks to run, with all that they need; none: every task. */
+  /** Tasks to run, with all that they need; left out: every task, or what a manifest names as its default. Not an empty list: that may be by mistake. */
   readonly targets?: readonly TaskId[];
   /** Commands at once (default: the available processors). */
   readonly jobs?: number;
@@ -84,8 +84,13 @@ const ENGINE_OPTIONS = {
   functionMemory: wholeFrom(1),
 } satisfies Record<keyof EngineOptions, Check>;
 
+const targets: Check = (value) =>
+  Array.isArray(value) && value.length === 0
+    ? wrong('must not be empty: leave it out to run every task', value)
+    : listOf(string)(value);
+
 const RUN_OPTIONS = {
-  targets: listOf(string),
+  targets,
   jobs: wholeFrom(1),
   keepGoing: wholeFrom(0),
   force: (value) => (value === 'all' ? undefined : boolean(value)),

@@ -118,7 +118,9 @@ export class Project implements AsyncDisposable {
     const targets = named.length > 0 ? [...new Set([...first, ...named])] : named;
     // Nobody has named the defaults, so it is all that is meant.
     const force = options.force === true && names.length === 0 ? { force: 'all' as const } : {};
-    return await this.#newEngine().run({ ...options, ...force, targets, onEvent: events.relay });
+    const { targets: _, ...others } = options;
+    const meant = targets.length > 0 ? { ...others, targets } : others;
+    return await this.#newEngine().run({ ...meant, ...force, onEvent: events.relay });
   }
 
   /** Kills all commands that run, without waiting. */

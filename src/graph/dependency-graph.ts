@@ -95,7 +95,10 @@ export class DependencyGraph {
     return this.look(() => this.follow(this.table.dependents, task, reach));
   }
 
-  /** All tasks, dependencies first; depends on the graph and the order of definition alone. O(tasks + edges). */
+  /**
+   * All tasks, dependencies first; of those that could be next, the one with the lowest row. Two states with different pasts may give the same tasks
+   * other rows. O(tasks + edges).
+   */
   order(): TaskId[] {
     return this.look(() => {
       const { names } = this.table;

@@ -67,7 +67,12 @@ function temporary(t: TestContext): string {
 test('the reference tells of everything that is exported', async (t) => {
   const folder = temporary(t);
   assert.deepEqual(await complaints(folder), []);
-  for (const page of ['modules/millrace', 'modules/millrace_p-graph', 'modules/millrace_sync']) {
+  for (const page of [
+    'modules/millrace',
+    'modules/millrace_p-graph',
+    'modules/millrace_sync',
+    'modules/millrace_remote',
+  ]) {
     assert.ok(existsSync(join(folder, `${page}.html`)), page);
   }
 });

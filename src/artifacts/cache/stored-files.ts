@@ -15,6 +15,8 @@ export interface StoredFile {
 
 /** The first characters of a key name the folder of its file: 256 folders. */
 const FOLDER_CHARACTERS = 2;
+/** SHA-256 in hexadecimal. */
+const KEY_CHARACTERS = 64;
 
 /** Where the file of a key is, if it is there. */
 export function storedPath(directory: string, kind: string, key: string): string {
@@ -26,11 +28,15 @@ export function pinPath(directory: string, key: string): string {
   return join(directory, 'pins', key);
 }
 
-/** All files of a kind, whatever folder they are in. */
-export function* listed(directory: string, kind: string): Steps<StoredFile[]> {
+/**
+ * All files of a kind, whatever folder they are in, whose keys begin with something. O(files), O(files of one folder) with the name of a folder or
+ * more, and O(1) for a whole key.
+ */
+export function* listed(directory: string, kind: string, beginning = ''): Steps<StoredFile[]> {
   const files: StoredFile[] = [];
-  for (const folder of foldersOf(directory, kind)) {
+  for (const folder of foldersWith(directory, kind, beginning)) {
     for (const name of folder.names) {
+      if (!`${folder.prefix}${name}`.startsWith(beginning)) continue;
       const file = storedFile(folder, name);
       if (file !== undefined) files.push(file);
     }
@@ -45,6 +51,15 @@ export interface StoredFolder {
   readonly prefix: string;
   readonly path: string;
   readonly names: readonly string[];
+}
+
+function foldersWith(directory: string, kind: string, beginning: string): Iterable<StoredFolder> {
+  if (beginning.length < FOLDER_CHARACTERS) return foldersOf(directory, kind);
+  const prefix = beginning.slice(0, FOLDER_CHARACTERS);
+  const path = join(directory, kind, prefix);
+  const rest = beginning.slice(FOLDER_CHARACTERS);
+  const isWhole = beginning.length === KEY_CHARACTERS;
+  return [{ prefix, path, names: isWhole ? [rest] : (ifThere(() => readdirSync(path)) ?? []) }];
 }
 
 /** Folder by folder, so that a million names are never there at once. */

@@ -32,7 +32,7 @@ export async function run(
       },
     });
     const summary = await project.run({
-      targets,
+      ...(targets.length === 0 ? {} : { targets }),
       ...(options.jobs === undefined ? {} : { jobs: options.jobs }),
       keepGoing: options.keepGoing,
       force: options.force ?? false,

@@ -1,0 +1,173 @@
+/**
+ * Calls between threads as methods of a typed object, for what is said seldom: settings, commands, questions to a worker. State is better shared.
+ *
+ * @module millrace/remote
+ */
+import type { MessagePort } from 'node:worker_threads';
+import { type Endpoint, expose, releaseProxy, wrap } from 'comlink';
+import { InvalidArgument, MillraceError, quote } from './errors.js';
+
+/** What the other side may call: plain functions by name. */
+export type Provided = Readonly<Record<string, (...values: never[]) => unknown>>;
+
+/** The functions that the other side provides; each call is a promise. */
+export type Remote<Functions> = {
+  readonly [Name in keyof Functions]: Functions[Name] extends (...values: infer Values) => infer Result
+    ? (...values: Values) => Promise<Awaited<Result>>
+    : never;
+};
+
+/** The thread that was called has ended, or has closed its port, before it answered. */
+export class RemoteGone extends MillraceError {
+  constructor(name: string) {
+    super(
+      'REMOTE_GONE',
+      `${quote(name)} was called in a thread that has ended or closed its port; it may have happened or not.`,
+    );
+  }
+}
+
+/** What comlink says of a result that cannot be cloned. */
+const UNSENDABLE = 'Unserializable return value';
+
+/** How an answer looks on its way. */
+type Answer = { readonly value: unknown } | { readonly error: Problem };
+
+interface Problem {
+  readonly name: string;
+  readonly message: string;
+  readonly code?: string;
+  readonly stack?: string;
+}
+
+/**
+ * Lets whoever holds the other end of a port call these functions, and nothing else: no property of them, no prototype, nothing that can lead to other
+ * code of this thread. What a function returns is cloned, or a promise of that.
+ * @param port stays in use until it is closed; it does not keep the thread alive beside other work
+ * @throws InvalidArgument if something is no function
+ */
+export function provide(port: MessagePort, functions: Provided): void {
+  const allowed = Object.create(null) as Record<string, unknown>;
+  for (const [name, callee] of Object.entries(functions)) {
+    if (typeof callee !== 'function') {
+      throw new InvalidArgument(`Only functions can be provided to other threads; ${quote(name)} is none.`);
+    }
+    allowed[name] = Object.freeze(bare(callee as (...values: unknown[]) => unknown));
+  }
+  expose(Object.freeze(allowed), endpointOf(port));
+}
+
+/**
+ * The functions that were provided at the other end of a port. Each call settles: with the result, with an error that has the `name`, `message`, `code` and
+ * `stack` of the one that was thrown, or with `RemoteGone`.
+ */
+export function remote<Functions>(port: MessagePort): Remote<Functions> & Disposable {
+  const far = wrap<Record<string, (...values: unknown[]) => Promise<Answer>>>(endpointOf(port));
+  const waiting = new Set<() => void>();
+  let isGone = false;
+  port.once('close', () => {
+    isGone = true;
+    for (const end of waiting) end();
+  });
+  const call = (name: string, values: unknown[]): Promise<unknown> =>
+    new Promise((resolve, reject) => {
+      const end = (): void => reject(new RemoteGone(name));
+      if (isGone) return end();
+      waiting.add(end);
+      port.ref();
+      far[name]!(...values)
+        .then(
+          (answer) => resolve(resultOf(answer)),
+          (error: Error) => reject(undelivered(error, name)),
+        )
+        .catch(reject)
+        .finally(() => {
+          waiting.delete(end);
+          if (waiting.size === 0) port.unref();
+        });
+    });
+  const release = (): void => {
+    far[releaseProxy]();
+    port.close();
+  };
+  return new Proxy({} as Remote<Functions> & Disposable, {
+    get(_, name) {
+      if (name === Symbol.dispose) return release;
+      // Whoever awaits the object itself shall get it.
+      if (typeof name === 'symbol' || name === 'then') return undefined;
+      return (...values: unknown[]) => call(name, values);
+    },
+  });
+}
+
+/**
+ * A function of which nothing can be reached but the call itself. Comlink follows any path of properties that the other side names: by a prototype, and even
+ * by the text that is a function's name, that would lead to the constructor of functions.
+ */
+function bare(callee: (...values: unknown[]) => unknown): object {
+  const call = async (...values: unknown[]): Promise<Answer> => {
+    try {
+      return { value: await callee(...values) };
+    } catch (error) {
+      return { error: problemOf(error) };
+    }
+  };
+  // This is how comlink calls.
+  const apply = (_: unknown, values: unknown[]): Promise<Answer> => call(...values);
+  return strip(Object.assign(strip(call), { apply: Object.freeze(strip(apply)) }));
+}
+
+function strip<Callee extends object>(callee: Callee): Callee {
+  for (const name of ['name', 'length']) Reflect.deleteProperty(callee, name);
+  return Object.setPrototypeOf(callee, null) as Callee;
+}
+
+function problemOf(error: unknown): Problem {
+  if (!(error instanceof Error)) return { name: 'Error', message: String(error) };
+  const { code, message, name, stack } = error as NodeJS.ErrnoException;
+  return {
+    name,
+    message,
+    ...(code === undefined ? {} : { code }),
+    ...(stack === undefined ? {} : { stack }),
+  };
+}
+
+/** @throws the error that is the answer */
+function resultOf(answer: Answer): unknown {
+  if ('value' in answer) return answer.value;
+  const { message, ...others } = answer.error;
+  throw Object.assign(new Error(message), others);
+}
+
+/** What comlink says of its own accord. */
+function undelivered({ message, name: kind }: Error, name: string): InvalidArgument {
+  if (kind === 'DataCloneError')
+    return new InvalidArgument(`An argument of ${quote(name)} cannot be sent: ${message}`);
+  if (message === UNSENDABLE)
+    return new InvalidArgument(`The result of ${quote(name)} cannot be sent to another thread.`);
+  return new InvalidArgument(`The other thread provides no function ${quote(name)}.`);
+}
+
+/** A port of Node.js in the shape that comlink knows from browsers. */
+function endpointOf(port: MessagePort): Endpoint {
+  type Listener = (event: { readonly data: unknown }) => void;
+  const heard = new Map<unknown, (data: unknown) => void>();
+  return {
+    postMessage: (message: unknown, transfer?: never[]) => port.postMessage(message, transfer ?? []),
+    addEventListener(_: string, listener: unknown) {
+      const hear = (data: unknown): void =>
+        typeof listener === 'function'
+          ? (listener as Listener)({ data })
+          : (listener as { handleEvent: Listener }).handleEvent({ data });
+      heard.set(listener, hear);
+      port.on('message', hear);
+      port.unref();
+    },
+    removeEventListener(_: string, listener: unknown) {
+      const hear = heard.get(listener);
+      if (hear !== undefined) port.off('message', hear);
+      heard.delete(listener);
+    },
+  } as Endpoint;
+}

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { provide, type Remote, remote } from '../../src/remote.js';
+import type { WorkerApi } from './remote-worker.js';
+
+const SCRIPT = new URL('./remote-worker.js', import.meta.url);
+
+interface Side {
+  readonly worker: Worker;
+  readonly far: Remote<WorkerApi> & Disposable;
+}
+
+function start(ownerPort?: MessagePort): Side {
+  const { port1, port2 } = new MessageChannel();
+  const transferList = [port2, ...(ownerPort === undefined ? [] : [ownerPort])];
+  const worker = new Worker(SCRIPT, { workerData: { port: port2, ownerPort }, transferList, stderr: true });
+  worker.on('error', () => {});
+  return { worker, far: remote<WorkerApi>(port1) };
+}
+
+test('functions of another thread are called with types, and their errors keep name, message and code', async () => {
+  const { far, worker } = start();
+  assert.equal(await far.add(1, 2), 3);
+  assert.deepEqual(await Promise.all([far.later({ deep: [1] }), far.later(undefined)]), [
+    { deep: [1] },
+    undefined,
+  ]);
+  await assert.rejects(far.lost(), { name: 'UnknownTask', code: 'UNKNOWN_TASK', message: /"x"/ });
+  await assert.rejects(far.text(), { name: 'Error', message: 'only a text' });
+  await assert.rejects(far.uncloneable(), {
+    code: 'INVALID_ARGUMENT',
+    message: 'The result of "uncloneable" cannot be sent to another thread.',
+  });
+  await assert.rejects(
+    far.later(() => 1),
+    { code: 'INVALID_ARGUMENT', message: /^An argument of "later" cannot be sent: / },
+  );
+  const other = far as unknown as { absent(): Promise<void>; constructor(): Promise<void> };
+  for (const name of ['absent', 'constructor'] as const) {
+    const message = `The other thread provides no function "${name}".`;
+    await assert.rejects(other[name](), { code: 'INVALID_ARGUMENT', message });
+  }
+  await worker.terminate();
+});
+
+for (const how of ['exit', 'crash', 'terminate', 'dispose'] as const) {
+  test(`every call settles when the other thread is gone: ${how}`, async () => {
+    const { far, worker } = start();
+    await far.add(1, 1);
+    const gone = { name: 'RemoteGone', code: 'REMOTE_GONE' };
+    const waiting = [far.never(), far.never()];
+    const settled = Promise.all(waiting.map((call) => assert.rejects(call, gone)));
+    if (how === 'exit' || how === 'crash') await assert.rejects(far[how](), gone);
+    else if (how === 'terminate') await worker.terminate();
+    else far[Symbol.dispose]();
+    await settled;
+    await assert.rejects(far.add(1, 1), gone);
+    await worker.terminate();
+  });
+}
+
+test('a worker calls what the owner provides, and nothing else of it', async () => {
+  const { port1, port2 } = new MessageChannel();
+  const notes: string[] = [];
+  provide(port1, { note: (text: string) => notes.push(text) });
+  const { far, worker } = start(port2);
+  assert.equal(await far.callBack('one'), 1);
+  assert.deepEqual(notes, ['one']);
+  await worker.terminate();
+  port1.close();
+});
+
+/** What comlink would do for a peer that sends what it likes. */
+test('no path leads from what is provided to other code', async () => {
+  const { port1, port2 } = new MessageChannel();
+  const provided = { note: (text: string) => text.length };
+  provide(port1, provided);
+  const raw = (value: unknown) => ({ type: 'RAW', value });
+  const ask = async (message: object): Promise<{ readonly name?: string; readonly value: unknown }> => {
+    port2.postMessage({ id: 'q', ...message });
+    return ((await once(port2, 'message')) as [{ name?: string; value: unknown }])[0];
+  };
+  const [apply, get] = [
+    (...path: string[]) => ask({ type: 'APPLY', path, argumentList: [raw('globalThis.reached = true')] }),
+    (...path: string[]) => ask({ type: 'GET', path }),
+  ];
+  const paths = [
+    ['constructor'],
+    ['constructor', 'constructor'],
+    ['note', 'constructor'],
+    ['note', 'name', 'constructor', 'constructor'],
+    ['note', 'length', 'constructor', 'constructor'],
+    ['note', 'apply', 'constructor'],
+    ['note', 'apply', 'name', 'constructor', 'constructor'],
+    ['note', 'call'],
+    ['note', '__proto__', 'constructor'],
+    ['__proto__', 'constructor'],
+    ['toString', 'constructor'],
+  ];
+  for (const path of paths) {
+    for (const answer of [await apply(...path), await get(...path)]) {
+      const isNothing = answer.value === undefined || answer.name === 'throw';
+      assert.ok(isNothing, `${path.join('.')}: ${JSON.stringify(answer)}`);
+    }
+  }
+  for (const path of [['note'], ['other'], ['note', 'apply'], []]) {
+    assert.equal((await ask({ type: 'SET', path, value: raw(1) })).name, 'throw', path.join('.'));
+  }
+  assert.equal((await ask({ type: 'CONSTRUCT', path: ['note'], argumentList: [raw('x')] })).name, 'throw');
+  assert.equal('reached' in globalThis, false);
+  const { value } = await apply('note');
+  assert.deepEqual(value, { value: 'globalThis.reached = true'.length });
+  port1.close();
+});
+
+test('what is no function cannot be provided', () => {
+  const { port1 } = new MessageChannel();
+  assert.throws(() => provide(port1, { ok: () => 1, secret: 'text' as never }), {
+    code: 'INVALID_ARGUMENT',
+    message: 'Only functions can be provided to other threads; "secret" is none.',
+  });
+  port1.close();
+});
