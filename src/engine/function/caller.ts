@@ -153,10 +153,13 @@ async function load(path: string, name: string): Promise<Callable> {
   throw new Error(`it exports no function ${quote(name)}`);
 }
 
+/** A line of a stack where a method of `Caller` calls. By name, as source maps may name other files. */
+const OUR_CALL = /^ +at (?:async )?(?:Caller\.)?#(?:perform|awaited|callUnknown) /;
+
 /** As far as it is the function's own. */
 function stackOf({ message, stack = message }: Error): string {
   const lines = stack.split('\n');
-  const ours = lines.findIndex((line) => line.includes(import.meta.url));
+  const ours = lines.findIndex((line) => OUR_CALL.test(line));
   return lines.slice(0, ours < 0 ? undefined : ours).join('\n');
 }
 
