@@ -31,15 +31,15 @@ export interface Exploration {
   readonly executions: number;
   /** What does not hold, and the steps that lead there; undefined if all holds. */
   readonly failure: string | undefined;
-  /** False if the limit of executions ended it. */
+  /** False if the time was over. */
   readonly isComplete: boolean;
 }
 
 export interface Bounds {
   /** How often a thread that could go on is stopped in one execution. */
   readonly preemptions: number;
-  /** Executions at most. */
-  readonly limit?: number;
+  /** After so many seconds no further execution begins. */
+  readonly seconds?: number;
 }
 
 /** As a choice. */
@@ -105,6 +105,7 @@ export class Explorer<Shared> implements Steps, World {
   }
 
   explore(): Exploration {
+    const end = performance.now() + (this.bounds.seconds ?? Number.POSITIVE_INFINITY) * 1000;
     let shared = this.setUp();
     for (let executions = 1; ; executions++) {
       const problem = this.execute(shared);
@@ -117,7 +118,7 @@ export class Explorer<Shared> implements Steps, World {
       } else if (!this.nextChoices()) {
         return { executions, failure: undefined, isComplete: true };
       }
-      if (executions === this.bounds.limit) return { executions, failure: undefined, isComplete: false };
+      if (performance.now() >= end) return { executions, failure: undefined, isComplete: false };
       if (this.model.grows) shared = this.setUp();
       else this.memory.restore();
     }
