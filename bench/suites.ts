@@ -3,6 +3,7 @@ import { suite as content } from './artifacts/content.js';
 import { suite as hashing } from './artifacts/hash.js';
 import { suite as freshness } from './artifacts/scan.js';
 import { suite as commandLine } from './cli/commands.js';
+import { suite as ceiling } from './core/ceiling.js';
 import { suite as define } from './core/define.js';
 import { suite as drain } from './core/drain.js';
 import { suite as functions } from './core/functions.js';
@@ -30,4 +31,5 @@ export const suites: readonly BenchSuite[] = [
   threads,
   sharing,
   functions,
+  ceiling,
 ];

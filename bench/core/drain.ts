@@ -2,6 +2,7 @@ import { PGraph } from 'p-graph';
 import type { TaskDefinition } from '../../src/task.js';
 import { type BenchRow, type BenchSuite, median, medianMs, timed } from '../suite.js';
 import { type Core, definitions, drain, MILLION, openCore, resetAll } from './graphs.js';
+import { emptyPiscinaTask } from './piscina.js';
 
 const PEER_COUNT = 100_000;
 const PEER_ROUNDS = 3;
@@ -11,7 +12,19 @@ const OUR_RUNS = 5;
 export const suite: BenchSuite = {
   name: 'drain',
   async run() {
-    return [await drainMillion(), await runAgainstPGraph(), await buildAndRunAgainstPGraph()];
+    const million = await drainMillion();
+    const piscina = await emptyPiscinaTask();
+    return [
+      million,
+      {
+        what: `an empty task of piscina takes ${piscina.toFixed(0)} µs: piscina to ours`,
+        value: (piscina * 1e3) / million.value,
+        unit: 'x',
+        target: { atLeast: 100 },
+      },
+      await runAgainstPGraph(),
+      await buildAndRunAgainstPGraph(),
+    ];
   },
 };
 

@@ -1,13 +1,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BuildEngine, openState, type TaskDefinition } from '../../src/index.js';
 import { type BenchRow, type BenchSuite, median, timed } from '../suite.js';
 import { definitions } from './graphs.js';
+import { emptyPiscinaTask } from './piscina.js';
 
 const COUNT = 500_000;
-const PEER_COUNT = 50_000;
+const SINGLE_COUNT = 5_000;
 const ROUNDS = 5;
 const MODULE = 'functions.cjs';
 
@@ -18,14 +18,14 @@ export const suite: BenchSuite = {
     const root = mkdtempSync(join(tmpdir(), 'millrace-bench-'));
     try {
       writeFileSync(join(root, MODULE), 'module.exports = () => {};');
-      const theirs = await piscina(join(root, MODULE));
+      const theirs = await emptyPiscinaTask();
       const random = await engine(root, definitions(COUNT));
       const flat = await engine(
         root,
         definitions(COUNT).map(({ id }) => ({ id })),
       );
       const chain = await engine(root, chained(COUNT));
-      const single = await engine(root, definitions(PEER_COUNT / 10), { timeout: 60_000 });
+      const single = await engine(root, definitions(SINGLE_COUNT), { timeout: 60_000 });
       return [
         {
           ...row('an empty function, of 500,000 with three dependencies each', random),
@@ -70,21 +70,5 @@ async function engine(
   await run();
   const rounds: number[] = [];
   for (let round = 0; round < ROUNDS; round++) rounds.push(((await timed(run)) * 1e3) / tasks.length);
-  return median(rounds);
-}
-
-/** Microseconds a task, as many waiting as its threads can take up; started before. */
-async function piscina(filename: string): Promise<number> {
-  const { Piscina } = createRequire(import.meta.url)('piscina') as typeof import('piscina');
-  const pool = new Piscina({ filename, minThreads: 2, maxThreads: 2 });
-  const run = async (): Promise<void> => {
-    for (let done = 0; done < PEER_COUNT; done += 1000) {
-      await Promise.all(Array.from({ length: 1000 }, () => pool.run(undefined)));
-    }
-  };
-  await run();
-  const rounds: number[] = [];
-  for (let round = 0; round < ROUNDS; round++) rounds.push(((await timed(run)) * 1e3) / PEER_COUNT);
-  await pool.destroy();
   return median(rounds);
 }
