@@ -99,6 +99,9 @@ class SingleCall {
   }
 
   #result(outcome: LaneOutcome, message = this.#end?.error): CallResult {
+    // Of a thread that is gone before it could say that it began.
+    if (this.#began === undefined && outcome === 'cancelled') return this.#result('withdrawn');
+    if (this.#began === undefined && outcome !== 'withdrawn') this.#begin();
     const { at, start } = this.#began ?? { at: performance.now(), start: Date.now() };
     return resultOf(outcome, { start, duration: performance.now() - at }, this.#end, message);
   }

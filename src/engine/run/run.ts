@@ -122,8 +122,8 @@ export class Run {
     });
     this.#lanes = new LanePool(laneOptions(context.engine, this.#jobs));
     this.#functions = new Functions(context, this.#jobs, {
-      began: (row) => this.#callBegan(row),
-      progressed: (row, progress) => this.#teller.progressed(row, progress),
+      began: (row) => this.#guarded(() => this.#callBegan(row)),
+      progressed: (row, progress) => this.#guarded(() => this.#teller.progressed(row, progress)),
       ended: (row, end) => this.#guarded(() => this.#callEnded(row, end)),
       called: (count) => {
         this.#counts.executed += count;

@@ -65,6 +65,9 @@ export class ServedTasks {
   readonly #seats: Seat[];
   /** What threads have said of calls whose row was not taken out yet. */
   readonly #ends = new Map<number, CallEnd>();
+  /** What calls have told of how far they are, that was not passed on yet. */
+  readonly #progress = new Map<number, unknown[]>();
+  #isLooking = false;
   /** How many calls were counted. */
   #quiet = 0;
   #serving = 0;
@@ -104,9 +107,25 @@ export class ServedTasks {
     }
   }
 
-  /** Takes notice of all that has ended by now: before anything is told of a task that may have waited for it. */
-  catchUp(): void {
-    for (const row of this.#board.finished.takeAll()) this.#takeOut(row as Row);
+  /**
+   * Takes notice of all that has ended, and been said, by now: before anything is told of a task that may have waited for it. What was said of a call is
+   * told after the ends that came before it, and those were put in before it was said: so first messages are received, then rows taken out.
+   * @returns the rows that were taken out
+   */
+  catchUp(): number[] {
+    const taken: number[] = [];
+    this.#isLooking = true;
+    do {
+      for (const { work } of this.#seats) work?.receive();
+      const said = [...this.#progress.keys()];
+      for (const row of this.#board.finished.takeAll()) {
+        taken.push(row);
+        this.#takeOut(row as Row);
+      }
+      for (const row of said) this.#tellProgress(row as Row);
+    } while (this.#progress.size > 0);
+    this.#isLooking = false;
+    return taken;
   }
 
   /** Has one thread leave, so that its place is free. */
@@ -186,8 +205,7 @@ export class ServedTasks {
 
   #look(): number[] {
     this.#board.answer();
-    const rows = this.#board.finished.takeAll();
-    for (const row of rows) this.#takeOut(row as Row);
+    const rows = this.catchUp();
     this.#count();
     for (const seat of this.#seats) if (seat.work !== undefined) this.#watch(seat);
     this.#options.owner.changed();
@@ -207,6 +225,7 @@ export class ServedTasks {
     // Of a thread that is gone, all messages have come.
     const end = this.#ends.get(row);
     this.#ends.delete(row);
+    this.#tellProgress(row);
     if ((note & Note.Failed) !== 0) {
       this.#ended(row, 'threw', end);
       return;
@@ -234,14 +253,31 @@ export class ServedTasks {
     if (row !== seat.row) {
       seat.row = row;
       seat.looks = 0;
-    } else if (row >= 0 && ++seat.looks === LONG_LOOKS) this.#options.owner.began(row as Row);
+    } else if (row >= 0 && ++seat.looks === LONG_LOOKS && this.#isUnderWay(row as Row)) {
+      this.#options.owner.began(row as Row);
+    }
+  }
+
+  /** What a thread had in hand may be done, while it has nothing else. */
+  #isUnderWay(row: Row): boolean {
+    return this.#options.table.status(row) === InProgress;
   }
 
   #receive(message: CallMessage): void {
     if (message.type === 'ended') this.#ends.set(message.row, message);
     else if (message.type === 'progress') {
-      this.#options.owner.began(message.row as Row);
-      this.#options.owner.progressed(message.row as Row, message.progress);
-    } else this.#look();
+      const said = this.#progress.get(message.row) ?? [];
+      said.push(message.progress);
+      this.#progress.set(message.row, said);
+    }
+    if (!this.#isLooking) this.#look();
+  }
+
+  #tellProgress(row: Row): void {
+    const said = this.#progress.get(row);
+    if (said === undefined) return;
+    this.#progress.delete(row);
+    this.#options.owner.began(row);
+    for (const progress of said) this.#options.owner.progressed(row, progress);
   }
 }
