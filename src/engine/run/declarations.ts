@@ -7,6 +7,7 @@ import {
   filesOf,
   isGlob,
   pathMatcher,
+  type Reason,
   type TaskChecker,
   TaskFlag,
 } from '../../artifacts/index.js';
@@ -51,11 +52,20 @@ export class DeclarationCheck {
     this.#checker = checker;
   }
 
+  /** Why a task is not started: an input that can't be read, or is not there and nobody will make it. */
+  obstacle(row: Row, reason: Reason): string | undefined {
+    if (reason.kind === 'input-unreadable') {
+      return `Its input ${quote(reason.path)} cannot be read: ${reason.why}.`;
+    }
+    if (reason.kind !== 'input-missing' || reason.producer !== undefined) return undefined;
+    return this.#missingInput(row, reason.path);
+  }
+
   /**
    * Why an input that is missing, and that no task declares by a plain path, will not come into being: a sentence. The first
    * call looks at the definitions of all tasks.
    */
-  missingInput(task: Row, path: string): string {
+  #missingInput(task: Row, path: string): string {
     const missing = `Its input ${quote(path)} is missing`;
     const maker = this.#makerByGlob(task, path);
     if (maker === undefined) return `${missing}, and no task makes it.`;

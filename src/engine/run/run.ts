@@ -9,7 +9,7 @@ import {
   TaskFlag,
   type Verdict,
 } from '../../artifacts/index.js';
-import { MillraceError, quote } from '../../errors.js';
+import { MillraceError } from '../../errors.js';
 import type { TaskTable } from '../../memory/table.js';
 import { type BuildState, partsOf } from '../../state.js';
 import { type Row, TaskStatus } from '../../task.js';
@@ -246,7 +246,7 @@ export class Run {
 
   #takeGroup(row: Row): void {
     const reason = this.#context.assessment.lost.get(row);
-    const obstacle = reason && this.#obstacle(row, reason);
+    const obstacle = reason && this.#tools.declarations.obstacle(row, reason);
     if (obstacle === undefined) this.#completeFresh(row);
     else this.#finish(row, refused(obstacle));
   }
@@ -266,7 +266,7 @@ export class Run {
 
   #start(row: Row, verdict: StaleVerdict): void {
     const { reason } = verdict;
-    const obstacle = this.#obstacle(row, reason);
+    const obstacle = this.#tools.declarations.obstacle(row, reason);
     if (obstacle !== undefined) {
       this.#finish(row, refused(obstacle));
       return;
@@ -310,15 +310,6 @@ export class Run {
     }
   }
 
-  /** Why a task is not started: an input that can't be read, or is not there and nobody will make it. */
-  #obstacle(row: Row, reason: Reason): string | undefined {
-    if (reason.kind === 'input-unreadable') {
-      return `Its input ${quote(reason.path)} cannot be read: ${reason.why}.`;
-    }
-    if (reason.kind !== 'input-missing' || reason.producer !== undefined) return undefined;
-    return this.#tools.declarations.missingInput(row, reason.path);
-  }
-
   /** The attempt is over: the one place where its end is told, recorded and acted upon. */
   #finish(row: Row, end: AttemptEnd, reason?: Reason): void {
     const { attempt: count } = this.#table.read(row)!;
@@ -326,7 +317,7 @@ export class Run {
     const retrying = mayRetry && !this.#stopped && count <= (this.#detailsOf(row).retries ?? 0);
     // What has now failed under the circumstances of its last success is not fresh by that.
     const forgets = mayRetry && !retrying && reason !== undefined && !isChange(reason);
-    this.#changeStatus(row, end, retrying);
+    this.#changeStatus(row, end);
     if (end.withdrawn !== true) {
       this.#teller.ended(row, end, retrying, reason);
       this.#recorder.end(row, end, reason, forgets);
@@ -334,6 +325,8 @@ export class Run {
     }
     this.#gate.leave(row);
     this.#details.delete(row);
+    // Not before its end is told: a thread may begin it anew at once.
+    if (retrying) this.#retry(row);
     if (end.outcome === 'executed') this.#counts.executed++;
     else if (end.outcome === 'cached') this.#counts.cached++;
     else this.#context.checker.expire();
@@ -356,14 +349,16 @@ export class Run {
     this.#finish(row, end, ALWAYS);
   }
 
-  #changeStatus(row: Row, { outcome, duration, restored }: AttemptEnd, retrying: boolean): void {
+  #changeStatus(row: Row, { outcome, duration, restored }: AttemptEnd): void {
     // Who claims by himself has completed the task, too.
     if (this.#table.status(row) === TaskStatus.Completed) return;
     if (outcome === 'executed') complete(this.#table, row, { duration });
     else if (restored !== undefined) complete(this.#table, row, { outcome, duration: restored.duration });
     else if (outcome === 'cancelled') release(this.#table, row, 'cancelled');
     else fail(this.#table, row, { outcome, ...(duration > 0 ? { duration } : {}) });
-    if (!retrying) return;
+  }
+
+  #retry(row: Row): void {
     this.#retried.add(row);
     retry(this.#table, row);
   }
