@@ -42,6 +42,9 @@ export interface Bounds {
   readonly seconds?: number;
 }
 
+/** So many steps without a write, and a thread is taken to spin. */
+const SPIN = 200;
+
 /** As a choice. */
 const DIES = -2;
 
@@ -56,6 +59,8 @@ class ModelThread {
   isUnwinding = false;
   /** The next step was decided about. */
   mayStep = false;
+  /** Steps since it wrote last. */
+  reads = 0;
   status: 'ready' | 'asleep' | 'done' | 'dead' = 'ready';
   sleepsAt: Step | undefined;
   timesOut = false;
@@ -190,6 +195,8 @@ export class Explorer<Shared> implements Steps, World {
   private decide(thread: ModelThread, step: Step): void {
     this.learn(step);
     if (thread.mayStep) return;
+    thread.reads = step.writes ? 0 : thread.reads + 1;
+    if (thread.reads > SPIN) this.yieldTurn(thread);
     const isVisible = this.isVisible(step);
     // Memory as it is at a death may be looked at afterwards by anybody, so every change counts.
     const mayDie =
@@ -209,6 +216,17 @@ export class Explorer<Shared> implements Steps, World {
       this.preemptions++;
       this.next = next;
     }
+    thread.isUnwinding = true;
+    throw SUSPEND;
+  }
+
+  /** A thread that only reads and reads may wait for another one: that is its turn, and no preemption (fair schedules, Musuvathi and Qadeer, PLDI 2008). */
+  private yieldTurn(thread: ModelThread): void {
+    thread.reads = 0;
+    const [next] = this.enabled(this.running).slice(1);
+    if (next === undefined) return;
+    this.next = next;
+    thread.mayStep = true;
     thread.isUnwinding = true;
     throw SUSPEND;
   }
