@@ -142,9 +142,11 @@ for (const [way, define] of Object.entries(WAYS)) {
       define('clone', 'notCloneable'),
       define('missing', 'nothingOfThatName'),
       { ...define('none', 'default'), function: { module: 'none.mjs' } },
+      { ...define('broken', 'default'), function: { module: 'broken.mjs' } },
     ]);
+    writeFileSync(join(root, 'broken.mjs'), 'throw new RangeError("at import");');
     const { ended, summary } = await run();
-    assert.deepEqual([summary.result, summary.executed, summary.failed], ['failed', 1, 5]);
+    assert.deepEqual([summary.result, summary.executed, summary.failed], ['failed', 1, 6]);
     assert.equal(ended('talk').output.toString(), 'to stdout\nto stderr\nno end');
     assert.equal(ended('fails').message, 'It threw TypeError: no good.');
     const [before, thrown, at, ...others] = ended('fails').output.toString().trimEnd().split('\n');
@@ -161,6 +163,7 @@ for (const [way, define] of Object.entries(WAYS)) {
       'Its module "tasks.mjs" cannot be used: it exports no function "nothingOfThatName".',
     );
     assert.equal(ended('none').message, 'Its module "none.mjs" cannot be used: there is no such file.');
+    assert.equal(ended('broken').message, 'Its module "broken.mjs" cannot be used: RangeError: at import.');
     assert.equal(state.tasks.get('fails').outcome, 'failed');
     assert.equal(state.history.attempts({ task: 'fails' }).next().value?.outcome, 'failed');
   });

@@ -85,7 +85,7 @@ export class Caller {
       functions.set(module, ofModule.set(name, known));
       return await this.#perform(call, known);
     } catch (error) {
-      return this.#failed(call, `Its module ${quote(module)} cannot be used: ${messageOf(error)}.`, error);
+      return this.#failed(call, `Its module ${quote(module)} cannot be used: ${whyNot(error)}.`, error);
     }
   }
 
@@ -188,6 +188,12 @@ function isPromise(value: unknown): value is PromiseLike<unknown> {
   return (
     typeof value === 'object' && value !== null && typeof (value as PromiseLike<unknown>).then === 'function'
   );
+}
+
+/** Our own errors say all; of those of the module, their kind says something, too. */
+function whyNot(error: unknown): string {
+  const said = error instanceof Error && error.name === 'Error' ? messageOf(error) : named(error);
+  return said.replace(/ imported from .*$/, '');
 }
 
 function named(error: unknown): string {
