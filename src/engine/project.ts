@@ -128,9 +128,14 @@ export class Project implements AsyncDisposable {
     this.#engine?.kill();
   }
 
-  /** Closes the state, as `BuildState.close` does. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Closes the state, as `BuildState.close` does, and ends the project's threads. @throws CommitFailed */
+  async close(): Promise<void> {
     await Promise.all([this.state.close(), this.#threads.close()]);
+  }
+
+  /** The same as `close`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   /** For a dry run: the task that would make the manifest anew before all else, if it is stale. */
