@@ -42,8 +42,8 @@ export interface Bounds {
   readonly seconds?: number;
 }
 
-/** So many steps without a write, and a thread is taken to spin. */
-const SPIN = 200;
+/** So many steps without a write, and a thread is taken to spin. None does as many otherwise: to make it stop at a place of ours would hide others. */
+const SPIN = 2000;
 
 /** As a choice. */
 const DIES = -2;
