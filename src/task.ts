@@ -15,8 +15,8 @@ export const MAX_ID_BYTES = 1024;
  * |------------|------------|------------|---------------|--------|
  * | Pending    |            | start      | fresh, cached |        |
  * | InProgress | release    |            | complete      | fail   |
- * | Completed  | invalidate |            |               |        |
- * | Failed     | retry      |            |               |        |
+ * | Completed  | reset      |            |               |        |
+ * | Failed     | retry, reset |            |               |        |
  *
  * An empty cell is an illegal transition and throws `IllegalTransition`.
  */

@@ -29,7 +29,7 @@ export const suite: BenchSuite = {
     ];
     if (contention !== 'hot') rows.push(...(await spread(workers, threads, tasks)));
     if (contention !== 'spread') rows.push(...(await hot(workers, threads)));
-    rows.push(await messages(rows));
+    if (contention !== 'hot') rows.push(await messages(rows));
     rows.push(...(await snapshots(state, workers)));
     await Promise.all(workers.map((worker) => worker.end()));
     rows.push(...(await wakeUps()), await transactions());
