@@ -7,8 +7,12 @@ import type { MessagePort } from 'node:worker_threads';
 import { type Endpoint, expose, releaseProxy, wrap } from 'comlink';
 import { InvalidArgument, MillraceError, quote } from './errors.js';
 
-/** What the other side may call: plain functions by name. */
-export type Provided = Readonly<Record<string, (...values: never[]) => unknown>>;
+/** What the other side may call: plain functions by name. An interface will do as well as a type. */
+export type Provided<Functions> = {
+  readonly [Name in keyof Functions]: Functions[Name] extends (...values: never[]) => unknown
+    ? Functions[Name]
+    : never;
+};
 
 /** The functions that the other side provides; each call is a promise. */
 export type Remote<Functions> = {
@@ -42,11 +46,12 @@ interface Problem {
 
 /**
  * Lets whoever holds the other end of a port call these functions, and nothing else: no property of them, no prototype, nothing that can lead to other
- * code of this thread. What a function returns is cloned, or a promise of that.
+ * code of this thread. What a function returns is cloned, or a promise of that. Only an object's own
+ * functions count, so methods of a class are named one by one.
  * @param port stays in use until it is closed; it does not keep the thread alive beside other work
  * @throws InvalidArgument if something is no function
  */
-export function provide(port: MessagePort, functions: Provided): void {
+export function provide<Functions extends object>(port: MessagePort, functions: Provided<Functions>): void {
   const allowed = Object.create(null) as Record<string, unknown>;
   for (const [name, callee] of Object.entries(functions)) {
     if (typeof callee !== 'function') {

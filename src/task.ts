@@ -57,7 +57,7 @@ export interface FunctionCall {
   readonly module: string;
   /** The name of the export (default `default`). */
   readonly export?: string;
-  /** The function's first argument: anything that structured data can hold (JSON). Part of the action key. */
+  /** The function's first argument: anything that JSON can hold; what it would change or leave out is refused. Part of the action key. */
   readonly input?: unknown;
 }
 
@@ -88,7 +88,7 @@ export interface TaskDefinition {
   readonly inheritEnv?: readonly string[];
   /** Working directory of the command. */
   readonly cwd?: string;
-  /** Milliseconds until the command is stopped and the attempt has failed. */
+  /** Milliseconds until the command or function is stopped and the attempt has failed. */
   readonly timeout?: number;
   /** Further attempts after a failure (default 0). */
   readonly retries?: number;
@@ -113,7 +113,7 @@ export interface TaskDefinition {
     /** All that it holds. */
     readonly content: string;
   };
-  /** Anything that structured data can hold (JSON); kept and given back, never looked at. */
+  /** Anything that JSON can hold; what it would change or leave out is refused. Kept and given back, never looked at. */
   readonly data?: unknown;
 }
 

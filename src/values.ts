@@ -52,6 +52,41 @@ export const wholeFrom =
       ? undefined
       : wrong(`must be a whole number of at least ${least}`, value);
 
+/** Deeper than what people write, and far from the end of the stack. */
+const MAX_JSON_DEPTH = 100;
+
+/** What JSON gives back as it was: what it would change or leave out, such as a `Date`, a `Map`, `NaN` or a function, is refused. */
+export const jsonValue: Check = (value) => jsonProblem(value, MAX_JSON_DEPTH);
+
+function jsonProblem(value: unknown, depth: number): Problem | undefined {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return undefined;
+  if (typeof value === 'number') {
+    return Number.isFinite(value) ? undefined : wrong('must be a finite number', value);
+  }
+  if (depth === 0)
+    return wrong(`must not be nested more than ${MAX_JSON_DEPTH} deep, nor hold itself`, value);
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index++) {
+      const problem = jsonProblem(value[index], depth - 1);
+      if (problem !== undefined) return { ...problem, where: `[${index}]${problem.where}` };
+    }
+    return undefined;
+  }
+  if (!isPlain(value)) return wrong('must be what JSON can hold', value);
+  for (const key in value) {
+    const problem = value[key] === undefined ? undefined : jsonProblem(value[key], depth - 1);
+    if (problem !== undefined) return { ...problem, where: `.${key}${problem.where}` };
+  }
+  return undefined;
+}
+
+function isPlain(value: unknown): value is Record<string, unknown> {
+  if (!isObject(value)) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  // Of another realm, there is another `Object`.
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
 export function listOf(entry: Check): Check {
   return (value) => {
     if (!Array.isArray(value)) return wrong('must be a list of strings', value);
@@ -118,5 +153,9 @@ export function shown(value: unknown): string {
   if (typeof value === 'string') return quote(value.length > 60 ? `${value.slice(0, 60)}…` : value);
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'function') return 'a function';
-  return typeof value === 'object' && value !== null ? 'an object' : String(value);
+  if (typeof value !== 'object' || value === null) return String(value);
+  const kind = value.constructor?.name;
+  return typeof kind === 'string' && kind !== '' && kind !== 'Object'
+    ? `an object of class ${kind}`
+    : 'an object';
 }

@@ -28,9 +28,9 @@ export interface EngineOptions {
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Bytes of a command's output that are kept: the first and the last half (default 16 MiB). */
   readonly outputLimit?: number;
-  /** Milliseconds between SIGTERM and SIGKILL when a command is stopped (default 2,000). */
+  /** Milliseconds between SIGTERM and SIGKILL when a command is stopped, or between a function's `signal` and the end of its thread (default 2,000). */
   readonly graceMs?: number;
-  /** Mebibytes of JavaScript heap for each thread in which functions are called (default: what Node.js gives). What needs more has failed. */
+  /** Mebibytes of JavaScript heap for each thread in which functions are called (default: what Node.js gives). What needs more has failed. `Buffer`s and typed arrays are no part of it. */
   readonly functionMemory?: number;
 }
 

@@ -13,6 +13,7 @@ import {
   type Check,
   filled,
   isObject,
+  jsonValue,
   listOf,
   onlyExcludes,
   type Problem,
@@ -52,7 +53,7 @@ const command: Check = (value) => {
   return value.length > 0 && value[0] !== '' ? texts(value) : wrong('must begin with a program', value);
 };
 
-const FUNCTION = { module: filled, export: filled, input: anything } satisfies Record<
+const FUNCTION = { module: filled, export: filled, input: jsonValue } satisfies Record<
   keyof FunctionCall,
   Check
 >;
@@ -69,7 +70,8 @@ const functionCall: Check = (value) => {
       check === undefined
         ? wrong('must have no other keys than module, export, input', key)
         : check(value[key]);
-    if (problem !== undefined) return check === undefined ? problem : { ...problem, where: `.${key}` };
+    if (problem !== undefined)
+      return check === undefined ? problem : { ...problem, where: `.${key}${problem.where}` };
   }
   return undefined;
 };
@@ -117,7 +119,7 @@ const DEFINITION = {
   ignoreCommandChange: boolean,
   cache: boolean,
   responseFile,
-  data: anything,
+  data: jsonValue,
 } satisfies Record<keyof TaskDefinition, Check>;
 
 /** What `TaskManager.get` gives is a definition, too: these of its keys mean nothing in one. */

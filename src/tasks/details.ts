@@ -1,4 +1,3 @@
-import { InvalidArgument, quote } from '../errors.js';
 import type { RowLists } from '../memory/lists.js';
 import type { TaskDefinition } from '../task.js';
 
@@ -33,7 +32,6 @@ const NOTHING: TaskDetails = Object.freeze({});
 
 /**
  * The details of a definition as the words of a list: the number of bytes, then JSON in UTF-8. Empty if there are none.
- * @throws InvalidArgument if something in `data` is not JSON
  */
 export function packDetails(definition: TaskDefinition): Int32Array {
   let details: Record<string, unknown> | undefined;
@@ -44,7 +42,7 @@ export function packDetails(definition: TaskDefinition): Int32Array {
     details[key] = value;
   }
   if (details === undefined) return NO_WORDS;
-  const text = toJson(definition.id, details);
+  const text = JSON.stringify(details);
   const bytes = Buffer.byteLength(text);
   const words = new Int32Array(1 + ((bytes + 3) >> 2));
   words[0] = bytes;
@@ -64,13 +62,4 @@ export function unpackDetailsAt(lists: RowLists, ref: number): TaskDetails {
 /** @param text what `packDetails` has written, or nothing */
 export function parseDetails(text: string): TaskDetails {
   return text === '' ? NOTHING : (JSON.parse(text) as TaskDetails);
-}
-
-function toJson(id: string, details: object): string {
-  try {
-    return JSON.stringify(details);
-  } catch (error) {
-    const why = error instanceof Error ? error.message.split('\n')[0] : String(error);
-    throw new InvalidArgument(`The data of task ${quote(id)} cannot be kept as JSON: ${why}.`);
-  }
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { TaskDefinition } from '../../src/task.js';
 import { openCore } from './support.js';
 
 test('slips in what is asked or said are told, and change nothing', () => {
@@ -52,4 +53,36 @@ test('patterns that only leave files out are refused, unless they are names', ()
   assert.throws(() => tasks.define({ id: 'x', inputs: ['!a', '!b'] }), { code: 'INVALID_ARGUMENT', message });
   assert.throws(() => tasks.define({ id: 'x', outputs: ['!a'] }), /"outputs" of task "x" only leave/);
   tasks.define({ id: 'x', inputs: ['!a'], literal: true });
+});
+
+test('a function task, and data, that would mean nothing or be changed are refused', () => {
+  const { tasks } = openCore();
+  const input = (value: unknown) => ({ function: { module: 'm', input: value } });
+  const endless: { self?: object } = {};
+  endless.self = endless;
+  const wrong: [object, RegExp][] = [
+    [{ function: 'x' }, /"function" of task "w" must be an object with "module"/],
+    [{ function: {} }, /"function" of task "w" must be an object with "module"/],
+    [{ function: { module: '' } }, /"function.module" of task "w"/],
+    [{ function: { module: 'm', export: 1 } }, /"function.export" of task "w"/],
+    [{ function: { module: 'm', inputs: 1 } }, /"function" of task "w" must have no other keys/],
+    [
+      input(new Date(0)),
+      /"function.input" of task "w" must be what JSON can hold; it is an object of class Date/,
+    ],
+    [input({ a: [1, Number.NaN] }), /"function.input.a\[1\]" of task "w" must be a finite number; it is NaN/],
+    [input({ a: () => 1 }), /"function.input.a" of task "w" must be what JSON can hold; it is a function/],
+    [input(1n), /"function.input" of task "w" must be what JSON can hold; it is 1/],
+    [input(endless), /"function.input(.self){100}" of task "w" must not be nested more than 100 deep/],
+    [{ data: new Map() }, /"data" of task "w" must be what JSON can hold; it is an object of class Map/],
+    [{ function: { module: 'm' }, command: 'true' }, /has both "function" and "command"/],
+    [{ function: { module: 'm' }, cwd: 'x' }, /has both "function" and "cwd"/],
+  ];
+  for (const [definition, message] of wrong) {
+    assert.throws(() => tasks.define({ id: 'w', ...definition } as TaskDefinition), {
+      code: 'INVALID_ARGUMENT',
+      message,
+    });
+  }
+  assert.equal(tasks.counts().total, 0);
 });

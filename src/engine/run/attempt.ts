@@ -168,7 +168,7 @@ async function record(
   const named = readDepfile(details, root);
   // Compilers write none for a source that includes nothing, and ninja takes that for an empty one.
   if (named === undefined && details.optionalOutputs !== true) {
-    return failure(`It exited with 0, but did not write its depfile ${quote(details.depfile!)}.`, result);
+    return failure(`${ended(details)}, but did not write its depfile ${quote(details.depfile!)}.`, result);
   }
   const leftDepfile = named === undefined ? undefined : depfileLeft(details, root, before.startedAt);
   const paths = (named ?? []).map((path) => pathFrom(details.cwd ?? '.', path, root));
@@ -177,7 +177,7 @@ async function record(
   const { missing } = made;
   if (missing.length > 0) {
     const more = missing.length > 1 ? ` and ${missing.length - 1} more` : '';
-    return failure(`It exited with 0, but did not make its output ${quote(missing[0]!)}${more}.`, result);
+    return failure(`${ended(details)}, but did not make its output ${quote(missing[0]!)}${more}.`, result);
   }
   cleanUp(details, root);
   const { duration, output, truncated } = result;
@@ -195,6 +195,10 @@ async function record(
       ? [...declared, `Its outputs are not kept for later: ${notKept.why}.`]
       : declared;
   return { ...returned(result), warnings, ...(notKept && { notKept: notKept.why }) };
+}
+
+function ended({ function: call }: TaskDetails): string {
+  return call === undefined ? 'It exited with 0' : 'It returned';
 }
 
 /** A depfile that is from before may say nothing of what this execution has read. */

@@ -50,9 +50,10 @@ export interface ServedOptions extends CallLimits {
 interface Seat {
   readonly number: number;
   work: ThreadWork | undefined;
-  /** The row that was in hand at the last look, and how many looks ago it was first seen. */
+  /** The row that was in hand at the last look, how many looks ago it was first seen, and when, in milliseconds. */
   row: number;
   looks: number;
+  since: number;
 }
 
 /**
@@ -85,6 +86,7 @@ export class ServedTasks {
       work: undefined,
       row: -1,
       looks: 0,
+      since: 0,
     }));
     options.table.handle();
     options.table.reserve(options.rows);
@@ -186,6 +188,9 @@ export class ServedTasks {
     this.#board.hold(seat.number, -1);
     const isTakenOut = this.#left(seat).includes(row);
     if (row < 0 || isTakenOut || !this.#reclaim(row)) return;
+    // It could not say itself how long it took.
+    const duration = seat.row === row ? performance.now() - seat.since : 0;
+    this.#options.table.setDuration(row, duration);
     this.#ended(row, 'threw', { type: 'ended', row, error: `It did not end well: ${message}.` });
     this.#options.owner.changed();
   }
@@ -239,11 +244,12 @@ export class ServedTasks {
     const duration = this.#options.table.duration(row);
     const result = end && resultOf(outcome, { start: Date.now() - duration, duration }, end);
     const { message, value } = result ?? {};
+    const isCancelled = outcome === 'threw' && this.#isCancelled;
     this.#options.owner.ended(row, {
-      outcome: outcome === 'returned' ? 'executed' : this.#isCancelled ? 'cancelled' : 'failed',
+      outcome: outcome === 'returned' ? 'executed' : isCancelled ? 'cancelled' : 'failed',
       duration,
       ...(result === undefined ? {} : { result }),
-      ...(message === undefined ? {} : { message }),
+      ...(message === undefined || isCancelled ? {} : { message }),
       ...(value === undefined ? {} : { value }),
     });
   }
@@ -253,6 +259,7 @@ export class ServedTasks {
     if (row !== seat.row) {
       seat.row = row;
       seat.looks = 0;
+      seat.since = performance.now();
     } else if (row >= 0 && ++seat.looks === LONG_LOOKS && this.#isUnderWay(row as Row)) {
       this.#options.owner.began(row as Row);
     }
