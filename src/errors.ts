@@ -317,6 +317,21 @@ export class CommitFailed extends MillraceError {
   }
 }
 
+/** A backup of a state could not be made; `cause` says more. The state itself is as it was. */
+export class BackupFailed extends MillraceError {
+  constructor(directory: string, cause: unknown) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    super('BACKUP_FAILED', `The state in ${directory} could not be backed up: ${why}.`, { cause });
+  }
+}
+
+/** There is no such backup, or it is not fit to be restored. The state is as it was. */
+export class NoBackup extends MillraceError {
+  constructor(message: string) {
+    super('NO_BACKUP', message);
+  }
+}
+
 function inUse(directory: string, pid: number, since: Date, place: string | undefined): string {
   const where = place === undefined ? '' : ` ${place}`;
   return `The state in ${directory} is in use by process ${pid}${where}, started ${since.toISOString()}`;

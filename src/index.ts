@@ -22,7 +22,7 @@ export type { TaskUsage } from './artifacts/usage.js';
 export { BuildEngine } from './engine/engine.js';
 export type { BuildEvent, RunSummary, Stamp as EventStamp, TaskFinished } from './engine/events.js';
 export type { FunctionContext } from './engine/function/context.js';
-export type { EngineOptions, ProjectOptions, RunOptions } from './engine/options.js';
+export type { BackupOptions, EngineOptions, ProjectOptions, RunOptions } from './engine/options.js';
 export { openProject, type Project } from './engine/project.js';
 export * from './errors.js';
 export type { CriticalPath, DependencyGraph, Reach } from './graph/dependency-graph.js';
@@ -38,6 +38,17 @@ export {
   type ShareOptions,
   type StateHandle,
 } from './state.js';
+export {
+  type BackupHealth,
+  type BackupInfo,
+  backupsOf,
+  type RestoreReport,
+  restoreState,
+  type StateHealth,
+  type VerifiedState,
+  verifyState,
+} from './state-files.js';
+export type { Retention } from './store/backup/retention.js';
 export type {
   Attempt,
   AttemptRecord,

@@ -7,6 +7,8 @@ import { InvalidArgument, isSystemError, StateUnavailable } from './errors.js';
 import { DependencyGraph } from './graph/dependency-graph.js';
 import type { TableHandle } from './memory/handle.js';
 import { TaskTable } from './memory/table.js';
+import type { BackupInfo } from './store/backup/folder.js';
+import type { Retention } from './store/backup/retention.js';
 import type { BuildHistory } from './store/history.js';
 import { type Opened, openMemory, openReader, openWriter, type Recovery } from './store/open.js';
 import { type VerifyReport, verifyDatabase } from './store/verify.js';
@@ -33,8 +35,11 @@ export type OpenOptions =
       readonly directory: string;
       /** Only read: any number of processes may, also while another one writes. They see what was committed last. */
       readonly readOnly?: boolean;
-      /** What to do about a damaged store: `throw` (default), or `reset`: move it aside and start empty. */
-      readonly onCorrupt?: 'throw' | 'reset';
+      /**
+       * What to do about a damaged store: `recover` (default) moves it aside and puts the newest backup that is whole in its place, or an
+       * empty store if there is none, and `recovery` says so; `throw` leaves all as it is.
+       */
+      readonly onCorrupt?: 'recover' | 'throw';
       /** @internal called with the sizes in bytes of what is about to be loaded, by name; not if read-only */
       readonly beforeLoad?: (sizes: Readonly<Record<string, number>>) => void;
       /** @internal see `LoadOptions` */
@@ -154,6 +159,23 @@ export class BuildState implements AsyncDisposable {
     return transact(this.opened.table, body);
   }
 
+  /**
+   * Commits, and writes all of the state to a new file in `backups/` of its directory, which is read back and checked before it gets its name. Then
+   * backups go that are neither among the newest nor the newest of a day. `BuildEngine` does so by itself. O(bytes), 0.3 s for 100 MB.
+   * @param retention which backups stay (default: the newest 3, and one a day for 7 days)
+   * @returns undefined if nothing was ever committed
+   * @throws BackupFailed, CommitFailed, StateCorrupt; StateUnavailable if in memory, or closed; InvalidArgument
+   */
+  async backup(retention: Partial<Retention> = {}): Promise<BackupInfo | undefined> {
+    this.requireOpen();
+    checkOptions('backup', retention, { newest: wholeFrom(2), days: wholeFrom(0) });
+    const { database, directory, store } = this.opened;
+    if (directory === undefined) throw new StateUnavailable('A state in memory has no backups.');
+    if (!this.readOnly) await store.commit();
+    const { backUp, RETENTION } = await import('./store/backup/keep.js');
+    return await backUp(database, directory, { ...RETENTION, ...retention });
+  }
+
   /** Reads all that is committed and checks it. O(bytes). */
   async verify(): Promise<VerifyReport> {
     this.requireOpen();
@@ -246,21 +268,21 @@ const DIRECTORY_OPTIONS = {
   directory: filled,
   readOnly: boolean,
   onCorrupt: (value) =>
-    value === 'throw' || value === 'reset' ? undefined : wrong('must be "throw" or "reset"', value),
+    value === 'recover' || value === 'throw' ? undefined : wrong('must be "recover" or "throw"', value),
   beforeLoad: callable,
   lazy: boolean,
 } satisfies Record<keyof DirectoryOptions, Check>;
 
 /**
  * Opens the state in a directory, which is made if there is none.
- * @throws InvalidArgument; StateLocked if another process writes it, StateCorrupt, StateTooNew; StateUnavailable for what
+ * @throws InvalidArgument; StateLocked if another process writes it, StateCorrupt if it is not recovered, StateTooNew; StateUnavailable for what
  *   the system refuses
  */
 export async function openState(where: string | OpenOptions, ...surplus: never[]): Promise<BuildState> {
   if (surplus.length > 0) throw surplusOf(where);
   const options = typeof where === 'string' ? { directory: where } : where;
   if (isInMemory(options)) return new BuildState(openMemory());
-  const { directory, readOnly = false, onCorrupt = 'throw', ...load } = options;
+  const { directory, readOnly = false, onCorrupt = 'recover', ...load } = options;
   try {
     return new BuildState(
       readOnly ? await openReader(directory, load) : await openWriter(directory, { onCorrupt, ...load }),

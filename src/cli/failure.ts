@@ -56,7 +56,7 @@ function messageOf(error: MillraceError): string {
   if (error instanceof StateCorrupt) {
     return (
       `The state in ${error.directory} cannot be used: ${error.problem}; ` +
-      'the next "millrace run" moves it aside and builds all anew.'
+      'the next "millrace run" recovers it, "millrace verify" says more.'
     );
   }
   return error.message;

@@ -35,6 +35,15 @@ export interface RestoreCommandOptions extends GlobalOptions {
   readonly into: string;
 }
 
+export interface BackupCommandOptions extends GlobalOptions {
+  /** Show the backups instead of making one. */
+  readonly list?: boolean;
+}
+
+export interface VerifyCommandOptions extends GlobalOptions {
+  readonly repair?: boolean;
+}
+
 export interface WhyCommandOptions extends GlobalOptions {
   readonly chain?: boolean;
   /** Two runs. */

@@ -16,6 +16,7 @@ import {
   type WhyCommandOptions,
 } from './options.js';
 import { age, size } from './quantities.js';
+import { addStateCommands } from './state-commands.js';
 
 const EXAMPLES = `
 "run" is the default command: its options work without its name ("millrace run --help" lists them).
@@ -87,6 +88,7 @@ function createProgram(context: Context, done: (exitCode: number) => void): Comm
   addGraph(program, context, done);
   addGc(program, context, done);
   addArtifacts(program, context, done);
+  addStateCommands(program, context, done);
   for (const command of program.commands) passOn(command, global, program);
   return program;
 }

@@ -1,7 +1,8 @@
 import { statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { openProject, type Project } from '../engine/project.js';
 import { InvalidArgument, quote } from '../errors.js';
+import { findManifest } from '../manifest/index.js';
 import type { TaskId } from '../task.js';
 import type { Output } from './context.js';
 import type { GlobalOptions } from './options.js';
@@ -20,16 +21,28 @@ export async function withProject<Result>(
   use: (project: Project) => Promise<Result>,
 ): Promise<Result> {
   if (options.directory !== undefined) enter(options.directory);
-  if (options.state === '') throw new InvalidArgument('--state needs the name of a folder; it is empty.');
   await using project = await openProject({
     directory: process.cwd(),
     ...(options.file === undefined ? {} : { manifest: manifestPath(options.file) }),
-    ...(options.state === undefined ? {} : { stateDirectory: resolve(options.state) }),
+    ...(options.state === undefined ? {} : { stateDirectory: namedState(options.state) }),
     mode,
     onWarning,
   });
   if (project.state.tasks.counts().total === 0) onWarning(`${quote(project.manifest.path)} has no tasks.`);
   return await use(project);
+}
+
+/** The state directory that the options mean, for what needs no manifest. @throws NoManifest if only a manifest could say where it is */
+export function stateDirectory(options: GlobalOptions): string {
+  if (options.directory !== undefined) enter(options.directory);
+  if (options.state !== undefined) return namedState(options.state);
+  const manifest = options.file === undefined ? undefined : manifestPath(options.file);
+  return join(dirname(findManifest(process.cwd(), manifest)), '.millrace');
+}
+
+function namedState(directory: string): string {
+  if (directory === '') throw new InvalidArgument('--state needs the name of a folder; it is empty.');
+  return resolve(directory);
 }
 
 /** All that follows takes place in that folder, as if the command had been started there. */

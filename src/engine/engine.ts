@@ -149,6 +149,7 @@ export class BuildEngine {
     // Beside the commit: each takes some milliseconds, most of them of waiting.
     await Promise.all([this.#state.commit(), this.#threads.close()]);
     goOnCollecting?.();
+    if (work !== NO_WORK) await this.#backUp(emitter);
     emitter.emit({ type: 'run-finished', ...summary });
     return summary;
   }
@@ -176,6 +177,14 @@ export class BuildEngine {
     const collection = await collectDaily(this.#state);
     if (typeof collection === 'object') emitter.emit({ type: 'warning', message: collection.warning });
     return collection === 'put-off' ? () => collectInBackground(directory) : undefined;
+  }
+
+  async #backUp(emitter: Emitter): Promise<void> {
+    const { backups = {} } = this.#options;
+    if (backups === false || this.#state.directory === undefined) return;
+    const { backUpIfDue } = await import('./automatic-backup.js');
+    const backup = await backUpIfDue(this.#state, backups);
+    if (typeof backup === 'object') emitter.emit({ type: 'warning', message: backup.warning });
   }
 
   #tellPlan(plan: Plan): RunSummary {

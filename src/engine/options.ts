@@ -9,7 +9,9 @@ import {
   callable,
   checkOptions,
   filled,
+  isObject,
   listOf,
+  milliseconds,
   oneOf,
   recordOf,
   string,
@@ -32,6 +34,18 @@ export interface EngineOptions {
   readonly graceMs?: number;
   /** Mebibytes of JavaScript heap for each thread in which functions are called (default: what Node.js gives). What needs more has failed. `Buffer`s and typed arrays are no part of it. */
   readonly functionMemory?: number;
+  /** When the state is backed up by itself, and which backups stay; false: never. */
+  readonly backups?: BackupOptions | false;
+}
+
+/** Backups are made at the end of a run that has changed something. */
+export interface BackupOptions {
+  /** At most so often, in milliseconds (default 600,000). */
+  readonly every?: number;
+  /** How many of the newest stay (default 3, at least 2). */
+  readonly newest?: number;
+  /** Of how many days the newest one stays, too; days are those of UTC (default 7). */
+  readonly days?: number;
 }
 
 /** What holds for one run. */
@@ -75,6 +89,25 @@ export interface ProjectOptions {
   readonly onWarning?: (message: string) => void;
 }
 
+const BACKUP_OPTIONS = new Map<string, Check>(
+  Object.entries({ every: milliseconds, newest: wholeFrom(2), days: wholeFrom(0) } satisfies Record<
+    keyof BackupOptions,
+    Check
+  >),
+);
+
+const backups: Check = (value) => {
+  if (value === false) return undefined;
+  if (!isObject(value)) return wrong('must be false, or an object with "every", "newest" and "days"', value);
+  for (const key in value) {
+    const check = BACKUP_OPTIONS.get(key);
+    if (check === undefined) return wrong('must have no other keys than every, newest, days', key);
+    const problem = value[key] === undefined ? undefined : check(value[key]);
+    if (problem !== undefined) return { ...problem, where: `.${key}` };
+  }
+  return undefined;
+};
+
 const ENGINE_OPTIONS = {
   root: absolutePath,
   pools: recordOf(wholeFrom(1)),
@@ -82,6 +115,7 @@ const ENGINE_OPTIONS = {
   outputLimit: wholeFrom(0),
   graceMs: wholeFrom(0),
   functionMemory: wholeFrom(1),
+  backups,
 } satisfies Record<keyof EngineOptions, Check>;
 
 const targets: Check = (value) =>

@@ -47,7 +47,6 @@ async function openStateOf(path: string, options: ProjectOptions, threads: FileT
   if (options.mode === 'read') return await openState({ directory, readOnly: true, lazy: true });
   return await openState({
     directory,
-    onCorrupt: 'reset',
     lazy: true,
     beforeLoad: (sizes) => {
       if (FileTable.rowsIn(sizes) >= MANY_FILES) threads.start();

@@ -10,6 +10,14 @@ export interface Writer {
   remove(key: Key): void;
 }
 
+/** What was committed at one moment, for as long as it is not given back; others go on writing. */
+export interface Snapshot extends Disposable {
+  /** As `Database.keys([])`. */
+  keys(): Key[];
+  /** A value with its envelope, valid until the next call. @throws StateCorrupt if it is damaged, or missing */
+  sealed(key: Key): Buffer;
+}
+
 /** An ordered map from keys to bytes that changes in transactions only: the file of a state, or memory. */
 export interface Database {
   /** The value, valid until the next call; undefined if there is none. @throws StateCorrupt if it is damaged */
@@ -18,6 +26,8 @@ export interface Database {
   keys(prefix: KeyPrefix): Key[];
   /** Everything that `body` reads comes from one commit. */
   snapshot<T>(body: () => T): T;
+  /** Keeps pages from being used again: not for long. */
+  openSnapshot(): Snapshot;
   /** From now on everything comes from the commit that is the last one now, until `close`. Only for who writes nothing. */
   hold(): void;
   /** Resolves when everything that `body` did is durable; if it rejects, nothing was done. */

@@ -8,8 +8,8 @@ export const SCHEMA_VERSION = 3;
 export const HEAD_BYTES = 8;
 
 /** The checksum covers key and schema version, too: a value that turns up in another place is no value. */
-function checksum(key: Key, payload: Uint8Array): number {
-  return crc32(payload, crc32(`${SCHEMA_VERSION}\0${key.join('\0')}`));
+function checksum(key: Key, payload: Uint8Array, schema = SCHEMA_VERSION): number {
+  return crc32(payload, crc32(`${schema}\0${key.join('\0')}`));
 }
 
 /** Writes the head of a value whose payload stands behind it already. */
@@ -19,9 +19,17 @@ export function seal(key: Key, value: Buffer): void {
   value.writeUInt32LE(payload.length, 4);
 }
 
-/** The payload of a value, without a copy; undefined if it is damaged. */
-export function unseal(key: Key, value: Buffer): Buffer | undefined {
+/** A copy of a payload, with its head. */
+export function sealed(key: Key, payload: Uint8Array): Buffer {
+  const value = Buffer.allocUnsafe(HEAD_BYTES + payload.length);
+  value.set(payload, HEAD_BYTES);
+  seal(key, value);
+  return value;
+}
+
+/** The payload of a value, without a copy; undefined if it is damaged. @param schema with which it was sealed */
+export function unseal(key: Key, value: Buffer, schema = SCHEMA_VERSION): Buffer | undefined {
   if (value.length < HEAD_BYTES || value.readUInt32LE(4) !== value.length - HEAD_BYTES) return undefined;
   const payload = value.subarray(HEAD_BYTES);
-  return checksum(key, payload) === value.readUInt32LE(0) ? payload : undefined;
+  return checksum(key, payload, schema) === value.readUInt32LE(0) ? payload : undefined;
 }

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type * as LmdbModule from 'lmdb';
 import { StateCorrupt, StateTooNew } from '../errors.js';
-import type { Database, Key, KeyPrefix, Writer } from './database.js';
+import type { Database, Key, KeyPrefix, Snapshot, Writer } from './database.js';
 import { HEAD_BYTES, SCHEMA_VERSION, seal, unseal } from './envelope.js';
 import type { StatePaths } from './paths.js';
 import { requireWith } from './require.js';
@@ -30,6 +30,11 @@ type Lmdb = Omit<LmdbModule.RootDatabase<Buffer, LmdbKey>, 'getBinaryFast'> & {
   /** The options are those of `get`; the type leaves them away. */
   getBinaryFast(key: LmdbKey, options: { readonly transaction?: LmdbModule.Transaction }): Buffer | undefined;
 };
+
+/** The transaction in which something is read, if it is not that of the moment. */
+interface Reading {
+  readonly transaction?: LmdbModule.Transaction;
+}
 
 const SCHEMA_KEY = ['schema'];
 /** Sorts after everything that stands in a key. */
@@ -78,18 +83,21 @@ export class LmdbDatabase implements Database {
   }
 
   get(key: Key): Buffer | undefined {
-    const value = this.lmdb.getBinaryFast(key as unknown as LmdbKey, this.reading());
-    if (value === undefined) return undefined;
-    // A view of the true length: the one that LMDB returns is longer underneath, and reused.
-    const payload = unseal(key, Buffer.from(value.buffer, value.byteOffset, value.length));
-    if (payload === undefined) throw new StateCorrupt(this.directory, `${key.join('/')} is damaged`);
-    return payload;
+    const value = this.fetch(key, this.reading());
+    return value && this.checked(key, value).subarray(HEAD_BYTES);
   }
 
   keys(prefix: KeyPrefix): Key[] {
-    const start = [...prefix];
-    const keys = Array.from(this.lmdb.getKeys({ start, end: [...prefix, LAST], ...this.reading() }), asKey);
-    return keys.filter(([kind]) => kind !== SCHEMA_KEY[0]);
+    return this.keysIn(prefix, this.reading());
+  }
+
+  openSnapshot(): Snapshot {
+    const transaction = this.beginReading();
+    return {
+      keys: () => this.keysIn([], { transaction }),
+      sealed: (key) => this.checked(key, this.fetch(key, { transaction }) ?? Buffer.alloc(0)),
+      [Symbol.dispose]: () => transaction.done(),
+    };
   }
 
   snapshot<T>(body: () => T): T {
@@ -124,13 +132,32 @@ export class LmdbDatabase implements Database {
     await this.lmdb.close();
   }
 
+  /** A value with its envelope, valid until the next call. */
+  private fetch(key: Key, reading: Reading): Buffer | undefined {
+    const value = this.lmdb.getBinaryFast(key as unknown as LmdbKey, reading);
+    // A view of the true length: the one that LMDB returns is longer underneath, and reused.
+    return value && Buffer.from(value.buffer, value.byteOffset, value.length);
+  }
+
+  private checked(key: Key, value: Buffer): Buffer {
+    if (unseal(key, value) === undefined)
+      throw new StateCorrupt(this.directory, `${key.join('/')} is damaged`);
+    return value;
+  }
+
+  private keysIn(prefix: KeyPrefix, reading: Reading): Key[] {
+    const start = [...prefix];
+    const keys = Array.from(this.lmdb.getKeys({ start, end: [...prefix, LAST], ...reading }), asKey);
+    return keys.filter(([kind]) => kind !== SCHEMA_KEY[0]);
+  }
+
   /** Reads of one turn of the event loop share a transaction; it is renewed so that it starts here. */
   private beginReading(): LmdbModule.Transaction {
     this.lmdb.resetReadTxn();
     return this.lmdb.useReadTransaction();
   }
 
-  private reading(): { readonly transaction?: LmdbModule.Transaction } {
+  private reading(): Reading {
     return this.held === undefined ? {} : { transaction: this.held };
   }
 

@@ -1,4 +1,5 @@
-import type { Database, Key, KeyPrefix, Writer } from './database.js';
+import type { Database, Key, KeyPrefix, Snapshot, Writer } from './database.js';
+import { sealed } from './envelope.js';
 
 /** A database without a disk: what is committed lives as long as the process. */
 export class MemoryDatabase implements Database {
@@ -15,6 +16,16 @@ export class MemoryDatabase implements Database {
 
   snapshot<T>(body: () => T): T {
     return body();
+  }
+
+  openSnapshot(): Snapshot {
+    const values = new Map(this.values);
+    const keys = this.keys([]);
+    return {
+      keys: () => keys,
+      sealed: (key) => sealed(key, values.get(nameOf(key))!.value),
+      [Symbol.dispose]() {},
+    };
   }
 
   hold(): void {}

@@ -1,11 +1,12 @@
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { rmSync, writeFileSync } from 'node:fs';
 import { type ArtifactTables, afterLoad, artifactRegions, createArtifacts } from '../artifacts/index.js';
 import { StateCorrupt } from '../errors.js';
 import { makeFolder } from '../make-folder.js';
 import { TaskTable } from '../memory/table.js';
 import { OUTCOMES, type Row, TaskStatus } from '../task.js';
+import { type BackupInfo, listBackups, moveAside } from './backup/folder.js';
 import type { Database } from './database.js';
+import { createStore, PRIVATE } from './draft.js';
 import { examineFile } from './file-check.js';
 import { Guard } from './guard.js';
 import { BuildHistory } from './history.js';
@@ -14,6 +15,7 @@ import { DirectoryLock, endedUncleanly } from './lock.js';
 import { MemoryDatabase } from './memory.js';
 import type { Sizes } from './pages.js';
 import { isThere, type StatePaths, statePaths } from './paths.js';
+import { rescue } from './recover.js';
 import { Store, type StoreParts } from './store.js';
 import {
   awakenTable,
@@ -25,17 +27,16 @@ import {
 } from './table.js';
 import { verifyInChild } from './verify.js';
 
-/** Only the owner may look into a state. */
-const PRIVATE = 0o700;
-
 /** What opening had to put right. */
 export interface Recovery {
   /** True if the process that wrote last did not close the state. */
   readonly unclean: boolean;
   /** Tasks that were InProgress when it ended: Pending now, with outcome `interrupted`. */
   readonly interrupted: number;
-  /** Where a damaged store was moved to; the state is empty then. */
+  /** Where a damaged store was moved to. */
   readonly movedAside: string | undefined;
+  /** The backup that was restored in its place; undefined if none was fit: the state is empty then. */
+  readonly backup: BackupInfo | undefined;
   /** The same in one sentence for a person; undefined if there was nothing that a person would want to know. */
   readonly message: string | undefined;
 }
@@ -58,7 +59,9 @@ export interface Opened {
 }
 
 export interface WriterOptions extends LoadOptions {
-  readonly onCorrupt: 'throw' | 'reset';
+  readonly onCorrupt: 'throw' | 'recover';
+  /** Reads all that is committed before the state is opened, as after an unclean end. */
+  readonly verify?: boolean | undefined;
 }
 
 export interface LoadOptions {
@@ -84,12 +87,8 @@ const SLEEPERS = new Set([
 const STATUSES = 'tasks.status';
 
 const INTERRUPTED = OUTCOMES.indexOf('interrupted');
-const NOTHING_RECOVERED: Recovery = {
-  unclean: false,
-  interrupted: 0,
-  movedAside: undefined,
-  message: undefined,
-};
+const NOT_RESCUED: Rescued = { movedAside: undefined, backup: undefined, message: undefined };
+const NOTHING_RECOVERED: Recovery = { unclean: false, interrupted: 0, ...NOT_RESCUED };
 
 /** A state without a disk. */
 export function openMemory(): Opened {
@@ -130,7 +129,7 @@ export async function openReader(directory: string, { lazy = false }: LoadOption
 
 /**
  * The state in a directory, made if there is none, for the one process that writes it.
- * @throws StateLocked, StateTooNew, StateCorrupt unless damage is to be moved aside
+ * @throws StateLocked, StateTooNew, StateCorrupt unless the state is to be recovered
  */
 export async function openWriter(directory: string, options: WriterOptions): Promise<Opened> {
   const paths = statePaths(directory);
@@ -138,12 +137,12 @@ export async function openWriter(directory: string, options: WriterOptions): Pro
   const lock = DirectoryLock.acquire(paths.lock, paths.directory);
   try {
     // The mark outlives the lock: until the store was verified, every opener verifies it.
-    if (lock.tookOver) requireVerification(paths);
+    if (lock.tookOver || options.verify === true) requireVerification(paths);
     const unclean = isUnclean(paths);
-    const { parts, moved } = await loadOrReset(paths, lock, unclean, options);
+    const { parts, rescued } = await loadOrRescue(paths, lock, unclean, options);
     rmSync(paths.unverified, { force: true });
     const complete = (): void => {};
-    const recovery: Recovery = { unclean, interrupted: interruptAll(parts.table, complete), ...moved };
+    const recovery: Recovery = { unclean, interrupted: interruptAll(parts.table, complete), ...rescued };
     parts.store.autosave();
     const history = new BuildHistory(parts.store.records, { readOnly: false, isWriting: () => false });
     return {
@@ -158,21 +157,25 @@ export async function openWriter(directory: string, options: WriterOptions): Pro
 
 type Parts = Pick<Opened, 'table' | 'artifacts' | 'store' | 'database'>;
 
-type Moved = Pick<Recovery, 'movedAside' | 'message'>;
+type Rescued = Pick<Recovery, 'movedAside' | 'backup' | 'message'>;
 
-async function loadOrReset(
+/** Ends at the latest with an empty store: whatever of a backup cannot be loaded is no backup any more. */
+async function loadOrRescue(
   paths: StatePaths,
   lock: DirectoryLock,
   unclean: boolean,
   { onCorrupt, ...load }: WriterOptions,
-): Promise<{ parts: Parts; moved: Moved }> {
-  try {
-    const parts = await loadWriter(paths, lock, unclean, load);
-    return { parts, moved: { movedAside: undefined, message: undefined } };
-  } catch (error) {
-    if (!(error instanceof StateCorrupt) || onCorrupt === 'throw') throw error;
-    const moved = moveAside(paths, error.problem);
-    return { parts: await loadWriter(paths, lock, false, load), moved };
+): Promise<{ parts: Parts; rescued: Rescued }> {
+  let rescued = NOT_RESCUED;
+  for (;;) {
+    try {
+      const isDoubtful = unclean && rescued.message === undefined;
+      return { parts: await loadWriter(paths, lock, isDoubtful, load), rescued };
+    } catch (error) {
+      if (!(error instanceof StateCorrupt) || onCorrupt === 'throw') throw error;
+      if (rescued.backup !== undefined) moveAside(rescued.backup.path, new Date());
+      rescued = await rescue(paths, error.problem);
+    }
   }
 }
 
@@ -200,19 +203,12 @@ async function openDatabase(paths: StatePaths, readOnly: boolean, unclean: boole
     examineFile(paths, readOnly ? 'read' : 'write') ??
     (unclean && isThere(paths.data) ? await verifyInChild(paths) : undefined);
   if (damage !== undefined) throw new StateCorrupt(paths.directory, damage);
-  if (!readOnly && !isThere(paths.data)) await createStore(paths);
+  if (!readOnly && !isThere(paths.data)) {
+    if (listBackups(paths.backups).length > 0)
+      throw new StateCorrupt(paths.directory, 'store/data.mdb is missing');
+    await createStore(paths);
+  }
   return LmdbDatabase.open(paths, readOnly);
-}
-
-/** A store comes into being whole: LMDB makes an empty file first, which would look damaged if we were killed then. */
-async function createStore(paths: StatePaths): Promise<void> {
-  const draft = statePaths(join(paths.directory, 'draft'));
-  rmSync(draft.directory, { recursive: true, force: true });
-  makeFolder(draft.store, PRIVATE);
-  await LmdbDatabase.open(draft, false).close();
-  makeFolder(paths.store, PRIVATE);
-  renameSync(draft.data, paths.data);
-  rmSync(draft.directory, { recursive: true });
 }
 
 function loadParts(
@@ -260,15 +256,6 @@ function requireVerification({ unverified }: StatePaths): void {
 
 const isUnclean = (paths: StatePaths): boolean =>
   isThere(paths.unverified) || (isThere(paths.lock) && endedUncleanly(paths.lock));
-
-/** Keeps the evidence under another name. */
-function moveAside({ directory, store }: StatePaths, problem: string): Moved {
-  const stamp = new Date().toISOString().replaceAll(':', '-');
-  const movedAside = join(directory, `store.corrupt-${stamp}`);
-  renameSync(store, movedAside);
-  const message = `The state was damaged (${problem}); it was moved to ${movedAside}, and all is built anew.`;
-  return { movedAside, message };
-}
 
 /** What was InProgress when its process ended becomes Pending. Returns how many. O(rows). */
 function interruptAll(table: TaskTable, complete: () => void): number {

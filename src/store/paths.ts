@@ -11,6 +11,10 @@ export interface StatePaths {
   readonly readers: string;
   /** Says which process writes (see lock.ts). */
   readonly lock: string;
+  /** Where backups are (see backup/). */
+  readonly backups: string;
+  /** What is said of the state's health, for later. */
+  readonly log: string;
   /** Exists while the store has not been verified since an unclean end. */
   readonly unverified: string;
 }
@@ -24,6 +28,8 @@ export function statePaths(directory: string): StatePaths {
     data: join(store, 'data.mdb'),
     readers: join(store, 'lock.mdb'),
     lock: join(absolute, 'lock'),
+    backups: join(absolute, 'backups'),
+    log: join(absolute, 'log'),
     unverified: join(absolute, 'unverified'),
   };
 }

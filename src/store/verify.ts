@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { StateCorrupt } from '../errors.js';
 import { PAGE_BYTES } from '../memory/layout.js';
 import type { Database, Key } from './database.js';
 import type { StatePaths } from './paths.js';
@@ -28,7 +29,7 @@ export function verifyDatabase(database: Database): VerifyReport {
       try {
         check();
       } catch (error) {
-        problems.push(error instanceof Error ? error.message : String(error));
+        problems.push(error instanceof StateCorrupt ? `${capital(error.problem)}.` : messageOf(error));
       }
     };
     let keys: Key[] = [];
@@ -36,7 +37,7 @@ export function verifyDatabase(database: Database): VerifyReport {
       keys = database.keys([]);
     });
     for (const key of keys) tryTo(() => database.get(key));
-    tryTo(() => problems.push(...missingPages(database, keys)));
+    tryTo(() => problems.push(...missingPages(new Records(database).get(CONTROL), keys)));
     const pages = keys.filter(([kind]) => kind === 'page').length;
     return { ok: problems.length === 0, problems, pages, records: keys.length - pages };
   });
@@ -55,13 +56,25 @@ export async function verifyInChild(paths: StatePaths): Promise<string | undefin
     execFile(process.execPath, [script, paths.directory], options, (error, stdout) => {
       if (error === null) resolve(undefined);
       else if (error.signal) resolve(`reading it ended a process with ${error.signal}`);
-      else resolve(stdout.trim() || `reading it failed: ${error.message}`);
+      else resolve(asClause(stdout) || `reading it failed: ${error.message}`);
     });
   });
 }
 
-function missingPages(database: Database, keys: readonly Key[]): string[] {
-  const stored = new Records(database).get(CONTROL) as StoredControl<unknown> | undefined;
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
+/** Sentences, to stand in parentheses. */
+const asClause = (text: string): string =>
+  text
+    .trim()
+    .replace(/\.$/, '')
+    .replace(/^[A-Z](?=[a-z])/, (first) => first.toLowerCase());
+
+/** What must be there, and is not. @param control what is stored under `CONTROL` */
+export function missingPages(control: unknown, keys: readonly Key[]): string[] {
+  const stored = control as StoredControl<unknown> | undefined;
   if (stored === undefined) return keys.length === 0 ? [] : ['The control record is missing.'];
   const present = new Set(keys.map((key) => key.join('/')));
   const missing: string[] = [];

@@ -71,9 +71,10 @@ function versionMark(version: number): Buffer {
 
 describe('a state whose data file', { concurrency: 2 }, () => {
   for (const [what, damage] of Object.entries(DAMAGE)) {
-    test(`${what} is moved aside, and all is built anew`, async (t) => {
+    test(`${what} is moved aside, and without a backup all is built anew`, async (t) => {
       const project = built(t);
       await project.build();
+      project.delete('.millrace/backups');
       const data = readFileSync(project.path(DATA));
       project.write(DATA, damage(data));
       for (const args of [['status'], ['-n'], ['graph']]) {
@@ -85,16 +86,32 @@ describe('a state whose data file', { concurrency: 2 }, () => {
       const run = await project.millrace(['run']);
       assert.equal(run.signal, null);
       assert.equal(run.exitCode, 0, explain(run));
-      assert.match(run.stderr, /warning: The state was damaged .* moved to .*, and all is built anew/);
+      assert.match(
+        run.stderr,
+        /warning: The state was damaged .* moved to .*; no backup of it is fit, so all is built anew/,
+      );
       assert.match(run.stdout.toString(), /1 restored/);
       assert.ok(readdirSync(project.path('.millrace')).some((name) => name.startsWith('store.corrupt-')));
       assert.deepEqual(await project.build(), new Map());
     });
   }
 
-  test('is gone is empty', async (t) => {
+  test('is damaged or gone comes back from its backup, and all that it knew is fresh', async (t) => {
     const project = built(t);
     await project.build();
+    for (const spoil of [() => project.write(DATA, 'text'), () => project.delete(DATA)]) {
+      spoil();
+      const run = await project.millrace(['run']);
+      assert.equal(run.exitCode, 0, explain(run));
+      assert.match(run.stderr, /warning: The state was damaged .*; what a backup of 20.* holds was restored/);
+      assert.match(run.stdout.toString(), /the only task is fresh/);
+    }
+  });
+
+  test('is gone, and has no backup, is empty', async (t) => {
+    const project = built(t);
+    await project.build();
+    project.delete('.millrace/backups');
     project.delete(DATA);
     assert.equal((await project.build()).size, 1);
     project.delete('.millrace');
@@ -210,7 +227,10 @@ test('damage of what only a task that starts needs is met by that run, and moved
   assert.match(run.stderr, /cannot be used: .*tasks\.details\.pool.* is damaged/);
   const next = await project.millrace(['run']);
   assert.equal(next.exitCode, 0, explain(next));
-  assert.match(next.stderr, /warning: The state was damaged .* moved to .*, and all is built anew/);
+  assert.match(
+    next.stderr,
+    /warning: The state was damaged \(page\/.* is damaged\); .* moved to .* a backup of .* was restored/,
+  );
   assert.equal((await project.build()).size, 0);
 });
 
@@ -241,4 +261,41 @@ test('damage that comes while nothing is read is found by the next run', async (
   truncateSync(project.path(DATA), 4096);
   assert.equal((await project.millrace(['run'])).exitCode, 0);
   assert.deepEqual(await project.build(), new Map());
+});
+
+interface Answer {
+  readonly backup: { readonly name: string };
+  readonly before: { readonly name: string };
+  readonly backups: readonly { readonly name: string }[];
+}
+
+test('backup, restore and verify tell what they do, and do it', async (t) => {
+  const project = built(t);
+  const none = await project.millrace(['backup']);
+  assert.deepEqual([none.exitCode, none.stderr.includes('There is no state in')], [2, true], explain(none));
+  await project.build();
+  const ask = async (...args: string[]): Promise<Answer> => {
+    const result = await project.millrace([...args, '--json']);
+    assert.equal(result.exitCode, 0, explain(result));
+    return JSON.parse(result.stdout.toString());
+  };
+  const { backups } = await ask('backup', '--list');
+  assert.equal(backups.length, 1, 'a run makes one');
+  await ask('backup');
+  project.write('in', 'other');
+  await project.build();
+  assert.equal((await ask('backup', '--list')).backups.length, 2, 'not again within ten minutes');
+  const restored = await ask('restore', backups[0]!.name);
+  assert.deepEqual([restored.backup, restored.before.name > backups[0]!.name], [backups[0], true]);
+  assert.deepEqual([...(await project.build()).keys()], ['copy']);
+
+  truncateSync(project.path(DATA), 100);
+  truncateSync(project.path(`.millrace/backups/${restored.before.name}`), 100);
+  const verified = await project.millrace(['verify']);
+  assert.equal(verified.exitCode, 1, explain(verified));
+  assert.match(verified.stdout.toString(), /the state is damaged: .*\n.*: 2 of 3 backups are whole\n/);
+  const repaired = await project.millrace(['verify', '--repair']);
+  assert.equal(repaired.exitCode, 0, explain(repaired));
+  assert.match(repaired.stdout.toString(), /it was moved to .*\n.* a backup of .* was restored/);
+  assert.equal((await project.millrace(['verify'])).exitCode, 0);
 });

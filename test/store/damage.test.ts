@@ -54,7 +54,7 @@ async function sampleState(t: TestContext, tasks = 3000): Promise<string> {
 const PROBE = `
 import { createHash } from 'node:crypto';
 try {
-  const state = await openState(directory);
+  const state = await openState({ directory, onCorrupt: 'throw' });
   const all = JSON.stringify([
     [...state.tasks.list()], state.graph.order(), state.history.runs(),
     state.history.runs().map(({ run }) => [...state.history.attempts({ run })]),
@@ -90,7 +90,7 @@ test('a file that is not a whole store of ours is refused, or moved aside if ask
     make(data);
     const { code, signal, stdout } = await runCode(directory, PROBE);
     assert.deepEqual([kind, code, signal, stdout], [kind, 0, null, 'STATE_CORRUPT\n']);
-    const state = await openState({ directory, onCorrupt: 'reset' });
+    const state = await openState(directory);
     assert.equal(state.tasks.counts().total, 0);
     const { movedAside, message } = state.recovery;
     assert.ok(movedAside !== undefined && statSync(join(movedAside, 'data.mdb')) !== undefined);
@@ -218,10 +218,10 @@ test('after an unclean end the store is verified before it is opened', async (t)
   bytes[bytes.lastIndexOf('echo 7')]! ^= 1;
   writeFileSync(data, bytes);
   for (let round = 0; round < 2; round++) {
-    await assert.rejects(openState(directory), { code: 'STATE_CORRUPT' });
+    await assert.rejects(openState({ directory, onCorrupt: 'throw' }), { code: 'STATE_CORRUPT' });
     assert.ok(readdirSync(directory).includes('unverified'), unverified);
   }
-  await (await openState({ directory, onCorrupt: 'reset' })).close();
+  await (await openState(directory)).close();
   assert.equal(readdirSync(directory).includes('unverified'), false);
 });
 

@@ -172,7 +172,7 @@ test('damage of what was asleep is met by the first look, and by the next one to
   for (let look = 0; look < 2; look++)
     assert.throws(() => state.tasks.details('task-2500'), { code: 'STATE_CORRUPT' });
   await state.close();
-  await using next = await openState({ directory, lazy: true, onCorrupt: 'reset' });
+  await using next = await openState({ directory, lazy: true });
   assert.equal(next.tasks.counts().total, 0);
   assert.match(next.recovery.message ?? '', /damaged/);
 });

@@ -1,0 +1,52 @@
+import { InvalidArgument } from '../../errors.js';
+import { openState } from '../../state.js';
+import { type BackupInfo, backupsOf, restoreState } from '../../state-files.js';
+import { type Context, writeJson } from '../context.js';
+import { ExitCode } from '../failure.js';
+import type { BackupCommandOptions, GlobalOptions } from '../options.js';
+import { stateDirectory } from '../project.js';
+import { ago, bytes } from '../render/text.js';
+
+/** `millrace backup`: what is committed, also while a run is under way; or the list of backups. */
+export async function backup(options: BackupCommandOptions, context: Context): Promise<number> {
+  const directory = stateDirectory(options);
+  if (options.list === true) {
+    const backups = await backupsOf(directory);
+    if (options.json) writeJson(context, { backups: backups.map(toJson) });
+    else if (backups.length === 0) context.stdout.write('millrace: there are no backups\n');
+    else for (const one of backups) context.stdout.write(`${line(one, context)}\n`);
+    return ExitCode.Ok;
+  }
+  await using state = await openState({ directory, readOnly: true, lazy: true });
+  const made = await state.backup();
+  if (made === undefined) throw new InvalidArgument(`There is no state in ${directory} yet.`);
+  if (options.json) writeJson(context, { backup: toJson(made) });
+  else context.stdout.write(`millrace: backed up to ${made.path} (${bytes(made.bytes)})\n`);
+  return ExitCode.Ok;
+}
+
+/** `millrace restore`. */
+export async function restore(name: string, options: GlobalOptions, context: Context): Promise<number> {
+  const done = await restoreState(stateDirectory(options), name === '' ? {} : { backup: name });
+  const { before, movedAside } = done;
+  if (options.json) {
+    writeJson(context, {
+      backup: toJson(done.backup),
+      ...(before === undefined ? {} : { before: toJson(before) }),
+      ...(movedAside === undefined ? {} : { movedAside }),
+    });
+    return ExitCode.Ok;
+  }
+  const kept = before === undefined ? '' : `; what was there before is ${before.name}`;
+  const moved = movedAside === undefined ? '' : `; the damaged store was moved to ${movedAside}`;
+  context.stdout.write(`millrace: restored ${done.backup.name}${kept}${moved}\n`);
+  return ExitCode.Ok;
+}
+
+function line({ bytes: size, created, name }: BackupInfo, context: Context): string {
+  return `${name}  ${bytes(size)}, ${ago(context.now() - created.getTime())}`;
+}
+
+function toJson({ bytes: size, created, name, path }: BackupInfo): object {
+  return { name, path, created: created.getTime(), bytes: size };
+}

@@ -1,0 +1,40 @@
+import { type VerifiedState, verifyState } from '../../state-files.js';
+import { type Context, writeJson } from '../context.js';
+import { ExitCode } from '../failure.js';
+import type { VerifyCommandOptions } from '../options.js';
+import { stateDirectory } from '../project.js';
+import { number, plural } from '../render/text.js';
+
+/** `millrace verify`: reads all of the state and its backups. */
+export async function verify(options: VerifyCommandOptions, context: Context): Promise<number> {
+  const { repair = false } = options;
+  const found = await verifyState(stateDirectory(options), { repair });
+  if (options.json) {
+    writeJson(context, {
+      ok: found.ok,
+      repaired: repair && !found.ok,
+      ...(found.problem === undefined ? {} : { problem: found.problem }),
+      ...(found.recovery === undefined ? {} : { recovery: found.recovery.message }),
+      backups: found.backups.map(({ movedAside, name, problem }) => ({ name, problem, movedAside })),
+    });
+  } else for (const line of describe(found)) context.stdout.write(`millrace: ${line}\n`);
+  return found.ok || repair ? ExitCode.Ok : ExitCode.Failed;
+}
+
+function describe({ backups, problem, recovery }: VerifiedState): string[] {
+  const damaged = backups.flatMap(({ movedAside, name, problem: why }) => {
+    if (why === undefined) return [];
+    return [`${name} is damaged: ${why}${movedAside === undefined ? '' : `; it was moved to ${movedAside}`}`];
+  });
+  const advice =
+    problem !== undefined && recovery === undefined ? ['"millrace verify --repair" recovers it'] : [];
+  return [
+    problem === undefined ? 'the state is whole' : `the state is damaged: ${problem}`,
+    backups.length === 0
+      ? 'there are no backups'
+      : `${number(backups.length - damaged.length)} of ${plural(backups.length, 'backup')} ${backups.length === 1 ? 'is' : 'are'} whole`,
+    ...damaged,
+    ...(recovery?.message === undefined ? [] : [recovery.message.replace(/\.$/, '')]),
+    ...advice,
+  ];
+}

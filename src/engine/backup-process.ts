@@ -1,0 +1,7 @@
+/** The process that backs up a large state when the run has ended: `node backup-process.js DIRECTORY NEWEST DAYS`. */
+import { constants, setPriority } from 'node:os';
+import { backUpDirectory } from '../store/backup/keep.js';
+
+setPriority(constants.priority.PRIORITY_LOW);
+const [directory, newest, days] = process.argv.slice(2);
+await backUpDirectory(directory!, { newest: Number(newest), days: Number(days) });

@@ -1,0 +1,78 @@
+import { lstatSync, readdirSync, renameSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { sweepDraftsIn } from '../../artifacts/cache/durable.js';
+import { makeFolder } from '../../make-folder.js';
+import { syncFolder } from '../../sync-folder.js';
+
+/** A backup of a state, as it lies in the folder of backups. */
+export interface BackupInfo {
+  /** What `restoreState` takes; its time in UTC, to the millisecond. */
+  readonly name: string;
+  /** Absolute. */
+  readonly path: string;
+  /** When it was begun. */
+  readonly created: Date;
+  /** Size of the file. */
+  readonly bytes: number;
+}
+
+const SUFFIX = '.backup';
+const NAME = /^(\d{4}-\d\d-\d\d)T(\d\d)-(\d\d)-(\d\d\.\d{3}Z)\.backup$/;
+
+/** Only the owner may look into it. */
+const PRIVATE = 0o700;
+
+/** Newest first. What has another name, or is no file, is none. A folder that is not there has none. @throws what `node:fs` throws */
+export function listBackups(folder: string): BackupInfo[] {
+  const found = namesIn(folder).flatMap((name) => {
+    const created = timeOf(name);
+    const path = join(folder, name);
+    const stat = created && lstatSync(path, { throwIfNoEntry: false });
+    return stat?.isFile() ? [{ name, path, created: created!, bytes: stat.size }] : [];
+  });
+  return found.sort((one, other) => other.created.getTime() - one.created.getTime());
+}
+
+/** Makes the folder if it is not there; what is no folder is moved aside. What processes that are gone were making is removed. @throws what `node:fs` throws */
+export function prepareFolder(folder: string, now: Date): void {
+  const stat = statSync(folder, { throwIfNoEntry: false });
+  const isInTheWay = lstatSync(folder, { throwIfNoEntry: false }) !== undefined && !stat?.isDirectory();
+  if (isInTheWay) moveAside(folder, now);
+  makeFolder(folder, PRIVATE);
+  sweepDraftsIn(folder);
+}
+
+/** A name that no backup has: a millisecond later for each that has it. */
+export function freePath(folder: string, created: Date): string {
+  for (let time = created.getTime(); ; time++) {
+    const path = join(folder, nameOf(new Date(time)));
+    if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return path;
+  }
+}
+
+/** Keeps evidence under another name, beside it. @returns its new path @throws what `node:fs` throws */
+export function moveAside(path: string, now: Date): string {
+  const aside = `${path}.corrupt-${now.toISOString().replaceAll(':', '-')}`;
+  renameSync(path, aside);
+  return aside;
+}
+
+/** A rename that survives a power cut. */
+export function renameDurably(from: string, to: string, folder: string): void {
+  renameSync(from, to);
+  syncFolder(folder);
+}
+
+const nameOf = (created: Date): string => created.toISOString().replaceAll(':', '-') + SUFFIX;
+
+function timeOf(name: string): Date | undefined {
+  const match = NAME.exec(name);
+  if (match === null) return undefined;
+  const time = new Date(`${match[1]}T${match[2]}:${match[3]}:${match[4]}`);
+  return Number.isNaN(time.getTime()) ? undefined : time;
+}
+
+function namesIn(folder: string): string[] {
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return [];
+  return readdirSync(folder);
+}

@@ -1,0 +1,58 @@
+import { BackupFailed, MillraceError, StateCorrupt } from '../../errors.js';
+import type { Database } from '../database.js';
+import { examineFile } from '../file-check.js';
+import { LmdbDatabase } from '../lmdb.js';
+import { Log } from '../log.js';
+import { statePaths } from '../paths.js';
+import { type BackupInfo, listBackups } from './folder.js';
+import { makeBackup, pruneBackups } from './make.js';
+import type { Retention } from './retention.js';
+
+export const RETENTION: Retention = { newest: 3, days: 7 };
+
+/**
+ * Backs up what is committed, and removes backups that `retention` does not keep.
+ * @returns undefined if nothing was ever committed
+ * @throws BackupFailed, StateCorrupt; whatever it is, it is in the log
+ */
+export async function backUp(
+  database: Database,
+  directory: string,
+  retention: Retention,
+): Promise<BackupInfo | undefined> {
+  const paths = statePaths(directory);
+  const log = new Log(paths);
+  try {
+    const backup = await makeBackup(database, paths.backups);
+    if (backup === undefined) return undefined;
+    const removed = pruneBackups(paths.backups, retention);
+    await log.write('backup', { name: backup.name, bytes: backup.bytes, removed });
+    return backup;
+  } catch (error) {
+    await log.write('backup-failed', { message: error instanceof Error ? error.message : String(error) });
+    throw error instanceof MillraceError ? error : new BackupFailed(directory, error);
+  }
+}
+
+/** The same for a state that this process has not opened; another one may be writing it. @throws as `backUp` */
+export async function backUpDirectory(
+  directory: string,
+  retention: Retention,
+): Promise<BackupInfo | undefined> {
+  const paths = statePaths(directory);
+  const damage = examineFile(paths, 'read');
+  if (damage !== undefined) throw new StateCorrupt(directory, damage);
+  const database = LmdbDatabase.open(paths, true);
+  try {
+    return await backUp(database, directory, retention);
+  } finally {
+    await database.close();
+  }
+}
+
+/** True if the newest backup is older than `every` milliseconds, or there is none. */
+export function isBackupDue(directory: string, every: number, now = Date.now()): boolean {
+  const newest = listBackups(statePaths(directory).backups)[0]?.created.getTime();
+  // A clock that went back must not stop it for ever.
+  return newest === undefined || now < newest || now - newest >= every;
+}

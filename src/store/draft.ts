@@ -1,0 +1,75 @@
+import { renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { makeFolder } from '../make-folder.js';
+import { syncFolder } from '../sync-folder.js';
+import type { BackupEntry } from './backup/format.js';
+import { LmdbDatabase } from './lmdb.js';
+import { type StatePaths, statePaths } from './paths.js';
+
+/** Only the owner may look into a state. */
+export const PRIVATE = 0o700;
+
+/** Bytes of values that are written in one transaction. */
+const BATCH_BYTES = 2 ** 24;
+
+/** A store comes into being whole: LMDB makes an empty file first, which would look damaged if we were killed then. */
+export async function createStore(paths: StatePaths): Promise<void> {
+  const draft = emptyDraft(paths);
+  await LmdbDatabase.open(draft, false).close();
+  makeFolder(paths.store, PRIVATE);
+  renameSync(draft.data, paths.data);
+  rmSync(draft.directory, { recursive: true });
+}
+
+/**
+ * A store with these values, beside the one that it may take the place of. Call `place` then, or leave it: the next draft removes it.
+ * @throws what `entries` throws; then nothing is left behind
+ */
+export async function draftStore(
+  paths: StatePaths,
+  entries: AsyncIterable<BackupEntry>,
+): Promise<StatePaths> {
+  const draft = emptyDraft(paths);
+  const database = LmdbDatabase.open(draft, false);
+  try {
+    for await (const batch of batches(entries)) {
+      await database.transact((writer) => {
+        for (const { key, payload } of batch) writer.put(key, payload);
+      });
+    }
+  } catch (error) {
+    await database.close();
+    rmSync(draft.directory, { recursive: true });
+    throw error;
+  }
+  await database.close();
+  return draft;
+}
+
+/** Puts a draft where the store was, which is no longer there. */
+export function placeDraft(draft: StatePaths, paths: StatePaths): void {
+  renameSync(draft.store, paths.store);
+  syncFolder(paths.directory);
+  rmSync(draft.directory, { recursive: true });
+}
+
+function emptyDraft(paths: StatePaths): StatePaths {
+  const draft = statePaths(join(paths.directory, 'draft'));
+  rmSync(draft.directory, { recursive: true, force: true });
+  makeFolder(draft.store, PRIVATE);
+  return draft;
+}
+
+async function* batches(entries: AsyncIterable<BackupEntry>): AsyncGenerator<BackupEntry[], void> {
+  let batch: BackupEntry[] = [];
+  let bytes = 0;
+  for await (const { key, payload } of entries) {
+    batch.push({ key, payload: Buffer.from(payload) });
+    bytes += payload.length;
+    if (bytes < BATCH_BYTES) continue;
+    yield batch;
+    batch = [];
+    bytes = 0;
+  }
+  if (batch.length > 0) yield batch;
+}

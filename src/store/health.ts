@@ -1,0 +1,60 @@
+import { isSystemError } from '../errors.js';
+import { type BackupInfo, listBackups, moveAside } from './backup/folder.js';
+import { BackupDamaged } from './backup/format.js';
+import { checkBackup } from './backup/make.js';
+import { Log } from './log.js';
+import { isThere, statePaths } from './paths.js';
+import { whyDamaged } from './restore.js';
+
+/** What a look at a backup has shown. */
+export interface BackupHealth extends BackupInfo {
+  /** What is wrong with it, as a clause; undefined if it is whole. */
+  readonly problem: string | undefined;
+  /** Where it was moved to because of that. */
+  readonly movedAside: string | undefined;
+}
+
+/** What a look at a state's directory has shown. */
+export interface StateHealth {
+  /** True if the store and all backups are whole. */
+  readonly ok: boolean;
+  /** What is wrong with the store, as a clause; undefined if it is whole, or there is none. */
+  readonly problem: string | undefined;
+  /** Newest first. */
+  readonly backups: readonly BackupHealth[];
+}
+
+/**
+ * Reads all that is committed, in a process of its own, and all backups. O(bytes).
+ * @param setAside moves damaged backups aside; the store is for who opens it
+ * @throws what `node:fs` throws
+ */
+export async function examineState(
+  directory: string,
+  setAside: boolean,
+  now = new Date(),
+): Promise<StateHealth> {
+  const paths = statePaths(directory);
+  const problem = isThere(paths.data) ? await whyDamaged(paths) : undefined;
+  const backups: BackupHealth[] = [];
+  for (const backup of listBackups(paths.backups)) {
+    const why = await whyUnreadable(backup);
+    const movedAside = why !== undefined && setAside ? moveAside(backup.path, now) : undefined;
+    backups.push({ ...backup, problem: why, movedAside });
+  }
+  const damaged = backups.filter((backup) => backup.problem !== undefined);
+  if (problem !== undefined || damaged.length > 0) {
+    await new Log(paths).write('damage', { problem, backups: damaged.map(({ name }) => name) });
+  }
+  return { ok: problem === undefined && damaged.length === 0, problem, backups };
+}
+
+async function whyUnreadable({ path }: BackupInfo): Promise<string | undefined> {
+  try {
+    await checkBackup(path);
+    return undefined;
+  } catch (error) {
+    if (error instanceof BackupDamaged || isSystemError(error)) return error.message;
+    throw error;
+  }
+}

@@ -1,0 +1,101 @@
+import { lstatSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { NoBackup, quote } from '../errors.js';
+import { type BackupInfo, listBackups, moveAside } from './backup/folder.js';
+import { BackupDamaged, readBackup, readHead } from './backup/format.js';
+import { backUpDirectory } from './backup/keep.js';
+import { checkBackup } from './backup/make.js';
+import { draftStore, placeDraft } from './draft.js';
+import { SCHEMA_VERSION } from './envelope.js';
+import { examineFile } from './file-check.js';
+import { DirectoryLock } from './lock.js';
+import { Log } from './log.js';
+import { isThere, type StatePaths, statePaths } from './paths.js';
+import { verifyInChild } from './verify.js';
+
+/** All of them stay: the one that is to be restored, too. */
+const KEEP_ALL = { newest: Number.POSITIVE_INFINITY, days: 0 };
+
+/** What a restore has done. */
+export interface RestoreReport {
+  /** The backup that is the state now. */
+  readonly backup: BackupInfo;
+  /** A backup of what was the state before; undefined if there was nothing, or it was damaged. */
+  readonly before: BackupInfo | undefined;
+  /** Where the store was moved to if it was damaged. */
+  readonly movedAside: string | undefined;
+}
+
+/**
+ * Makes a backup the state of a directory. What was the state before is backed up first, or moved aside if it is damaged.
+ * @param name of the backup, or how it begins (default: the newest)
+ * @throws NoBackup; StateLocked if a process writes the state; BackupFailed; what `node:fs` throws
+ */
+export async function restoreBackup(
+  directory: string,
+  name: string | undefined,
+  now = new Date(),
+): Promise<RestoreReport> {
+  const paths = statePaths(directory);
+  const backup = findBackup(paths, name);
+  const lock = DirectoryLock.acquire(paths.lock, paths.directory);
+  try {
+    await requireFit(backup);
+    const draft = await draftStore(paths, readBackup(backup.path));
+    const isSound = !isThere(paths.data) || (await whyDamaged(paths)) === undefined;
+    const before = isSound && isThere(paths.data) ? await backUpDirectory(directory, KEEP_ALL) : undefined;
+    const movedAside = clearStore(paths, isSound, now);
+    placeDraft(draft, paths);
+    rmSync(replaced(paths), { recursive: true, force: true });
+    rmSync(paths.unverified, { force: true });
+    await new Log(paths).write('restored', { name: backup.name, before: before?.name, movedAside });
+    return { backup, before, movedAside };
+  } finally {
+    lock.release();
+  }
+}
+
+/** What is wrong with a store, looked at without LMDB and then, all of it, in a process of its own; undefined if nothing is. */
+export async function whyDamaged(paths: StatePaths): Promise<string | undefined> {
+  return examineFile(paths, 'write') ?? (await verifyInChild(paths));
+}
+
+/** @throws NoBackup */
+function findBackup({ backups, directory }: StatePaths, name: string | undefined): BackupInfo {
+  const all = listBackups(backups);
+  const found = name === undefined ? all.slice(0, 1) : all.filter((one) => one.name.startsWith(name));
+  if (found.length === 1) return found[0]!;
+  if (all.length === 0) throw new NoBackup(`The state in ${directory} has no backups.`);
+  const names = `they are ${all.map((one) => one.name).join(', ')}`;
+  throw new NoBackup(
+    found.length === 0
+      ? `There is no backup ${quote(name!)} of the state in ${directory}; ${names}.`
+      : `${quote(name!)} is the beginning of ${found.length} backups of the state in ${directory}; ${names}.`,
+  );
+}
+
+/** @throws NoBackup */
+async function requireFit({ name, path }: BackupInfo): Promise<void> {
+  try {
+    await checkBackup(path);
+  } catch (error) {
+    if (!(error instanceof BackupDamaged)) throw error;
+    throw new NoBackup(`Backup ${quote(name)} cannot be restored: ${error.message}. The state is as it was.`);
+  }
+  const { schema } = await readHead(path);
+  if (schema === SCHEMA_VERSION) return;
+  throw new NoBackup(
+    `Backup ${quote(name)} has schema version ${schema}, this millrace knows ${SCHEMA_VERSION}. The state is as it was.`,
+  );
+}
+
+/** Until the draft is in its place there is no store, and whoever opens the state then restores the newest backup. */
+function clearStore(paths: StatePaths, isSound: boolean, now: Date): string | undefined {
+  if (lstatSync(paths.store, { throwIfNoEntry: false }) === undefined) return undefined;
+  if (!isSound) return moveAside(paths.store, now);
+  rmSync(replaced(paths), { recursive: true, force: true });
+  renameSync(paths.store, replaced(paths));
+  return undefined;
+}
+
+const replaced = ({ directory }: StatePaths): string => join(directory, 'store.replaced');
