@@ -161,7 +161,7 @@ export class BuildState implements AsyncDisposable {
 
   /**
    * Commits, and writes all of the state to a new file in `backups/` of its directory, which is read back and checked before it gets its name. Then
-   * backups go that are neither among the newest nor the newest of a day. `BuildEngine` does so by itself. O(bytes), 0.3 s for 100 MB.
+   * backups go that are neither among the newest nor the newest of a day. `BuildEngine` does so by itself. O(bytes), about 1 s for 100 MB.
    * @param retention which backups stay (default: the newest 3, and one a day for 7 days)
    * @returns undefined if nothing was ever committed
    * @throws BackupFailed, CommitFailed, StateCorrupt; StateUnavailable if in memory, or closed; InvalidArgument

@@ -8,8 +8,8 @@ import { statePaths } from '../store/paths.js';
 import type { BackupOptions } from './options.js';
 
 const EVERY_MS = 600_000;
-/** Nobody waits for a larger one at the end of a run, of which a process that goes on takes some 50 ms to start: 0.1 s for so many bytes. */
-const LARGE_BYTES = 2 ** 25;
+/** Nobody waits for a larger one at the end of a run, of which a process that goes on takes some 50 ms to start: 0.2 s for so many bytes. */
+const LARGE_BYTES = 2 ** 24;
 
 /** What became of the backup. */
 export type AutomaticBackup = 'done' | 'not-due' | { readonly warning: string };

@@ -35,6 +35,7 @@ export interface BackupHead {
 
 export interface BackupEntry {
   readonly key: Key;
+  /** Valid until the next one is asked for. */
   readonly payload: Buffer;
 }
 
@@ -45,43 +46,56 @@ export class BackupDamaged extends Error {}
 export class BackupWriter {
   readonly #handle: FileHandle;
   readonly #hash = sha256Hasher();
-  #waiting: Buffer[] = [];
-  #bytes = 0;
+  readonly #chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+  #used = 0;
   #entries = 0;
 
-  constructor(handle: FileHandle, head: BackupHead) {
+  private constructor(handle: FileHandle) {
     this.#handle = handle;
+  }
+
+  static begin(handle: FileHandle, head: BackupHead): BackupWriter {
+    const writer = new BackupWriter(handle);
     const text = Buffer.from(JSON.stringify(head));
-    this.#take(MAGIC, words(FORMAT, text.length), text);
+    for (const part of [MAGIC, words(FORMAT, text.length), text]) writer.#append(part);
+    return writer;
   }
 
   /** @param value with its envelope; it may change after the call */
   async add(key: Key, value: Uint8Array): Promise<void> {
     const name = Buffer.from(JSON.stringify(key));
-    this.#take(words(name.length, value.length), name, Buffer.from(value));
+    const entry = [words(name.length, value.length), name, value];
     this.#entries++;
-    if (this.#bytes >= CHUNK_BYTES) await this.#flush();
+    const bytes = 8 + name.length + value.length;
+    if (this.#used + bytes > CHUNK_BYTES) await this.#put(Buffer.concat(entry));
+    else for (const part of entry) this.#append(part);
   }
 
   /** Writes what is left; the bytes are on the disk then. */
   async end(): Promise<void> {
-    this.#take(words(END, this.#entries));
+    await this.#put(words(END, this.#entries));
     await this.#flush();
     await writeAll(this.#handle, this.#hash.digest());
     await this.#handle.sync();
   }
 
-  #take(...parts: Buffer[]): void {
-    this.#waiting.push(...parts);
-    for (const { length } of parts) this.#bytes += length;
+  #append(bytes: Uint8Array): void {
+    this.#chunk.set(bytes, this.#used);
+    this.#used += bytes.length;
+  }
+
+  async #put(bytes: Buffer): Promise<void> {
+    await this.#flush();
+    if (bytes.length <= CHUNK_BYTES) return this.#append(bytes);
+    this.#hash.update(bytes);
+    await writeAll(this.#handle, bytes);
   }
 
   async #flush(): Promise<void> {
-    const bytes = Buffer.concat(this.#waiting);
-    this.#waiting = [];
-    this.#bytes = 0;
+    const bytes = this.#chunk.subarray(0, this.#used);
     this.#hash.update(bytes);
     await writeAll(this.#handle, bytes);
+    this.#used = 0;
   }
 }
 
@@ -109,8 +123,11 @@ export async function* readBackup(path: string): AsyncGenerator<BackupEntry, voi
 class Reader {
   readonly #handle: FileHandle;
   readonly #hash = sha256Hasher();
+  /** Bytes of the file that were not read yet. */
   #left: number;
-  #chunk = Buffer.alloc(0);
+  #buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+  /** What was read and not given out. */
+  #chunk = this.#buffer.subarray(0, 0);
   #entries = 0;
   #schema = SCHEMA_VERSION;
 
@@ -174,20 +191,27 @@ class Reader {
 
   /** The next bytes, until the next call. */
   async #next(bytes: number, what: 'content' | 'the digest itself' = 'content'): Promise<Buffer> {
-    while (this.#chunk.length < bytes) await this.#read(bytes);
+    if (this.#chunk.length < bytes) await this.#fill(bytes);
     const next = this.#chunk.subarray(0, bytes);
     this.#chunk = this.#chunk.subarray(bytes);
     if (what === 'content') this.#hash.update(next);
     return next;
   }
 
-  async #read(needed: number): Promise<void> {
-    if (this.#chunk.length + this.#left < needed) throw new BackupDamaged('it is cut off');
-    const bytes = Buffer.allocUnsafe(Math.min(this.#left, Math.max(CHUNK_BYTES, needed)));
-    const { bytesRead } = await this.#handle.read(bytes, 0, bytes.length);
-    if (bytesRead === 0) throw new BackupDamaged('it is cut off');
-    this.#left -= bytesRead;
-    this.#chunk = Buffer.concat([this.#chunk, bytes.subarray(0, bytesRead)]);
+  async #fill(needed: number): Promise<void> {
+    const rest = this.#chunk.length;
+    if (rest + this.#left < needed) throw new BackupDamaged('it is cut off');
+    const to = needed > this.#buffer.length ? Buffer.allocUnsafeSlow(needed) : this.#buffer;
+    to.set(this.#chunk);
+    this.#buffer = to;
+    let end = rest;
+    while (end < needed) {
+      const { bytesRead } = await this.#handle.read(to, end, Math.min(to.length - end, this.#left));
+      if (bytesRead === 0) throw new BackupDamaged('it is cut off');
+      end += bytesRead;
+      this.#left -= bytesRead;
+    }
+    this.#chunk = to.subarray(0, end);
   }
 }
 
