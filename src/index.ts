@@ -58,7 +58,8 @@ export type {
   RunId,
   RunRecord,
   RunStart,
-} from './store/history.js';
+} from './store/history/history.js';
+export type { Ranking, StatisticsOptions, TaskStatistics } from './store/history/statistics.js';
 export type { Recovery } from './store/open.js';
 export type { VerifyReport } from './store/verify.js';
 export {

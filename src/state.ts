@@ -9,7 +9,7 @@ import type { TableHandle } from './memory/handle.js';
 import { TaskTable } from './memory/table.js';
 import type { BackupInfo } from './store/backup/folder.js';
 import type { Retention } from './store/backup/retention.js';
-import type { BuildHistory } from './store/history.js';
+import type { BuildHistory } from './store/history/history.js';
 import { type Opened, openMemory, openReader, openWriter, type Recovery } from './store/open.js';
 import { type VerifyReport, verifyDatabase } from './store/verify.js';
 import { giveBackOwn, takeUpFromDead } from './tasks/dead-threads.js';

@@ -2,8 +2,8 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openState } from '../../src/index.js';
-import type { Attempt, Trace } from '../../src/store/history.js';
-import { GrowingSegment, Segment, type StoredSegment } from '../../src/store/segment.js';
+import type { Attempt, Trace } from '../../src/store/history/history.js';
+import { GrowingSegment, Segment, type StoredSegment } from '../../src/store/history/segment.js';
 import type { BenchRow, BenchSuite } from '../suite.js';
 import { type Contestant, inTurn, MILLRACE, NINJA, runOnce } from './process.js';
 

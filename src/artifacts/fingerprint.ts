@@ -1,6 +1,8 @@
+import { sha256Hex } from '../sha256.js';
 import type { ContentId } from './contents.js';
 import type { FileRow } from './files.js';
 import { entriesOf, type TaskRecord } from './records.js';
+import type { ArtifactTables } from './tables.js';
 
 /** What an execution saw: its command, the variables that it declares, and its inputs. */
 export interface Fingerprint {
@@ -25,6 +27,23 @@ export function fingerprintOf(record: TaskRecord): Fingerprint {
     environment: record.environmentKey,
     inputs: new Map([...entriesOf(record.declared), ...entriesOf(record.discovered)]),
   };
+}
+
+/**
+ * Stands for a fingerprint wherever it is seen: 16 hexadecimal digits. By digests and paths, as the numbers of a state are its own.
+ * O(n log n) inputs.
+ */
+export function fingerprintKey({ contents, files }: ArtifactTables, fingerprint: Fingerprint): string {
+  const nameOf = (content: ContentId): string => {
+    const digest = contents.digestOf(content);
+    return digest === undefined ? String(content) : Buffer.from(digest.buffer).toString('hex');
+  };
+  const inputs = Array.from(
+    fingerprint.inputs,
+    ([file, content]) => `${files.pathOf(file)}\0${nameOf(content)}`,
+  );
+  const lines = [nameOf(fingerprint.command), nameOf(fingerprint.environment), ...inputs.sort()];
+  return sha256Hex(lines.join('\n')).slice(0, 16);
 }
 
 /** What leads from one fingerprint to another. Most often 12 bytes, and 8 for each input that is another. */

@@ -28,7 +28,13 @@ export { parseDepfile } from './depfile.js';
 export { explain } from './explain.js';
 export { FileThreads } from './file-threads.js';
 export { type FileRow, FileTable } from './files.js';
-export { applyDifference, encodeDifference, type Fingerprint, fingerprintOf } from './fingerprint.js';
+export {
+  applyDifference,
+  encodeDifference,
+  type Fingerprint,
+  fingerprintKey,
+  fingerprintOf,
+} from './fingerprint.js';
 export { expandGlobs, type GlobOptions, isGlob, isLeftOut, pathMatcher } from './globs.js';
 export { describeReason, type Reason } from './reason.js';
 export { entriesOf, Field, filesOf, type TaskRecord } from './records.js';

@@ -20,6 +20,20 @@ export interface RunCommandOptions extends GlobalOptions {
   readonly force?: boolean;
   readonly cache: boolean;
   readonly durability?: Durability;
+  /** Only what failed or was blocked last time. */
+  readonly failed?: boolean;
+  /** Again what was attempted in this run and later ones. */
+  readonly since?: number;
+}
+
+export interface HistoryCommandOptions extends GlobalOptions {
+  readonly limit?: number;
+  /** Only this run and newer ones. */
+  readonly since?: number;
+  readonly slowest?: boolean;
+  readonly failing?: boolean;
+  readonly flaky?: boolean;
+  readonly regressions?: boolean;
 }
 
 export interface GcCommandOptions extends GlobalOptions {

@@ -1,4 +1,4 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { DURABILITY_LEVELS } from '../artifacts/cache/durability.js';
 import { VERSION } from '../engine/version.js';
 import { didYouMean } from '../hint.js';
@@ -15,7 +15,7 @@ import {
   type RunCommandOptions,
   type WhyCommandOptions,
 } from './options.js';
-import { age, size } from './quantities.js';
+import { age, count, size } from './quantities.js';
 import { addStateCommands } from './state-commands.js';
 
 const EXAMPLES = `
@@ -124,6 +124,12 @@ function addRun(program: Command, context: Context, done: (exitCode: number) => 
         .default('rename'),
     )
     .option('--force', 'run the targets even if they are fresh (not what they need; without a target: all)')
+    .addOption(new Option('--failed', 'run what failed or was blocked last time').conflicts('force'))
+    .option(
+      '--since <run>',
+      'run again all that was tried in that run or later, even if it is fresh',
+      count(1),
+    )
     .action(async (targets: string[], _own: unknown, command: Command) => {
       const { run } = await import('./commands/run.js');
       try {
@@ -248,15 +254,6 @@ function refuseHelp(command: Command): never {
 /** The names of a command, that of the program first. */
 function ancestors(command: Command): string[] {
   return [...(command.parent === null ? [] : ancestors(command.parent)), command.name()];
-}
-
-/** Reads a whole number. */
-function count(least: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (/^\d+$/.test(text) && value >= least && Number.isSafeInteger(value)) return value;
-    throw new InvalidArgumentError(`It must be a whole number of at least ${least}.`);
-  };
 }
 
 function usageFailure(error: CommanderError, args: readonly string[]): Failure {

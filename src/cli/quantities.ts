@@ -24,3 +24,12 @@ function quantity(units: Readonly<Record<string, number>>, hint: string): (text:
     return Number(value) * factor;
   };
 }
+
+/** Reads a whole number. */
+export function count(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= least && Number.isSafeInteger(value)) return value;
+    throw new InvalidArgumentError(`It must be a whole number of at least ${least}.`);
+  };
+}

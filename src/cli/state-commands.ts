@@ -1,9 +1,34 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import { RANKINGS } from '../store/history/statistics.js';
 import type { Context } from './context.js';
-import type { BackupCommandOptions, GlobalOptions, VerifyCommandOptions } from './options.js';
+import type {
+  BackupCommandOptions,
+  GlobalOptions,
+  HistoryCommandOptions,
+  VerifyCommandOptions,
+} from './options.js';
+import { count } from './quantities.js';
 
 /** The commands for the state as a whole: what it is kept in, and brought back from. */
 export function addStateCommands(program: Command, context: Context, done: (exitCode: number) => void): void {
+  program
+    .command('history')
+    .description('show the runs, the attempts at a task, or what they say about all tasks')
+    .argument('[task]', 'a task, or a file that a task makes')
+    .option('-n, --limit <n>', 'how many lines (default: 20)', count(1))
+    .option('--since <run>', 'only this run and newer ones', count(1))
+    .addOption(ranking('--slowest', 'the tasks that took longest in all'))
+    .addOption(ranking('--failing', 'the tasks that failed most often'))
+    .addOption(ranking('--flaky', 'the tasks that failed and succeeded with the same inputs'))
+    .addOption(ranking('--regressions', 'the tasks whose last execution took longer than those before'))
+    .action(async (task: string | undefined, _own: unknown, command: Command) => {
+      const options = command.optsWithGlobals<HistoryCommandOptions>();
+      const by = RANKINGS.find((name) => options[name]);
+      if (task !== undefined && by !== undefined)
+        command.error(`error: --${by} is about all tasks; leave out '${task}'`);
+      const { history } = await import('./commands/history.js');
+      done(await history(task, options, context));
+    });
   program
     .command('backup')
     .description('back up the state; runs do so by themselves, at most every ten minutes')
@@ -28,4 +53,10 @@ export function addStateCommands(program: Command, context: Context, done: (exit
       const { verify } = await import('./commands/verify.js');
       done(await verify(command.optsWithGlobals<VerifyCommandOptions>(), context));
     });
+}
+
+/** One excludes the others. */
+function ranking(flag: string, description: string): Option {
+  const others = RANKINGS.filter((name) => `--${name}` !== flag);
+  return new Option(flag, description).conflicts([...others]);
 }

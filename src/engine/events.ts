@@ -1,5 +1,5 @@
 import type { Reason } from '../artifacts/reason.js';
-import type { RunEnd, RunId } from '../store/history.js';
+import type { RunEnd, RunId } from '../store/history/history.js';
 import type { Outcome, TaskId } from '../task.js';
 
 /** What a run did. */

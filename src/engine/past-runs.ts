@@ -1,4 +1,4 @@
-import type { AttemptRecord, BuildHistory, RunId, RunRecord } from '../store/history.js';
+import type { AttemptRecord, BuildHistory, RunId, RunRecord } from '../store/history/history.js';
 import type { TaskId } from '../task.js';
 
 /** Runs that are read at once. */

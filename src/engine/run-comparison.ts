@@ -1,7 +1,7 @@
 import type { Fingerprint } from '../artifacts/index.js';
 import { InvalidArgument, quote } from '../errors.js';
 import type { BuildState } from '../state.js';
-import type { RunId, RunRecord } from '../store/history.js';
+import type { RunId, RunRecord } from '../store/history/history.js';
 import type { Outcome, TaskId } from '../task.js';
 import { SeenByTask, type SeenDifference } from './seen.js';
 

@@ -9,7 +9,7 @@ import {
   nameOfContent,
 } from '../artifacts/index.js';
 import { type BuildState, partsOf } from '../state.js';
-import type { RunId, TraceRecord } from '../store/history.js';
+import type { RunId, TraceRecord } from '../store/history/history.js';
 import type { Outcome, Row, TaskId } from '../task.js';
 import { changedNames, type Digests, environmentRecord } from './digests.js';
 

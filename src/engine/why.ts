@@ -8,7 +8,7 @@ import {
 } from '../artifacts/index.js';
 import { reach } from '../graph/dependency-graph.js';
 import { type BuildState, partsOf } from '../state.js';
-import type { Attempt, RunId, RunRecord } from '../store/history.js';
+import type { Attempt, RunId, RunRecord } from '../store/history/history.js';
 import { type Outcome, type Row, type TaskId, type TaskState, TaskStatus } from '../task.js';
 import { unpackDetails } from '../tasks/details.js';
 import {

@@ -9,7 +9,7 @@ import type { Database } from './database.js';
 import { createStore, PRIVATE } from './draft.js';
 import { examineFile } from './file-check.js';
 import { Guard } from './guard.js';
-import { BuildHistory } from './history.js';
+import { BuildHistory } from './history/history.js';
 import { LmdbDatabase } from './lmdb.js';
 import { DirectoryLock, endedUncleanly } from './lock.js';
 import { MemoryDatabase } from './memory.js';

@@ -28,6 +28,8 @@ const MAX_KILLS = 4;
 /** What may be in a state directory after a run, by its whole path there. */
 const KNOWN_FILES = [
   /^store(\/(data|lock)\.mdb)?$/,
+  /^backups(\/20[^/]*Z\.backup)?$/,
+  /^log(\/millrace\.log)?$/,
   /^content(\/tmp|\/(actions|blobs|inputs)(\/..(\/[^/]+)?)?)?$/,
 ];
 

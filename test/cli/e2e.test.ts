@@ -315,7 +315,7 @@ depfile = "a.d"
     const { stderr, exitCode } = await workspace.millrace('status');
     assert.match(
       stderr,
-      /^millrace: error: The state in .* cannot be used: .*; the next "millrace run" moves it aside .*\n$/,
+      /^millrace: error: The state in .* cannot be used: .*; the next "millrace run" recovers it, .*\n$/,
     );
     assert.equal(exitCode, 3);
     assert.match((await workspace.millrace()).stderr, /^millrace: warning: .*was moved to/);

@@ -189,7 +189,7 @@ test('unknown and unfit options are refused by name', async () => {
     [open({}), /"directory" of openState must be a string; it is undefined/],
     [open(undefined), /The options of openState must be an object, not undefined/],
     [open({ directory: 'x', readonly: true }), /no option "readonly" \(did you mean "readOnly"\?\)/],
-    [open({ directory: 'x', onCorrupt: 'ignore' }), /"onCorrupt" .* "throw" or "reset"; it is "ignore"/],
+    [open({ directory: 'x', onCorrupt: 'ignore' }), /"onCorrupt" .* "recover" or "throw"; it is "ignore"/],
     [open({ memory: false }), /"memory" of openState must be true/],
     [open({ memory: true, directory: 'x' }), /openState has no option "directory"/],
   ];

@@ -1,4 +1,6 @@
 import type { BuildEvent, RunSummary } from '../../engine/events.js';
+import type { Project } from '../../engine/project.js';
+import type { TaskId } from '../../task.js';
 import { compileLater } from '../compilation.js';
 import type { Context } from '../context.js';
 import { ExitCode } from '../failure.js';
@@ -31,11 +33,16 @@ export async function run(
         process.exit(exitCode);
       },
     });
+    const chosen = await chosenBy(project, targets, options);
+    if (chosen?.length === 0) {
+      renderer.notice('nothing failed, was blocked or interrupted last time');
+      return ExitCode.Ok;
+    }
     const summary = await project.run({
-      ...(targets.length === 0 ? {} : { targets }),
+      ...(chosen === undefined ? {} : { targets: chosen }),
       ...(options.jobs === undefined ? {} : { jobs: options.jobs }),
       keepGoing: options.keepGoing,
-      force: options.force ?? false,
+      force: options.force === true || options.since !== undefined,
       cache: options.cache,
       ...(options.durability === undefined ? {} : { durability: options.durability }),
       dryRun: options.dryRun ?? false,
@@ -48,6 +55,20 @@ export async function run(
     });
     return exitCodeOf(summary, interruption);
   });
+}
+
+/** The targets, or what the history says of them; undefined if it is all. */
+async function chosenBy(
+  project: Project,
+  names: readonly string[],
+  { failed, since }: RunCommandOptions,
+): Promise<readonly TaskId[] | undefined> {
+  if (failed !== true && since === undefined) return names.length === 0 ? undefined : names;
+  const { tasksSince, unfinishedTasks } = await import('../../engine/rerun.js');
+  const left = failed === true ? new Set(unfinishedTasks(project.state)) : undefined;
+  const tried = since === undefined ? [...left!] : tasksSince(project.state, since);
+  const named = names.length === 0 ? undefined : new Set(await project.resolveTargets(names));
+  return tried.filter((task) => (left?.has(task) ?? true) && (named?.has(task) ?? true));
 }
 
 /** True if more follows than the news that all is fresh. */

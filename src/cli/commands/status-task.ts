@@ -1,6 +1,6 @@
 import { describeReason, filesOf } from '../../artifacts/index.js';
 import { type BuildState, partsOf } from '../../state.js';
-import type { AttemptRecord } from '../../store/history.js';
+import type { AttemptRecord } from '../../store/history/history.js';
 import { STATUS_NAMES, type TaskId, type TaskState } from '../../task.js';
 import { type Context, writeJson } from '../context.js';
 import type { GlobalOptions } from '../options.js';

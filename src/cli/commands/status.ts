@@ -1,7 +1,7 @@
 import type { Project } from '../../engine/project.js';
 import type { StatusCounts } from '../../memory/counters.js';
 import { type BuildState, partsOf } from '../../state.js';
-import type { AttemptRecord, RunRecord } from '../../store/history.js';
+import type { AttemptRecord, RunRecord } from '../../store/history/history.js';
 import { type Outcome, type Row, type TaskId, type TaskState, TaskStatus } from '../../task.js';
 import { type Context, writeJson } from '../context.js';
 import { ExitCode } from '../failure.js';

@@ -1,7 +1,7 @@
 import { compareRuns } from '../../engine/run-comparison.js';
 import { explainTask } from '../../engine/why.js';
 import { InvalidArgument } from '../../errors.js';
-import type { RunId } from '../../store/history.js';
+import type { RunId } from '../../store/history/history.js';
 import { type Context, writeJson } from '../context.js';
 import { ExitCode } from '../failure.js';
 import type { WhyCommandOptions } from '../options.js';

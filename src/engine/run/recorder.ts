@@ -5,12 +5,13 @@ import {
   entriesOf,
   type Fingerprint,
   filesOf,
+  fingerprintKey,
   fingerprintOf,
   type Reason,
   TaskFlag,
 } from '../../artifacts/index.js';
 import { type BuildState, partsOf } from '../../state.js';
-import type { Trace } from '../../store/history.js';
+import type { Trace } from '../../store/history/history.js';
 import type { Row } from '../../task.js';
 import { unpackDetails } from '../../tasks/details.js';
 import { definitionDigests, environmentDigests, environmentRecord } from '../digests.js';
@@ -58,24 +59,29 @@ export class Recorder {
       ...(message === undefined ? {} : { message }),
       ...(reason === undefined ? {} : { reason }),
     };
-    this.#state.history.addAttempt(attempt, this.#traceOf(row, outcome, forgets));
+    const { key, ...trace } = this.#traceOf(row, outcome, forgets);
+    this.#state.history.addAttempt(key === undefined ? attempt : { ...attempt, key }, trace);
     this.#beginnings.delete(row);
   }
 
   /** Empty for an attempt that never began. */
-  #traceOf(row: Row, outcome: AttemptEnd['outcome'], forgets: boolean): Trace {
+  #traceOf(row: Row, outcome: AttemptEnd['outcome'], forgets: boolean): Trace & { readonly key?: string } {
     const beginning = this.#beginnings.get(row);
     if (beginning === undefined) return {};
     const { before } = beginning;
     if (outcome === 'executed' || outcome === 'cached') {
       const after = this.#recorded(row)!;
       this.#rememberEnvironment(row, after.environment);
-      return { was: encodeDifference(after, before), ...this.#definition(row, after, before) };
+      return {
+        key: this.#keyOf(after),
+        was: encodeDifference(after, before),
+        ...this.#definition(row, after, before),
+      };
     }
     const seen = this.#seen(row, beginning);
     this.#rememberEnvironment(row, seen.environment);
     const saw = encodeDifference(before, seen);
-    const trace = { saw, ...this.#definition(row, seen, before) };
+    const trace = { key: this.#keyOf(seen), saw, ...this.#definition(row, seen, before) };
     return forgets ? { ...trace, was: encodeDifference(undefined, before) } : trace;
   }
 
@@ -96,6 +102,10 @@ export class Recorder {
       environment: currentEnvironmentKey(this.#context, row),
       inputs: new Map([...found, ...entriesOf(inputs)]),
     };
+  }
+
+  #keyOf(fingerprint: Fingerprint): string {
+    return fingerprintKey(this.#context.artifacts, fingerprint);
   }
 
   #recorded(row: Row): Fingerprint | undefined {

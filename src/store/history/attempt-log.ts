@@ -1,16 +1,21 @@
+import type { Key } from '../database.js';
+import type { Records } from '../records.js';
 import { AttemptIndex, groupsOf } from './attempt-index.js';
-import type { Key } from './database.js';
-import type { Records } from './records.js';
-import { GrowingSegment, joinSegments, type OfTask, Segment, type StoredSegment } from './segment.js';
+import { type AttemptColumns, ColumnReader, type Essentials, GrowingColumns } from './columns.js';
+import { GrowingSegment, joinSegments, Segment, type StoredSegment } from './segment.js';
 
 /** A group is full with so many segments, or attempts: some hundred kilobytes. */
 const GROUP_SEGMENTS = 64;
 const GROUP_ITEMS = 4096;
 
+/** Of so few attempts, the segments are read as fast as columns, and each key of the store is looked at whenever it is opened. */
+const FEW = 100;
+
 /** The run to which attempts are added. */
 interface OpenRun {
   readonly run: number;
   readonly index: AttemptIndex;
+  readonly columns: GrowingColumns;
   /** The newest group, its segments and its attempts. */
   group: number;
   segments: number;
@@ -25,9 +30,10 @@ interface OpenRun {
  * key is looked at whenever the state is opened. A run of more than one group also gets an index by task when it ends. Of a run
  * that was interrupted everything is found as well, but slower.
  */
-export class AttemptLog<Item extends OfTask> {
+export class AttemptLog<Item extends Essentials> {
   private readonly records: Records;
   private open: OpenRun | undefined;
+  private readonly reader = new ColumnReader();
 
   constructor(records: Records) {
     this.records = records;
@@ -35,7 +41,8 @@ export class AttemptLog<Item extends OfTask> {
 
   /** From now on, attempts are those of this run. */
   begin(run: number): void {
-    this.open = { run, index: new AttemptIndex(), group: 1, segments: 0, items: 0 };
+    const parts = { index: new AttemptIndex(), columns: new GrowingColumns() };
+    this.open = { run, ...parts, group: 1, segments: 0, items: 0 };
   }
 
   /** Adds to the run that was begun last. */
@@ -46,6 +53,7 @@ export class AttemptLog<Item extends OfTask> {
     segment.items.push(item);
     open.items++;
     open.index.add(item.task, open.group);
+    open.columns.add(item);
   }
 
   /** The run has ended. O(its attempts). */
@@ -53,6 +61,7 @@ export class AttemptLog<Item extends OfTask> {
     const open = this.open!;
     this.joinGroup(open);
     if (open.group > 1) this.records.put(indexKey(open.run), open.index.stored());
+    if (open.columns.count > FEW) this.putColumns(open);
     this.open = undefined;
   }
 
@@ -67,8 +76,59 @@ export class AttemptLog<Item extends OfTask> {
       yield* this.segment(key).ofTask(task).reverse();
   }
 
+  /**
+   * What there is to count of a run, the last part first; each valid until the next. O(attempts), a few ns each; a run that was
+   * interrupted, or has few, is unpacked.
+   */
+  *columns(run: number): Generator<AttemptColumns, void> {
+    if (this.storedFailures(run) === undefined) {
+      yield this.unpacked(run).columns();
+      return;
+    }
+    for (let chunk = 0; ; chunk++) {
+      const stored = this.records.get(columnsKey(run, chunk)) as Uint8Array | undefined;
+      if (stored === undefined) return;
+      yield this.reader.read(stored);
+    }
+  }
+
+  /** The failures of a run: see `Failure`. */
+  failures(run: number): Int32Array {
+    const stored = this.storedFailures(run);
+    return stored === undefined
+      ? this.unpacked(run).failures()
+      : new Int32Array(new Uint8Array(stored).buffer);
+  }
+
+  /** Undefined for a run of which there are no columns. */
+  private storedFailures(run: number): Uint8Array | undefined {
+    return this.records.get(failuresKey(run)) as Uint8Array | undefined;
+  }
+
+  private unpacked(run: number): GrowingColumns {
+    const columns = new GrowingColumns();
+    for (const item of this.ofRun(run)) columns.add(item);
+    return columns;
+  }
+
+  private putColumns({ columns, run }: OpenRun): void {
+    for (const [chunk, stored] of columns.stored().entries())
+      this.records.put(columnsKey(run, chunk), stored);
+    this.records.put(failuresKey(run), new Uint8Array(columns.failures().buffer));
+  }
+
+  /** The name of a task that was attempted in a run, by its hash. O(attempts). @param isIt tells it from others with the same hash */
+  nameIn(run: number, hash: number, isIt: (task: string) => boolean): string | undefined {
+    for (const key of this.segments(run)) {
+      const found = this.segment(key).tasksWith(hash).find(isIt);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
   remove(run: number): void {
-    for (const key of [...this.segments(run), indexKey(run)]) this.records.remove(key);
+    const columns = this.records.keys(['columns', run]);
+    for (const key of [...this.segments(run), ...columns, indexKey(run)]) this.records.remove(key);
   }
 
   private beginSegment(open: OpenRun): GrowingSegment<Item> {
@@ -113,3 +173,5 @@ export class AttemptLog<Item extends OfTask> {
 const JOINED = 0;
 const segmentKey = (run: number, group: number, segment: number): Key => ['attempts', run, group, segment];
 const indexKey = (run: number): Key => ['attempt-index', run];
+const columnsKey = (run: number, chunk: number): Key => ['columns', run, chunk];
+const failuresKey = (run: number): Key => ['columns', run, 'failures'];

@@ -1,4 +1,4 @@
-import { OUTCOMES } from '../task.js';
+import { OUTCOMES } from '../../task.js';
 import {
   anything,
   type Check,
@@ -10,7 +10,7 @@ import {
   string,
   wholeFrom,
   wrong,
-} from '../values.js';
+} from '../../values.js';
 import type { Attempt, RunEnd, RunStart } from './history.js';
 
 const RESULTS = ['succeeded', 'failed', 'cancelled'] as const satisfies readonly RunEnd['result'][];
@@ -31,6 +31,10 @@ const ATTEMPT = {
   signal: string,
   message: string,
   reason: anything,
+  key: (value) =>
+    typeof value === 'string' && /^[0-9a-f]{16}$/.test(value)
+      ? undefined
+      : wrong('must be 16 hexadecimal digits', value),
 } satisfies Record<keyof Attempt, Check>;
 
 const count = wholeFrom(0);

@@ -1,4 +1,4 @@
-import { pack, unpack } from './msgpack.js';
+import { pack, unpack } from '../msgpack.js';
 
 /** What can be found in a segment by its task. */
 export interface OfTask {
@@ -39,6 +39,11 @@ export class GrowingSegment<Item extends OfTask> {
   ofTask(task: string): Item[] {
     return this.items.filter((item) => item.task === task);
   }
+
+  /** The tasks whose name has the hash. */
+  tasksWith(hash: number): string[] {
+    return this.items.map(({ task }) => task).filter((task) => hashOf(task) === hash);
+  }
 }
 
 /** Items that were committed together: those of one task are found without unpacking the others. */
@@ -66,13 +71,18 @@ export class Segment<Item extends OfTask> {
 
   /** In order. O(items), at about a nanosecond each. */
   ofTask(task: string): Item[] {
-    const hash = hashOf(task);
-    const found: Item[] = [];
+    return [...this.withHash(hashOf(task))].filter((item) => item.task === task);
+  }
+
+  /** The tasks whose name has the hash. O(items), as fast. */
+  tasksWith(hash: number): string[] {
+    return Array.from(this.withHash(hash), ({ task }) => task);
+  }
+
+  private *withHash(hash: number): Generator<Item, void> {
     for (let index = this.hashes.indexOf(hash); index >= 0; index = this.hashes.indexOf(hash, index + 1)) {
-      const item = this.itemAt(index);
-      if (item.task === task) found.push(item);
+      yield this.itemAt(index);
     }
-    return found;
   }
 
   private itemAt(index: number): Item {
@@ -107,5 +117,5 @@ const bytesOf = ({ buffer }: Int32Array): Uint8Array => new Uint8Array(buffer);
 
 /** A copy, for what is read from a record need not be aligned. */
 function wordsOf(bytes: Uint8Array): Int32Array {
-  return new Int32Array(Uint8Array.from(bytes).buffer);
+  return new Int32Array(new Uint8Array(bytes).buffer);
 }
