@@ -3,7 +3,7 @@ import { ArtifactManager } from './artifacts/artifact-manager.js';
 import type { ArtifactTables } from './artifacts/index.js';
 import { refuseFromNowOn } from './closed.js';
 import { VERSION } from './engine/version.js';
-import { InvalidArgument, isSystemError, StateUnavailable } from './errors.js';
+import { InvalidArgument, isSystemError, type StateLocked, StateUnavailable } from './errors.js';
 import { DependencyGraph } from './graph/dependency-graph.js';
 import type { TableHandle } from './memory/handle.js';
 import { TaskTable } from './memory/table.js';
@@ -23,6 +23,7 @@ import {
   checkOptions,
   filled,
   isObject,
+  milliseconds,
   shown,
   wholeFrom,
   wrong,
@@ -40,6 +41,10 @@ export type OpenOptions =
        * empty store if there is none, and `recovery` says so; `throw` leaves all as it is.
        */
       readonly onCorrupt?: 'recover' | 'throw';
+      /** Milliseconds to wait for another process that writes the state to end (default 0: not at all). */
+      readonly wait?: number;
+      /** Called once, with who holds the state, before it is waited for. */
+      readonly onWait?: (holder: StateLocked) => void;
       /** @internal called with the sizes in bytes of what is about to be loaded, by name; not if read-only */
       readonly beforeLoad?: (sizes: Readonly<Record<string, number>>) => void;
       /** @internal see `LoadOptions` */
@@ -269,6 +274,8 @@ const DIRECTORY_OPTIONS = {
   readOnly: boolean,
   onCorrupt: (value) =>
     value === 'recover' || value === 'throw' ? undefined : wrong('must be "recover" or "throw"', value),
+  wait: milliseconds,
+  onWait: callable,
   beforeLoad: callable,
   lazy: boolean,
 } satisfies Record<keyof DirectoryOptions, Check>;
@@ -282,10 +289,10 @@ export async function openState(where: string | OpenOptions, ...surplus: never[]
   if (surplus.length > 0) throw surplusOf(where);
   const options = typeof where === 'string' ? { directory: where } : where;
   if (isInMemory(options)) return new BuildState(openMemory());
-  const { directory, readOnly = false, onCorrupt = 'recover', ...load } = options;
+  const { directory, readOnly = false, onCorrupt = 'recover', ...others } = options;
   try {
     return new BuildState(
-      readOnly ? await openReader(directory, load) : await openWriter(directory, { onCorrupt, ...load }),
+      readOnly ? await openReader(directory, others) : await openWriter(directory, { onCorrupt, ...others }),
     );
   } catch (error) {
     if (!isSystemError(error)) throw error;

@@ -20,6 +20,8 @@ export interface RunCommandOptions extends GlobalOptions {
   readonly force?: boolean;
   readonly cache: boolean;
   readonly durability?: Durability;
+  /** Wait for another process that writes the state. */
+  readonly wait?: boolean;
   /** Only what failed or was blocked last time. */
   readonly failed?: boolean;
   /** Again what was attempted in this run and later ones. */

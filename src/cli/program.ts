@@ -124,6 +124,7 @@ function addRun(program: Command, context: Context, done: (exitCode: number) => 
         .default('rename'),
     )
     .option('--force', 'run the targets even if they are fresh (not what they need; without a target: all)')
+    .option('--wait', 'if another process runs this state, wait for it to end')
     .addOption(new Option('--failed', 'run what failed or was blocked last time').conflicts('force'))
     .option(
       '--since <run>',

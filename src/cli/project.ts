@@ -12,12 +12,14 @@ import { ofTask } from './render/wording.js';
 export interface ProjectUse {
   readonly options: GlobalOptions;
   readonly mode: 'read' | 'write';
+  /** Milliseconds to wait for another process that writes the state (default 0). */
+  readonly wait?: number;
   onWarning(message: string): void;
 }
 
 /** Opens the project that the options name, and closes it whatever happens. */
 export async function withProject<Result>(
-  { options, mode, onWarning }: ProjectUse,
+  { options, mode, onWarning, wait = 0 }: ProjectUse,
   use: (project: Project) => Promise<Result>,
 ): Promise<Result> {
   if (options.directory !== undefined) enter(options.directory);
@@ -26,6 +28,7 @@ export async function withProject<Result>(
     ...(options.file === undefined ? {} : { manifest: manifestPath(options.file) }),
     ...(options.state === undefined ? {} : { stateDirectory: namedState(options.state) }),
     mode,
+    wait,
     onWarning,
   });
   if (project.state.tasks.counts().total === 0) onWarning(`${quote(project.manifest.path)} has no tasks.`);

@@ -85,6 +85,8 @@ export interface ProjectOptions {
   readonly stateDirectory?: string;
   /** `read` changes nothing on disk, and needs no lock. */
   readonly mode: 'write' | 'read';
+  /** Milliseconds to wait for another process that writes the state to end (default 0: not at all). */
+  readonly wait?: number;
   /** Gets a sentence for a person if something had to be put right. */
   readonly onWarning?: (message: string) => void;
 }
@@ -142,6 +144,7 @@ const PROJECT_OPTIONS = {
   stateDirectory: filled,
   mode: (value) =>
     value === 'write' || value === 'read' ? undefined : wrong('must be "write" or "read"', value),
+  wait: milliseconds,
   onWarning: callable,
 } satisfies Record<keyof ProjectOptions, Check>;
 

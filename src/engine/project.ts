@@ -47,6 +47,8 @@ async function openStateOf(path: string, options: ProjectOptions, threads: FileT
   if (options.mode === 'read') return await openState({ directory, readOnly: true, lazy: true });
   return await openState({
     directory,
+    ...(options.wait === undefined ? {} : { wait: options.wait }),
+    onWait: ({ problem }) => options.onWarning?.(`${problem}; waiting for it to end.`),
     lazy: true,
     beforeLoad: (sizes) => {
       if (FileTable.rowsIn(sizes) >= MANY_FILES) threads.start();

@@ -1,5 +1,6 @@
 import { existsSync, linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { StateLocked } from '../errors.js';
 import { isObject } from '../values.js';
 import { mayBeRunning, type ProcessIdentity, placeOf, thisProcess } from './process.js';
@@ -11,6 +12,17 @@ interface Holder extends ProcessIdentity {
   /** Tells this taking of the lock from every other one. */
   readonly id: string;
 }
+
+/** What to do if another process has the lock. */
+export interface Waiting {
+  /** Milliseconds to wait for it to end (default 0). */
+  readonly wait?: number | undefined;
+  /** Called once, with who holds it, before it is waited for. */
+  readonly onWait?: ((holder: StateLocked) => void) | undefined;
+}
+
+/** Milliseconds between two looks for whether a holder has ended. */
+const RETRY_MS = 50;
 
 /** What the name of a draft ends with. */
 const DRAFT_END = '.new';
@@ -66,6 +78,26 @@ export class DirectoryLock {
       }
     } finally {
       rmSync(draft, { force: true });
+    }
+  }
+
+  /** As `acquire`, but waits for the holder to end. @throws StateLocked if it takes too long */
+  static async acquireWithin(
+    { wait = 0, onWait }: Waiting,
+    path: string,
+    directory: string,
+  ): Promise<DirectoryLock> {
+    const deadline = performance.now() + wait;
+    let hasTold = false;
+    for (;;) {
+      try {
+        return DirectoryLock.acquire(path, directory);
+      } catch (error) {
+        if (!(error instanceof StateLocked) || performance.now() >= deadline) throw error;
+        if (!hasTold) onWait?.(error);
+        hasTold = true;
+      }
+      await delay(Math.min(RETRY_MS, Math.max(0, deadline - performance.now())));
     }
   }
 

@@ -8,11 +8,13 @@ import { type BackupInfo, listBackups, moveAside } from './backup/folder.js';
 import type { Database } from './database.js';
 import { createStore, PRIVATE } from './draft.js';
 import { examineFile } from './file-check.js';
+import { requireLocal } from './file-system.js';
 import { Guard } from './guard.js';
 import { BuildHistory } from './history/history.js';
 import { LmdbDatabase } from './lmdb.js';
-import { DirectoryLock, endedUncleanly } from './lock.js';
+import { DirectoryLock, endedUncleanly, type Waiting } from './lock.js';
 import { MemoryDatabase } from './memory.js';
+import { requireOwn } from './ownership.js';
 import type { Sizes } from './pages.js';
 import { isThere, type StatePaths, statePaths } from './paths.js';
 import { rescue } from './recover.js';
@@ -58,7 +60,7 @@ export interface Opened {
   complete(): void;
 }
 
-export interface WriterOptions extends LoadOptions {
+export interface WriterOptions extends LoadOptions, Waiting {
   readonly onCorrupt: 'throw' | 'recover';
   /** Reads all that is committed before the state is opened, as after an unclean end. */
   readonly verify?: boolean | undefined;
@@ -101,6 +103,7 @@ export function openMemory(): Opened {
 /** The last committed state, for reading; an empty one if nothing was ever committed. @throws StateCorrupt, StateTooNew */
 export async function openReader(directory: string, { lazy = false }: LoadOptions = {}): Promise<Opened> {
   const paths = statePaths(directory);
+  requireOwn(paths.directory);
   const isWriting = (): boolean => isThere(paths.lock) && !endedUncleanly(paths.lock);
   const wasWriting = isWriting();
   const unclean = isUnclean(paths);
@@ -134,7 +137,9 @@ export async function openReader(directory: string, { lazy = false }: LoadOption
 export async function openWriter(directory: string, options: WriterOptions): Promise<Opened> {
   const paths = statePaths(directory);
   makeFolder(paths.directory, PRIVATE);
-  const lock = DirectoryLock.acquire(paths.lock, paths.directory);
+  requireOwn(paths.directory);
+  requireLocal(paths.directory);
+  const lock = await DirectoryLock.acquireWithin(options, paths.lock, paths.directory);
   try {
     // The mark outlives the lock: until the store was verified, every opener verifies it.
     if (lock.tookOver || options.verify === true) requireVerification(paths);

@@ -108,7 +108,7 @@ describe('a blob', () => {
         writeFileSync(join(folder, 'in'), bytes, { mode: 0o755 });
         const blob = await inSlices(store.putFile(join(folder, 'in'), sha256(bytes)));
         assert.deepEqual(blob, { digest: sha256(bytes), size, executable: true });
-        assert.equal(statSync(store.pathOf(blob!.digest)).mode & 0o777, 0o555);
+        assert.equal(statSync(store.pathOf(blob!.digest)).mode & 0o777, 0o500);
         assert.equal(await inSlices(store.extract(blob!, join(folder, `out-${size}`), 0o640)), true);
         assert.ok(bytes.equals(readFileSync(join(folder, `out-${size}`))));
         assert.equal(statSync(join(folder, `out-${size}`)).mode & 0o777, 0o640);

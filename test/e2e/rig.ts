@@ -83,6 +83,11 @@ export class Invocation {
     this.child.kill(signal);
   }
 
+  /** Waits until something was written to stderr. */
+  async untilTold(what: RegExp): Promise<void> {
+    await until(`${what} on stderr`, () => what.test(Buffer.concat(this.stderr).toString()));
+  }
+
   private untilClosed(): Promise<Result> {
     return new Promise((done, fail) => {
       const deadline = setTimeout(() => {

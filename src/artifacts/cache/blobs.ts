@@ -44,8 +44,8 @@ export interface BlobStoreHandle {
 /** What is read, hashed and written at a stretch. Bytes. */
 const BLOCK_BYTES = 2 ** 20;
 const EXECUTABLE = 0o111;
-const READ_ONLY = 0o444;
-const READ_ONLY_EXECUTABLE = 0o555;
+const READ_ONLY = 0o400;
+const READ_ONLY_EXECUTABLE = 0o500;
 /** Errors of a file system that cannot share bytes between files. */
 const NO_CLONE = new Set(['ENOTSUP', 'EOPNOTSUPP', 'EXDEV', 'EINVAL', 'ENOSYS', 'ENOTTY']);
 
@@ -57,7 +57,7 @@ let block: Buffer | undefined;
  *
  * | path            | holds                                                             |
  * |-----------------|-------------------------------------------------------------------|
- * | `blobs/ab/cd…`  | the bytes whose digest is `abcd…`; never written again (mode 0444 or 0555) |
+ * | `blobs/ab/cd…`  | the bytes whose digest is `abcd…`; never written again (mode 0400 or 0500) |
  * | `tmp/`          | files that are being made                                         |
  * | `quarantine/`   | blobs that were found not to be what their name says              |
  *

@@ -18,7 +18,8 @@ export async function run(
   using renderer = await createRenderer(options, context);
   const onWarning = (message: string): void => renderer.warning(message);
   const mode = options.dryRun === true ? 'read' : 'write';
-  return await withProject({ options, mode, onWarning }, async (project) => {
+  const wait = options.wait === true ? Number.POSITIVE_INFINITY : 0;
+  return await withProject({ options, mode, onWarning, wait }, async (project) => {
     // Paths relative to the working directory are looked up much faster than absolute ones.
     process.chdir(project.manifest.root);
     using interruption = new Interruption(context.stdout, {

@@ -2,6 +2,7 @@ import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { quote } from '../../errors.js';
+import { withoutInherited } from './descriptors.js';
 
 /** What passes: the process or the system is out of descriptors, processes or memory at the moment. */
 const PASSING = new Set(['EMFILE', 'ENFILE', 'EAGAIN', 'ENOMEM']);
@@ -55,7 +56,8 @@ export async function startProcess(
   words: readonly string[],
   options: SpawnOptions,
 ): Promise<ChildProcess> {
-  const child = spawn(program, words, options);
+  const stdio = withoutInherited(options.stdio);
+  const child = spawn(program, words, stdio === undefined ? options : { ...options, stdio });
   await new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve);
     child.once('error', reject);

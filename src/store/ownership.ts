@@ -1,0 +1,27 @@
+import { statSync } from 'node:fs';
+import { StateUnavailable } from '../errors.js';
+
+const WRITABLE_BY_ALL = 0o002;
+const ROOT = 0;
+
+/**
+ * Refuses a state directory that somebody else may have filled: what is in it is trusted, and read by native code. As git does, root may use
+ * those of the user who has called sudo. Where the system knows no owners, nothing is refused.
+ * @throws StateUnavailable
+ */
+export function requireOwn(directory: string): void {
+  const user = process.getuid?.();
+  const stat = statSync(directory, { throwIfNoEntry: false });
+  if (user === undefined || stat === undefined) return;
+  const isSudo = user === ROOT && String(stat.uid) === process.env.SUDO_UID;
+  if (stat.uid !== user && !isSudo) {
+    throw new StateUnavailable(
+      `The state in ${directory} belongs to user ${stat.uid}, and you are user ${user}: take another folder for it, or make it yours (chown -R).`,
+    );
+  }
+  if ((stat.mode & WRITABLE_BY_ALL) !== 0) {
+    throw new StateUnavailable(
+      `The state in ${directory} may be changed by every user of this machine: forbid it (chmod o-w), or take another folder for it.`,
+    );
+  }
+}

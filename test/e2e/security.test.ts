@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { chmodSync, chownSync, lstatSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { explain, Project } from './rig.js';
+
+/** Everything below a folder. */
+function entriesOf(
+  folder: string,
+): { readonly path: string; readonly mode: number; readonly isFile: boolean }[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true }).map((entry) => {
+    const path = join(entry.parentPath, entry.name);
+    return { path, mode: lstatSync(path).mode & 0o777, isFile: entry.isFile() };
+  });
+}
+
+test('nobody else may look into a state, and no value of the environment is in it', async (t) => {
+  const canary = 'canary-5f0c7b';
+  const project = new Project(t, { in: 'text' });
+  project.writeTasks({
+    quiet: {
+      command: 'test -n "$CANARY" && cp in out',
+      inputs: ['in'],
+      outputs: ['out'],
+      inheritEnv: ['CANARY'],
+    },
+    fails: { command: 'exit 1', inputs: ['in'], inheritEnv: ['CANARY'] },
+  });
+  const options = { env: { CANARY: canary, UNNAMED: canary } };
+  assert.equal((await project.millrace(['-k0'], options)).exitCode, 1);
+  for (const args of [['backup'], ['why', 'quiet'], ['history'], ['verify']]) {
+    const result = await project.millrace(args, options);
+    assert.equal(result.exitCode, 0, explain(result));
+    assert.equal(result.stdout.toString().includes(canary), false);
+  }
+  const state = project.path('.millrace');
+  assert.equal(lstatSync(state).mode & 0o777, 0o700);
+  const files = entriesOf(state).filter(({ isFile }) => isFile);
+  assert.ok(files.length > 6);
+  for (const { mode, path } of files) {
+    assert.equal(mode & 0o077, 0, `${path} has mode ${mode.toString(8)}`);
+    assert.equal(readFileSync(path).includes(canary), false, `${path} holds the canary`);
+  }
+});
+
+test('commands inherit no descriptor but their own three', async (t) => {
+  const project = new Project(t);
+  const list = 'for f in /proc/self/fd/*; do echo "$f $(readlink $f)"; done';
+  project.writeTasks({
+    shell: { command: list, cache: false },
+    program: { command: ['/bin/sh', '-c', list], cache: false },
+    console: { command: `{ ${list}; } > console.txt`, pool: 'console' },
+  });
+  const result = await project.millrace(['-j1']);
+  assert.equal(result.exitCode, 0, explain(result));
+  const lines = `${result.stdout.toString()}\n${project.read('console.txt')}`.split('\n');
+  const open = lines.filter((line) => line.startsWith('/proc/self/fd/'));
+  assert.ok(open.length >= 9, explain(result));
+  for (const line of open) {
+    const [, descriptor, what] = /^\/proc\/self\/fd\/(\d+) (.*)$/.exec(line)!;
+    // The null device, what the shell itself has open to list them, or has closed since.
+    const isHarmless = what === '/dev/null' || what === '' || what!.startsWith('/proc/');
+    assert.ok(Number(descriptor) < 3 || isHarmless, line);
+  }
+});
+
+function spoilt(t: TestContext, spoil: (state: string) => void): Project {
+  const project = new Project(t);
+  project.writeTasks({ a: { command: 'true' } });
+  mkdirSync(project.path('.millrace'));
+  spoil(project.path('.millrace'));
+  return project;
+}
+
+test('a state directory that every user may change is refused', async (t) => {
+  const project = spoilt(t, (state) => chmodSync(state, 0o777));
+  for (const args of [['run'], ['status'], ['history']]) {
+    const result = await project.millrace(args);
+    assert.deepEqual([result.exitCode, result.stdout.length], [3, 0], explain(result));
+    assert.match(result.stderr, /may be changed by every user of this machine: forbid it \(chmod o-w\)/);
+  }
+});
+
+test('a state directory of somebody else is refused', { skip: process.getuid?.() !== 0 }, async (t) => {
+  const project = spoilt(t, (state) => chownSync(state, 12_345, 0));
+  const refused = await project.millrace(['run']);
+  assert.equal(refused.exitCode, 3, explain(refused));
+  assert.match(refused.stderr, /belongs to user 12345, and you are user 0: .* \(chown -R\)/);
+  const sudo = await project.millrace(['run'], { env: { SUDO_UID: '12345' } });
+  assert.equal(sudo.exitCode, 0, explain(sudo));
+});
+
+test('nothing that a manifest says is executed but as it is written', async (t) => {
+  const project = new Project(t);
+  project.writeTasks({
+    constructor: { command: ['echo', '$(touch pwned)', '; touch pwned', '`touch pwned`'] },
+    toString: { command: 'true', deps: ['constructor'], env: { valueOf: 'x' } },
+  });
+  const result = await project.millrace(['run']);
+  assert.equal(result.exitCode, 0, explain(result));
+  assert.match(result.stdout.toString(), /\$\(touch pwned\) ; touch pwned `touch pwned`/);
+  assert.equal(project.exists('pwned'), false);
+  project.write(
+    'millrace.json',
+    '{"tasks": {"a": {"command": "true", "__proto__": {"command": "touch pwned"}}}}',
+  );
+  const refused = await project.millrace(['run']);
+  assert.equal(refused.exitCode, 2, explain(refused));
+  assert.match(refused.stderr, /millrace\.json:1:\d+: the key "__proto__" is not allowed/);
+});
+
+test('--wait waits for another run to end, and names it', async (t) => {
+  const project = new Project(t);
+  using gate = project.gate('gate');
+  project.writeTasks({ wait: { command: 'touch up; read x < gate', outputs: ['up'] } });
+  const first = project.start(['run', '--json']);
+  await project.untilExists('up');
+  const second = project.start(['run', '--wait', '--json']);
+  await second.untilTold(new RegExp(`is in use by process ${first.pid}, .*; waiting for it to end`));
+  gate.open();
+  assert.equal((await first.result).exitCode, 0);
+  const result = await second.result;
+  assert.equal(result.exitCode, 0, explain(result));
+});
