@@ -1,6 +1,6 @@
-import { closeSync, constants, fstatSync, openSync, statSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { Damage, type Intent, type Meta, PageReader, readMeta } from './lmdb-file.js';
-import type { StatePaths } from './paths.js';
+import { entryAt, type StatePaths } from './paths.js';
 
 /** A writer that commits while we read may reuse pages that we are about to read: then we begin anew, this often. */
 const ATTEMPTS = 5;
@@ -13,9 +13,11 @@ const ATTEMPTS = 5;
  * @returns what is wrong, or undefined; also if there is no file
  */
 export function examineFile(paths: StatePaths, intent: Intent): string | undefined {
-  const stat = statSync(paths.data, { throwIfNoEntry: false });
-  if (stat === undefined) return undefined;
-  if (!stat.isFile()) return 'store/data.mdb is not a file';
+  const entry = entryAt(paths.data);
+  if (entry === undefined) return undefined;
+  if (entry === 'misplaced') return 'store/data.mdb is not a file';
+  // LMDB ends the process with a signal if it cannot open its table of readers; who writes may put that right.
+  if (intent === 'read' && entryAt(paths.readers) === 'misplaced') return 'store/lock.mdb is not a file';
   // Not blocking, should it have become a pipe meanwhile.
   const descriptor = openSync(paths.data, constants.O_RDONLY | constants.O_NONBLOCK);
   try {

@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { rmSync, statSync, writeFileSync } from 'node:fs';
 import { type ArtifactTables, afterLoad, artifactRegions, createArtifacts } from '../artifacts/index.js';
 import { StateCorrupt } from '../errors.js';
 import { makeFolder } from '../make-folder.js';
@@ -16,7 +16,7 @@ import { DirectoryLock, endedUncleanly, type Waiting } from './lock.js';
 import { MemoryDatabase } from './memory.js';
 import { requireOwn } from './ownership.js';
 import type { Sizes } from './pages.js';
-import { isThere, type StatePaths, statePaths } from './paths.js';
+import { entryAt, isThere, type StatePaths, statePaths } from './paths.js';
 import { rescue } from './recover.js';
 import { Store, type StoreParts } from './store.js';
 import {
@@ -107,7 +107,8 @@ export async function openReader(directory: string, { lazy = false }: LoadOption
   const isWriting = (): boolean => isThere(paths.lock) && !endedUncleanly(paths.lock);
   const wasWriting = isWriting();
   const unclean = isUnclean(paths);
-  const database = isThere(paths.data) ? await openDatabase(paths, true, unclean) : new MemoryDatabase();
+  const database =
+    entryAt(paths.data) !== undefined ? await openDatabase(paths, true, unclean) : new MemoryDatabase();
   const parts = await closingOnError(database, () => {
     // What is looked into later must belong to what was loaded before.
     if (lazy) database.hold();
@@ -204,16 +205,23 @@ async function loadWriter(
 
 /** Opens LMDB only after the file was found to be sound. */
 async function openDatabase(paths: StatePaths, readOnly: boolean, unclean: boolean): Promise<Database> {
+  if (!readOnly) clearReaders(paths);
   const damage =
     examineFile(paths, readOnly ? 'read' : 'write') ??
-    (unclean && isThere(paths.data) ? await verifyInChild(paths) : undefined);
+    (unclean && entryAt(paths.data) !== undefined ? await verifyInChild(paths) : undefined);
   if (damage !== undefined) throw new StateCorrupt(paths.directory, damage);
-  if (!readOnly && !isThere(paths.data)) {
+  if (!readOnly && entryAt(paths.data) === undefined) {
     if (listBackups(paths.backups).length > 0)
       throw new StateCorrupt(paths.directory, 'store/data.mdb is missing');
     await createStore(paths);
   }
   return LmdbDatabase.open(paths, readOnly);
+}
+
+/** What is no file is in LMDB's way, and holds nothing that is needed. */
+function clearReaders({ readers, store }: StatePaths): void {
+  const isFolder = statSync(store, { throwIfNoEntry: false })?.isDirectory() === true;
+  if (isFolder && entryAt(readers) === 'misplaced') moveAside(readers, new Date());
 }
 
 function loadParts(

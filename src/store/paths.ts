@@ -38,3 +38,18 @@ export function statePaths(directory: string): StatePaths {
 export function isThere(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false }) !== undefined;
 }
+
+/** Errors that say what is in a path, and not that we may not look. */
+const IN_THE_WAY = new Set(['ENOTDIR', 'ELOOP']);
+
+/** What is at a path inside of a state; a link that leads to itself, and a file where a folder should be, is `misplaced`. */
+export function entryAt(path: string): 'file' | 'misplaced' | undefined {
+  try {
+    const stat = statSync(path, { throwIfNoEntry: false });
+    if (stat === undefined) return undefined;
+    return stat.isFile() ? 'file' : 'misplaced';
+  } catch (error) {
+    if (IN_THE_WAY.has((error as NodeJS.ErrnoException).code ?? '')) return 'misplaced';
+    throw error;
+  }
+}

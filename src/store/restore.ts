@@ -10,7 +10,7 @@ import { SCHEMA_VERSION } from './envelope.js';
 import { examineFile } from './file-check.js';
 import { DirectoryLock } from './lock.js';
 import { Log } from './log.js';
-import { isThere, type StatePaths, statePaths } from './paths.js';
+import { entryAt, type StatePaths, statePaths } from './paths.js';
 import { verifyInChild } from './verify.js';
 
 /** All of them stay: the one that is to be restored, too. */
@@ -42,8 +42,9 @@ export async function restoreBackup(
   try {
     await requireFit(backup);
     const draft = await draftStore(paths, readBackup(backup.path));
-    const isSound = !isThere(paths.data) || (await whyDamaged(paths)) === undefined;
-    const before = isSound && isThere(paths.data) ? await backUpDirectory(directory, KEEP_ALL) : undefined;
+    const isThere = entryAt(paths.data) !== undefined;
+    const isSound = !isThere || (await whyDamaged(paths)) === undefined;
+    const before = isThere && isSound ? await backUpDirectory(directory, KEEP_ALL) : undefined;
     const movedAside = clearStore(paths, isSound, now);
     placeDraft(draft, paths);
     rmSync(replaced(paths), { recursive: true, force: true });

@@ -1,0 +1,105 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { Played } from './player.js';
+import { makeTemplate, type Template } from './template.js';
+
+const PLAYER = fileURLToPath(new URL('./player.js', import.meta.url));
+/** A round takes some 50 ms, 300 if it verifies in a child. */
+const DEADLINE_MS = 60_000;
+
+export interface DamageResult {
+  readonly rounds: number;
+  readonly rungs: Readonly<Record<Played['rung'], number>>;
+  readonly findings: readonly string[];
+}
+
+/** Damages copies of a state directory, and opens them in a process that a crash may end: then the next one goes on. */
+export async function runDamage(
+  rounds: number,
+  seed: number,
+  onRound?: (played: number) => void,
+): Promise<DamageResult> {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-damage-'));
+  const template = await makeTemplate(join(folder, 'template'));
+  const rungs: Record<Played['rung'], number> = { store: 0, backup: 0, 'older backup': 0, empty: 0 };
+  const findings: string[] = [];
+  let next = seed;
+  while (next < seed + rounds) {
+    const left = seed + rounds - next;
+    const end = await playFrom(next, left, template, folder, (played) => {
+      next = played.seed + 1;
+      rungs[played.rung]++;
+      if (played.finding !== undefined) findings.push(describe(played.seed, played.what, played.finding));
+      onRound?.(next - seed);
+    });
+    if (end === undefined) continue;
+    findings.push(describe(next, end.what, end.how));
+    next++;
+  }
+  rmSync(folder, { recursive: true, force: true });
+  return { rounds, rungs, findings };
+}
+
+function describe(seed: number, what: string, finding: string): string {
+  return `Round ${seed} (again: node dist/test/campaign/damage.js --rounds 1 --seed ${seed}): ${what}: ${finding}`;
+}
+
+/** @returns how the process ended, if that was no good end */
+async function playFrom(
+  first: number,
+  count: number,
+  template: Template,
+  folder: string,
+  onPlayed: (played: Played) => void,
+): Promise<{ readonly what: string; readonly how: string } | undefined> {
+  const args = [PLAYER, JSON.stringify(template), folder, String(first), String(count)];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let stderr = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr = (stderr + chunk.toString()).slice(-2000);
+  });
+  const watch = new Watch(child);
+  let what = '';
+  const ended = new Promise<{ what: string; how: string } | undefined>((resolve) => {
+    child.once('close', (code, signal) => {
+      const how = watch.hasFired ? 'it did not end' : (signal ?? `exit code ${code}`);
+      resolve(code === 0 ? undefined : { what, how: `${how} ${stderr}` });
+    });
+  });
+  for await (const line of createInterface({ input: child.stdout })) {
+    watch.renew();
+    const said = JSON.parse(line) as Played | { readonly begins: string };
+    if ('begins' in said) what = said.begins;
+    else onPlayed(said);
+  }
+  watch.stop();
+  return await ended;
+}
+
+/** Kills a process that says nothing for too long. */
+class Watch {
+  readonly #child: ChildProcess;
+  #timer: NodeJS.Timeout | undefined;
+  hasFired = false;
+
+  constructor(child: ChildProcess) {
+    this.#child = child;
+    this.renew();
+  }
+
+  renew(): void {
+    this.stop();
+    this.#timer = setTimeout(() => {
+      this.hasFired = true;
+      this.#child.kill('SIGKILL');
+    }, DEADLINE_MS);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+}
