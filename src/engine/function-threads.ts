@@ -1,4 +1,5 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import { sub, wordsOf } from '../memory/atomic.js';
 import { startPool, type ThreadPool } from '../thread-pool.js';
 import type { CallJob, CallMessage, ServeJob } from './function/messages.js';
 
@@ -23,8 +24,8 @@ export interface ThreadWork {
 
 /** What a thread does: the exports of `workers/functions.ts`. */
 type Work =
-  | { readonly name: 'call'; readonly job: Omit<CallJob, 'port'> }
-  | { readonly name: 'serve'; readonly job: Omit<ServeJob, 'port'> };
+  | { readonly name: 'call'; readonly job: Omit<CallJob, 'backlog' | 'port'> }
+  | { readonly name: 'serve'; readonly job: Omit<ServeJob, 'backlog' | 'port'> };
 
 /** The threads in which functions are called. They start when they are needed; one that is gone is replaced. */
 export class FunctionThreads {
@@ -41,13 +42,18 @@ export class FunctionThreads {
   }
 
   /** @param receive gets every message, in order; all have come when `done` settles */
-  start({ name, job }: Work, receive: (message: CallMessage) => void): ThreadWork {
+  start({ name, job }: Work, onMessage: (message: CallMessage) => void): ThreadWork {
     const { port1, port2 } = new MessageChannel();
     const controller = new AbortController();
+    const backlog = new Backlog();
     this.#pool ??= start(this.#options, 0);
+    const receive = (message: CallMessage): void => {
+      if (message.type === 'progress') backlog.received();
+      onMessage(message);
+    };
     port1.on('message', receive);
     const options = { name, signal: controller.signal, transferList: [port2] };
-    const run = this.#pool.run({ ...job, port: port2 }, options) as Promise<void>;
+    const run = this.#pool.run({ ...job, port: port2, backlog: backlog.buffer }, options) as Promise<void>;
     const done = run.then(
       () => this.#settle(port1, receive),
       (error: unknown) => {
@@ -73,6 +79,21 @@ export class FunctionThreads {
   #settle(port: MessagePort, receive: (message: CallMessage) => void): void {
     receiveAll(port, receive);
     port.close();
+  }
+}
+
+/** How many messages of progress are on their way, or were received in this turn of the event loop: the thread adds, this side takes off when all else had its turn. */
+class Backlog {
+  readonly buffer = new SharedArrayBuffer(4);
+  readonly #words = wordsOf(this.buffer);
+  #received = 0;
+
+  received(): void {
+    if (this.#received++ > 0) return;
+    setImmediate(() => {
+      sub(this.#words, 0, this.#received);
+      this.#received = 0;
+    });
   }
 }
 

@@ -32,7 +32,7 @@ export interface EngineOptions {
   readonly outputLimit?: number;
   /** Milliseconds between SIGTERM and SIGKILL when a command is stopped, or between a function's `signal` and the end of its thread (default 2,000). */
   readonly graceMs?: number;
-  /** Mebibytes of JavaScript heap for each thread in which functions are called (default: what Node.js gives). What needs more has failed. `Buffer`s and typed arrays are no part of it. */
+  /** Mebibytes of JavaScript heap for each thread in which functions are called (at least 16; default: what Node.js gives). What needs more has failed; a single allocation that is larger ends the process, and no engine can prevent that. `Buffer`s and typed arrays are no part of it. */
   readonly functionMemory?: number;
   /** When the state is backed up by itself, and which backups stay; false: never. */
   readonly backups?: BackupOptions | false;
@@ -116,7 +116,8 @@ const ENGINE_OPTIONS = {
   environment: recordOf((value) => (value === undefined ? undefined : string(value))),
   outputLimit: wholeFrom(0),
   graceMs: wholeFrom(0),
-  functionMemory: wholeFrom(1),
+  // With less, not even the thread itself starts.
+  functionMemory: wholeFrom(16),
   backups,
 } satisfies Record<keyof EngineOptions, Check>;
 

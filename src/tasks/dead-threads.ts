@@ -31,6 +31,18 @@ export function takeUpFromDead(table: TaskTable, attempts: number): Row[] {
   return interrupted;
 }
 
+/** Makes room for threads to come: forgets those that are dead and were in the middle of nothing. The owner's. O(threads), and O(tasks) if there was one. */
+export function forgetIdleDead(table: TaskTable): void {
+  const { threads } = table;
+  if (threads.dead().length === 0) return;
+  table.changes.make(() => {
+    for (const thread of threads.dead()) {
+      const isIdle = !thread.wasBusy && claimedBy(table, new Set([thread.line]), false).length === 0;
+      if (isIdle) sub(table.control, Control.Parked, threads.bury(thread));
+    }
+  });
+}
+
 /** What this thread has claimed is Pending again, outcome `interrupted`. O(tasks). */
 export function giveBackOwn(table: TaskTable): void {
   for (const row of claimedBy(table, new Set([table.threads.line]), false)) {

@@ -4,10 +4,14 @@ import { pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
 import type { MessagePort } from 'node:worker_threads';
 import { quote } from '../../errors.js';
+import { add, load, wordsOf } from '../../memory/atomic.js';
 import type { FunctionCall, TaskId } from '../../task.js';
 import { CappedOutput } from '../lane/output.js';
 import { CallContext, type Surroundings } from './context.js';
 import type { CallEnd, CallMessage, CallSettings } from './messages.js';
+
+/** More messages of progress are left out: whoever tells without end would keep the run from all else. */
+const MAX_BACKLOG = 1000;
 
 type Callable = (input: unknown, context: CallContext) => unknown;
 
@@ -44,7 +48,12 @@ export class Caller {
     this.#settings = settings;
     this.#port = port;
     output.limit = settings.outputLimit;
-    const tell = (row: number, progress: unknown): void => this.tell({ type: 'progress', row, progress });
+    const backlog = wordsOf(settings.backlog);
+    const tell = (row: number, progress: unknown): void => {
+      if (load(backlog, 0) >= MAX_BACKLOG) return;
+      add(backlog, 0, 1);
+      this.tell({ type: 'progress', row, progress });
+    };
     this.#surroundings = { root: settings.root, nameOf, tell };
     port.on('message', () => {
       this.#isAborted = true;
@@ -80,7 +89,7 @@ export class Caller {
   async #callUnknown(call: Call, module: string, name: string): Promise<CallEnd | undefined> {
     output.isKept = true;
     try {
-      const known = await load(resolve(this.#settings.root, module), name);
+      const known = await importFunction(resolve(this.#settings.root, module), name);
       const ofModule = functions.get(module) ?? new Map<string, Callable>();
       functions.set(module, ofModule.set(name, known));
       return await this.#perform(call, known);
@@ -123,8 +132,13 @@ export class Caller {
     return { type: 'ended', row, ...(result === undefined ? {} : { result }), ...outputOf(kept) };
   }
 
+  /** What was thrown may be anything: to look at it may throw, too. */
   #threw(call: Call, error: unknown): CallEnd {
-    return this.#failed(call, `It threw ${named(error)}.`, error);
+    try {
+      return this.#failed(call, `It threw ${named(error)}.`, error);
+    } catch {
+      return this.#failed(call, 'It threw something that cannot be looked at.', new Error('unknown'));
+    }
   }
 
   /** With what was thrown, as a command would show it. */
@@ -137,20 +151,26 @@ export class Caller {
     const { kept } = output;
     output.isKept = false;
     output.kept = undefined;
+    this.#context?.end();
     this.#context = undefined;
     return kept;
   }
 }
 
 /** @throws what the module throws; Error if there is no such function */
-async function load(path: string, name: string): Promise<Callable> {
+async function importFunction(path: string, name: string): Promise<Callable> {
   if (!existsSync(path)) throw new Error('there is no such file');
   const exports = (await import(pathToFileURL(path).href)) as Record<string, unknown>;
   // Of a CommonJS module, not all names are found before it runs.
   const whole = exports.default as Record<string, unknown> | undefined;
-  const found = Object.hasOwn(exports, name) ? exports[name] : whole?.[name];
+  const found = [exports, whole].find((one) => hasOwn(one, name))?.[name];
   if (typeof found === 'function') return found as Callable;
   throw new Error(`it exports no function ${quote(name)}`);
+}
+
+/** Inherited names, such as `toString`, are no exports. */
+function hasOwn(value: unknown, name: string): boolean {
+  return value !== null && value !== undefined && Object.hasOwn(value, name);
 }
 
 /** A line of a stack where a method of `Caller` calls. By name, as source maps may name other files. */

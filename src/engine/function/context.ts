@@ -10,7 +10,7 @@ export interface FunctionContext {
   readonly root: string;
   /** Fires when the run is cancelled or the task's timeout is over. Whoever goes on nevertheless loses the thread after the grace period. */
   readonly signal: AbortSignal;
-  /** Tells the run, which makes an event of it. @param progress structured-cloneable @throws DataCloneError */
+  /** Tells the run, which makes an event of it; if more comes than it can tell, some are left out. After the call has ended it does nothing. @param progress structured-cloneable @throws DataCloneError */
   readonly progress: (progress: unknown) => void;
 }
 
@@ -27,6 +27,7 @@ export class CallContext implements FunctionContext {
   readonly #row: number;
   readonly #surroundings: Surroundings;
   #controller: AbortController | undefined;
+  #hasEnded = false;
 
   constructor(row: number, attempt: number, surroundings: Surroundings) {
     this.attempt = attempt;
@@ -49,7 +50,14 @@ export class CallContext implements FunctionContext {
 
   /** A function of its own, as it may be taken out of the context. */
   get progress(): (progress: unknown) => void {
-    return (progress) => this.#surroundings.tell(this.#row, progress);
+    return (progress) => {
+      if (!this.#hasEnded) this.#surroundings.tell(this.#row, progress);
+    };
+  }
+
+  /** What the function has left behind may go on, but has nothing to tell any more. */
+  end(): void {
+    this.#hasEnded = true;
   }
 
   abort(): void {

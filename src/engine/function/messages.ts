@@ -5,6 +5,8 @@ import type { BoardHandle } from './board.js';
 
 /** What holds for all calls of a run. */
 export interface CallSettings {
+  /** One word: how many messages of progress have been sent and not been told. */
+  readonly backlog: SharedArrayBuffer;
   /** Absolute folder to which the paths of modules relate. */
   readonly root: string;
   /** Bytes of output of a call that are kept. */

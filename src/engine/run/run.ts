@@ -192,15 +192,17 @@ export class Run {
   async #loop(): Promise<void> {
     let sliceEnd = performance.now() + SLICE_MS;
     for (;;) {
+      let isDrained = false;
       while (this.#mayStart()) {
         const row = this.#table.claim(this.#gate.accept);
+        isDrained = row === -1;
         if (row === -1) break;
         this.#take(row);
         if (performance.now() < sliceEnd) continue;
         await nextTurn();
         sliceEnd = performance.now() + SLICE_MS;
       }
-      this.#shareOut();
+      this.#shareOut(isDrained);
       if (this.#running === 0 && this.#functions.serving === 0) break;
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
@@ -223,10 +225,13 @@ export class Run {
     return this.#running + serving < this.#jobs + (serving === 0 ? this.#lanes.ahead : 0);
   }
 
-  /** Places that are left are for threads that claim by themselves; they give way to what only this loop can start. */
-  #shareOut(): void {
+  /**
+   * Places that are left are for threads that claim by themselves; they give way to what only this loop can start.
+   * @param isDrained true if this loop has found nothing to start: what is ready nevertheless was defined since the run began, or has to wait for its pool
+   */
+  #shareOut(isDrained: boolean): void {
     if (this.#stopped) return;
-    if (this.#table.ready.isEmpty)
+    if (isDrained || this.#table.ready.isEmpty)
       this.#functions.offer(this.#jobs - this.#running - this.#functions.serving);
     else this.#functions.makeRoom();
   }

@@ -1,7 +1,7 @@
 import { type ArtifactTables, TaskFlag } from '../../artifacts/index.js';
 import type { TaskTable } from '../../memory/table.js';
 import { OUTCOMES, type Row, TaskStatus } from '../../task.js';
-import { takeUpFromDead } from '../../tasks/dead-threads.js';
+import { forgetIdleDead, takeUpFromDead } from '../../tasks/dead-threads.js';
 import { Board, Note } from '../function/board.js';
 import type { CallEnd, CallMessage } from '../function/messages.js';
 import type { FunctionThreads, ThreadWork } from '../function-threads.js';
@@ -12,6 +12,9 @@ import { type CallLimits, resultOf } from './call.js';
 const LOOK_MS = 4;
 /** So many looks later a call is told to have begun that has not ended. */
 const LONG_LOOKS = 25;
+
+/** After so many deaths of threads, they are forgotten. */
+const FORGET_EVERY = 16;
 
 const { Pending, InProgress, Completed, Failed } = TaskStatus;
 const EXECUTED = OUTCOMES.indexOf('executed');
@@ -75,7 +78,7 @@ export class ServedTasks {
   #asked = false;
   #isStopped = false;
   #isCancelled = false;
-  #hasDead = false;
+  #deaths = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: ServedOptions) {
@@ -151,7 +154,7 @@ export class ServedTasks {
   close(): void {
     clearTimeout(this.#timer);
     const { table } = this.#options;
-    if (this.#hasDead) takeUpFromDead(table, ONLY_THE_LAST);
+    if (this.#deaths > 0) takeUpFromDead(table, ONLY_THE_LAST);
     table.reserve([]);
   }
 
@@ -183,7 +186,8 @@ export class ServedTasks {
 
   /** The call that a thread had in hand has failed with it. */
   #died(seat: Seat, { message }: Error): void {
-    this.#hasDead = true;
+    // There are only so many lines for threads.
+    if (++this.#deaths % FORGET_EVERY === 0) forgetIdleDead(this.#options.table);
     const row = this.#board.held(seat.number) as Row;
     this.#board.hold(seat.number, -1);
     const isTakenOut = this.#left(seat).includes(row);

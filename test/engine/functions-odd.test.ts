@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { BuildEngine, type BuildEvent, openState, type RunOptions } from '../../src/index.js';
+import { temporaryFolder } from './lane-support.js';
+
+const MODULE = `
+export const quick = () => 1;
+export const late = (_, { progress }) => { setTimeout(() => progress('late'), 2); };
+export const later = () => new Promise((resolve) => setTimeout(resolve, 20));
+export function floods(_, { progress }) { const end = performance.now() + 30_000; while (performance.now() < end) progress(end); }
+export const throwsProxy = () => { throw new Proxy({}, { get() { throw new Error('no'); }, getPrototypeOf() { throw new Error('no'); } }); };
+export const badStack = () => { const error = new Error('said'); error.stack = null; throw error; };
+export default { own: () => 1 };
+`;
+
+async function setUp(t: TestContext) {
+  const root = await temporaryFolder(t);
+  writeFileSync(join(root, 'm.mjs'), MODULE);
+  const state = await openState({ memory: true });
+  t.after(() => state.close());
+  const engine = new BuildEngine(state, { root, graceMs: 100 });
+  const run = async (options: RunOptions = {}) => {
+    const events: BuildEvent[] = [];
+    const onEvent = (event: BuildEvent): void => {
+      events.push(event);
+      options.onEvent?.(event);
+    };
+    return { summary: await engine.run({ keepGoing: 0, jobs: 1, ...options, onEvent }), events };
+  };
+  return { state, run };
+}
+
+const call = (id: string, name: string, more: object = {}) => ({
+  id,
+  function: { module: 'm.mjs', export: name },
+  ...more,
+});
+
+test('what is defined during a run keeps no function of the run from being called', async (t) => {
+  const { run, state } = await setUp(t);
+  state.tasks.define([
+    { id: 'command', command: 'true' },
+    call('after', 'quick', { dependencies: ['command'] }),
+  ]);
+  const onEvent = ({ type }: BuildEvent): void => {
+    if (type === 'task-finished' && !state.tasks.has('new')) state.tasks.define(call('new', 'quick'));
+  };
+  const { summary } = await run({ onEvent });
+  assert.deepEqual(
+    [summary.executed, summary.cancelled, state.tasks.get('after').outcome],
+    [2, 0, 'executed'],
+  );
+  assert.equal(state.tasks.get('new').outcome, 'none');
+});
+
+for (const [way, more] of [
+  ['claimed by its thread', {}],
+  ['called by the run', { timeout: 60_000 }],
+] as const) {
+  test(`of what a function has left behind, nothing is told after its end (${way})`, async (t) => {
+    const { run, state } = await setUp(t);
+    state.tasks.define([
+      call('late', 'late', more),
+      call('next', 'later', { ...more, dependencies: ['late'] }),
+    ]);
+    const { events } = await run();
+    const about = events.flatMap((event) => ('task' in event ? [`${event.type} ${event.task}`] : []));
+    assert.deepEqual(about, [
+      'task-started late',
+      'task-finished late',
+      'task-started next',
+      'task-finished next',
+    ]);
+  });
+
+  test(`one that tells without end keeps the run from nothing (${way})`, async (t) => {
+    const { run, state } = await setUp(t);
+    state.tasks.define([call('floods', 'floods', more)]);
+    const cancel = new AbortController();
+    const onEvent = ({ type }: BuildEvent): void => {
+      if (type === 'task-progress') setImmediate(() => cancel.abort());
+    };
+    const { events, summary } = await run({ signal: cancel.signal, onEvent });
+    assert.deepEqual([summary.result, summary.cancelled], ['cancelled', 1]);
+    assert.ok(events.length < 100_000, `${events.length} events`);
+  });
+
+  test(`whatever is thrown fails its task, and inherited names are no exports (${way})`, async (t) => {
+    const { run, state } = await setUp(t);
+    const names = ['throwsProxy', 'badStack', 'toString', 'constructor', 'own'];
+    state.tasks.define(names.map((name) => call(name, name, more)));
+    const { events, summary } = await run();
+    assert.deepEqual([summary.executed, summary.failed], [1, 4]);
+    const messages = new Map(
+      events.flatMap((event) => (event.type === 'task-finished' ? [[event.task, event.message]] : [])),
+    );
+    assert.match(messages.get('throwsProxy')!, /^It threw something that cannot be looked at\.$/);
+    assert.match(messages.get('badStack')!, /^It threw /);
+    for (const name of ['toString', 'constructor']) {
+      assert.equal(
+        messages.get(name),
+        `Its module "m.mjs" cannot be used: it exports no function "${name}".`,
+      );
+    }
+  });
+}
