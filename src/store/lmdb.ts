@@ -43,6 +43,14 @@ const LAST = '\u{10ffff}';
 /** The largest value that is written, but for records. */
 const SCRATCH_BYTES = HEAD_BYTES + 2 ** 14;
 
+interface LmdbParts {
+  readonly directory: string;
+  /** Called before the StateCorrupt of a damaged value is thrown. */
+  readonly onDamage: () => void;
+  readonly lmdb: Lmdb;
+  readonly stamped: boolean;
+}
+
 /**
  * A state's LMDB environment. One thread of a process opens it, and that thread is never terminated: a thread that
  * dies inside a transaction would hang every later writer.
@@ -54,6 +62,7 @@ const SCRATCH_BYTES = HEAD_BYTES + 2 ** 14;
  */
 export class LmdbDatabase implements Database {
   private readonly directory: string;
+  private readonly onDamage: () => void;
   private readonly lmdb: Lmdb;
   /** False until the schema version is stored, which the first transaction does. */
   private stamped: boolean;
@@ -61,8 +70,9 @@ export class LmdbDatabase implements Database {
   /** The read transaction of `hold`. */
   private held: LmdbModule.Transaction | undefined;
 
-  private constructor(directory: string, lmdb: Lmdb, stamped: boolean) {
+  private constructor({ directory, onDamage, lmdb, stamped }: LmdbParts) {
     this.directory = directory;
+    this.onDamage = onDamage;
     this.lmdb = lmdb;
     this.stamped = stamped;
   }
@@ -71,11 +81,12 @@ export class LmdbDatabase implements Database {
    * The file must have passed `examineFile`: LMDB crashes on one that isn't its own.
    * @throws StateTooNew, StateCorrupt if it has no schema version, or one that never was
    */
-  static open(paths: StatePaths, readOnly: boolean): LmdbDatabase {
+  static open(paths: StatePaths, readOnly: boolean, onDamage: () => void = () => {}): LmdbDatabase {
     const { open } = loadLmdb();
     const lmdb = open<Buffer, LmdbKey>({ ...SETTINGS, path: paths.store, readOnly });
     try {
-      return new LmdbDatabase(paths.directory, lmdb, hasSchema(paths.directory, lmdb));
+      const { directory } = paths;
+      return new LmdbDatabase({ directory, onDamage, lmdb, stamped: hasSchema(directory, lmdb) });
     } catch (error) {
       lmdb.close();
       throw error;
@@ -140,8 +151,10 @@ export class LmdbDatabase implements Database {
   }
 
   private checked(key: Key, value: Buffer): Buffer {
-    if (unseal(key, value) === undefined)
+    if (unseal(key, value) === undefined) {
+      this.onDamage();
       throw new StateCorrupt(this.directory, `${key.join('/')} is damaged`);
+    }
     return value;
   }
 

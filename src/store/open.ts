@@ -215,7 +215,8 @@ async function openDatabase(paths: StatePaths, readOnly: boolean, unclean: boole
       throw new StateCorrupt(paths.directory, 'store/data.mdb is missing');
     await createStore(paths);
   }
-  return LmdbDatabase.open(paths, readOnly);
+  // What is met later ends what looks at it; the next one to open the state verifies all of it, and recovers.
+  return LmdbDatabase.open(paths, readOnly, readOnly ? undefined : () => requireVerification(paths));
 }
 
 /** What is no file is in LMDB's way, and holds nothing that is needed. */

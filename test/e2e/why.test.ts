@@ -199,8 +199,9 @@ describe('millrace why', { concurrency: 2 }, () => {
     const before = project.snapshot();
     const printed = await project.json<Record<string, unknown>>(['why', 'a']);
     assert.deepEqual(Object.keys(printed), ['v', 'task', 'last', 'next']);
-    const { start, duration, ...last } = printed.last as Record<string, unknown>;
+    const { start, duration, key, ...last } = printed.last as Record<string, unknown>;
     assert.ok(typeof start === 'number' && typeof duration === 'number');
+    assert.match(String(key), /^[0-9a-f]{16}$/);
     assert.deepEqual(last, { run: 1, outcome: 'executed', exitCode: 0, reason: { kind: 'never-ran' } });
     assert.deepEqual(printed.next, {
       verdict: 'stale',

@@ -1,5 +1,6 @@
 import type { StdioOptions } from 'node:child_process';
 import { openSync, readdirSync, readFileSync } from 'node:fs';
+import { descriptorLimit } from './limits.js';
 
 /** In octal, of `flags` in /proc/PID/fdinfo/N (proc_pid_fdinfo(5)). */
 const CLOSE_ON_EXEC = 0o2000000;
@@ -36,8 +37,11 @@ export function withoutInherited(wanted: StdioOptions | undefined): StdioOptions
 /** Those that a new process would have, too, in ascending order. */
 function inheritedDescriptors(): number[] {
   try {
+    const limit = descriptorLimit();
     const open = readdirSync('/proc/self/fd').map(Number);
-    return open.filter((descriptor) => descriptor >= FIRST && isInherited(descriptor)).sort((a, b) => a - b);
+    const inherited = open.filter((descriptor) => descriptor >= FIRST && isInherited(descriptor));
+    // Those beyond the limit are from before it was set: nothing can be put in their place.
+    return inherited.filter((descriptor) => descriptor < limit).sort((a, b) => a - b);
   } catch {
     return [];
   }

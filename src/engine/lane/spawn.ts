@@ -1,8 +1,9 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { quote } from '../../errors.js';
 import { withoutInherited } from './descriptors.js';
+import { descriptorLimit } from './limits.js';
 
 /** What passes: the process or the system is out of descriptors, processes or memory at the moment. */
 const PASSING = new Set(['EMFILE', 'ENFILE', 'EAGAIN', 'ENOMEM']);
@@ -24,9 +25,7 @@ export function isPassing(error: unknown): boolean {
 /** For how many more lanes this process may have descriptors, but at least one; Infinity where no /proc tells. */
 export function affordableLanes(): number {
   try {
-    const limits = readFileSync('/proc/self/limits', 'latin1');
-    const limit = Number(/^Max open files +(\d+)/m.exec(limits)?.[1] ?? Number.POSITIVE_INFINITY);
-    const free = limit - readdirSync('/proc/self/fd').length - RESERVED_DESCRIPTORS;
+    const free = descriptorLimit() - readdirSync('/proc/self/fd').length - RESERVED_DESCRIPTORS;
     return Math.max(1, Math.floor(free / LANE_DESCRIPTORS));
   } catch {
     return Number.POSITIVE_INFINITY;

@@ -19,6 +19,7 @@ const FORGET_EVERY = 16;
 const { Pending, InProgress, Completed, Failed } = TaskStatus;
 const EXECUTED = OUTCOMES.indexOf('executed');
 const FAILED = OUTCOMES.indexOf('failed');
+const INTERRUPTED = OUTCOMES.indexOf('interrupted');
 const ONLY_THE_LAST = 127;
 
 /** What a thread of its own claims and calls, without a word from the run: a function that reads and writes no files and has no limits. */
@@ -153,8 +154,11 @@ export class ServedTasks {
   /** All threads have left: all tasks are for everybody again. */
   close(): void {
     clearTimeout(this.#timer);
-    const { table } = this.#options;
+    const { rows, table } = this.#options;
     if (this.#deaths > 0) takeUpFromDead(table, ONLY_THE_LAST);
+    // Of one that was ended between its claim and its word of it. Nobody else has claimed any of these; should it still be ending, its word comes too late for its epoch.
+    if (this.#deaths > 0)
+      for (const row of rows) table.transition(row as Row, InProgress, Pending, INTERRUPTED);
     table.reserve([]);
   }
 
