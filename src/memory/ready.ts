@@ -127,6 +127,15 @@ export class ReadySet {
     this.refill(rows, isReady);
   }
 
+  /** Alone: a row that gets another task is reserved no more. */
+  forget(row: number): void {
+    const { ints } = this.rankOf;
+    const rank = ints[row]!;
+    if (rank >= 0) return;
+    clearBit(this.reservedWords(), FIRST_RANK + ~rank);
+    ints[row] = ~rank;
+  }
+
   /**
    * Alone: orders all rows anew. O(rows).
    * @param rowAt rank → row, a permutation of all rows

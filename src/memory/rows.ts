@@ -31,6 +31,7 @@ export function takeRows(table: TaskTable, count: number): Int32Array {
 function takeVacant(table: TaskTable): number {
   const row = load(table.control, Control.FirstVacant) - 1;
   store(table.control, Control.FirstVacant, table.columns.holder.ints[row]!);
+  table.ready.forget(row);
   return row;
 }
 

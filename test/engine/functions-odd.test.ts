@@ -55,6 +55,27 @@ test('what is defined during a run keeps no function of the run from being calle
   assert.equal(state.tasks.get('new').outcome, 'none');
 });
 
+test('a task that gets the row of a removed one during a run stays Pending until the next', async (t) => {
+  const { run, state } = await setUp(t);
+  state.tasks.define([
+    { id: 'command', command: 'true' },
+    call('removed', 'quick', { dependencies: ['command'] }),
+    call('kept', 'later', { dependencies: ['command'] }),
+  ]);
+  const row = state.tasks.rowOf('removed');
+  const onEvent = ({ type }: BuildEvent): void => {
+    if (type !== 'task-started' || !state.tasks.has('removed')) return;
+    state.tasks.remove(['removed']);
+    state.tasks.define([call('new', 'quick')]);
+  };
+  const { summary } = await run({ onEvent });
+  assert.equal(state.tasks.rowOf('new'), row);
+  assert.deepEqual([summary.failed, state.tasks.get('kept').outcome], [0, 'executed']);
+  assert.equal(state.tasks.get('new').outcome, 'none');
+  assert.equal((await run()).summary.failed, 0);
+  assert.equal(state.tasks.get('new').outcome, 'executed');
+});
+
 for (const [way, more] of [
   ['claimed by its thread', {}],
   ['called by the run', { timeout: 60_000 }],
