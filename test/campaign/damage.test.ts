@@ -4,7 +4,7 @@ import { chooseSeed } from '../engine/lane-support.js';
 import { runDamage } from './damage/campaign.js';
 
 /** `npm run campaign:damage` plays many more. */
-const ROUNDS = 60;
+const ROUNDS = 25;
 
 test('a damaged state directory opens as its store, a backup or empty: never a signal, never a wrong value', async (t) => {
   const { findings, rungs } = await runDamage(ROUNDS, chooseSeed(t));
