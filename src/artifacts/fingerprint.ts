@@ -1,4 +1,5 @@
 import { sha256Hex } from '../sha256.js';
+import { hexDigest } from './cache/action-key.js';
 import type { ContentId } from './contents.js';
 import type { FileRow } from './files.js';
 import { entriesOf, type TaskRecord } from './records.js';
@@ -34,10 +35,7 @@ export function fingerprintOf(record: TaskRecord): Fingerprint {
  * O(n log n) inputs.
  */
 export function fingerprintKey({ contents, files }: ArtifactTables, fingerprint: Fingerprint): string {
-  const nameOf = (content: ContentId): string => {
-    const digest = contents.digestOf(content);
-    return digest === undefined ? String(content) : Buffer.from(digest.buffer).toString('hex');
-  };
+  const nameOf = (content: ContentId): string => hexDigest(contents, content) || String(content);
   const inputs = Array.from(
     fingerprint.inputs,
     ([file, content]) => `${files.pathOf(file)}\0${nameOf(content)}`,

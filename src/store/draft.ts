@@ -4,10 +4,7 @@ import { makeFolder } from '../make-folder.js';
 import { syncFolder } from '../sync-folder.js';
 import type { BackupEntry } from './backup/format.js';
 import { LmdbDatabase } from './lmdb.js';
-import { type StatePaths, statePaths } from './paths.js';
-
-/** Only the owner may look into a state. */
-export const PRIVATE = 0o700;
+import { PRIVATE, type StatePaths, statePaths } from './paths.js';
 
 /** Bytes of values that are written in one transaction. */
 const BATCH_BYTES = 2 ** 24;

@@ -1,6 +1,6 @@
 import type * as RotatingFileStream from 'rotating-file-stream';
 import { makeFolder } from '../make-folder.js';
-import type { StatePaths } from './paths.js';
+import { PRIVATE, type StatePaths } from './paths.js';
 
 /** What is worth a line: seldom, and for those who ask later what has happened. */
 export type LogEvent = 'recovered' | 'backup' | 'backup-failed' | 'restored' | 'imported' | 'damage';
@@ -8,7 +8,6 @@ export type LogEvent = 'recovered' | 'backup' | 'backup-failed' | 'restored' | '
 const FILE = 'millrace.log';
 const MAX_SIZE = '1M';
 const MAX_FILES = 5;
-const PRIVATE = 0o700;
 
 /** The log of a state: a line of JSON each, in `log/millrace.log` and, when that has 1 MB, under numbers beside it. */
 export class Log {

@@ -6,7 +6,7 @@ import { TaskTable } from '../memory/table.js';
 import { OUTCOMES, type Row, TaskStatus } from '../task.js';
 import { type BackupInfo, listBackups, moveAside } from './backup/folder.js';
 import type { Database } from './database.js';
-import { createStore, PRIVATE } from './draft.js';
+import { createStore } from './draft.js';
 import { examineFile } from './file-check.js';
 import { requireLocal } from './file-system.js';
 import { Guard } from './guard.js';
@@ -16,7 +16,7 @@ import { DirectoryLock, endedUncleanly, type Waiting } from './lock.js';
 import { MemoryDatabase } from './memory.js';
 import { requireOwn } from './ownership.js';
 import type { Sizes } from './pages.js';
-import { entryAt, isThere, type StatePaths, statePaths } from './paths.js';
+import { entryAt, isThere, PRIVATE, type StatePaths, statePaths } from './paths.js';
 import { rescue } from './recover.js';
 import { Store, type StoreParts } from './store.js';
 import {

@@ -1,7 +1,7 @@
 import { describeReason } from '../../artifacts/reason.js';
 import type { BuildState } from '../../state.js';
 import type { Attempt, RunId, RunRecord } from '../../store/history/history.js';
-import type { Ranking, TaskStatistics } from '../../store/history/statistics.js';
+import { RANKINGS, type Ranking, type TaskStatistics } from '../../store/history/statistics.js';
 import type { TaskId } from '../../task.js';
 import { type Context, writeJson } from '../context.js';
 import { ExitCode } from '../failure.js';
@@ -22,19 +22,12 @@ export async function history(
   const use = { options, mode: 'read', onWarning: warnOn(context.stderr) } as const;
   return await withProject(use, async (project) => {
     const { state } = project;
-    const by = rankingOf(options);
+    const by = RANKINGS.find((name) => options[name]);
     if (by !== undefined) printTasks(state, by, options, context);
     else if (task === undefined) printRuns(state, options, context);
     else printAttempts(state, (await project.resolveTargets([task]))[0]!, options, context);
     return ExitCode.Ok;
   });
-}
-
-function rankingOf({ failing, flaky, regressions, slowest }: HistoryCommandOptions): Ranking | undefined {
-  if (slowest) return 'slowest';
-  if (failing) return 'failing';
-  if (flaky) return 'flaky';
-  return regressions ? 'regressions' : undefined;
 }
 
 function printRuns(state: BuildState, options: HistoryCommandOptions, context: Context): void {

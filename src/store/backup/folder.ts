@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { sweepDraftsIn } from '../../artifacts/cache/durable.js';
 import { makeFolder } from '../../make-folder.js';
 import { syncFolder } from '../../sync-folder.js';
+import { PRIVATE } from '../paths.js';
 
 /** A backup of a state, as it lies in the folder of backups. */
 export interface BackupInfo {
@@ -18,9 +19,6 @@ export interface BackupInfo {
 
 const SUFFIX = '.backup';
 const NAME = /^(\d{4}-\d\d-\d\d)T(\d\d)-(\d\d)-(\d\d\.\d{3}Z)\.backup$/;
-
-/** Only the owner may look into it. */
-const PRIVATE = 0o700;
 
 /** Newest first. What has another name, or is no file, is none. A folder that is not there has none. @throws what `node:fs` throws */
 export function listBackups(folder: string): BackupInfo[] {
