@@ -90,12 +90,7 @@ export function statisticsOf<Item extends Essentials>(
 }
 
 function named<Item extends Essentials>(log: AttemptLog<Item>, found: TaskTally): TaskStatistics {
-  const { high, latest, low, median, ...counts } = found;
+  const { high, low, ...statistics } = found;
   const task = log.nameIn(found.run, low, (name) => otherHashOf(name) === high)!;
-  return {
-    task,
-    ...counts,
-    latest: Number.isNaN(latest) ? undefined : latest,
-    median: Number.isNaN(median) ? undefined : median,
-  };
+  return { task, ...statistics };
 }

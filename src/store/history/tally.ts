@@ -1,5 +1,6 @@
 import { OUTCOMES } from '../../task.js';
 import { type AttemptColumns, Failure } from './columns.js';
+import type { TaskStatistics } from './statistics.js';
 
 /** The median is that of so many executions, the newest ones. */
 const RECENT = 32;
@@ -9,26 +10,10 @@ const MAY_FAIL = 2 ** 20;
 const [EXECUTED, CACHED] = [OUTCOMES.indexOf('executed'), OUTCOMES.indexOf('cached')];
 const [FAILED, TIMED_OUT] = [OUTCOMES.indexOf('failed'), OUTCOMES.indexOf('timed-out')];
 
-/** What is known of a task's attempts. */
-export interface TaskTally {
-  /** The hashes of its name. */
+/** What is known of the attempts at a task of which only the hashes of its name are known. */
+export interface TaskTally extends Omit<TaskStatistics, 'task'> {
   readonly low: number;
   readonly high: number;
-  /** The newest run with an attempt. */
-  readonly run: number;
-  readonly attempts: number;
-  readonly executed: number;
-  readonly cached: number;
-  /** Failed, or stopped after the timeout. */
-  readonly failed: number;
-  /** Keys with which it has failed as well as succeeded. */
-  readonly flaky: number;
-  /** Milliseconds of all executions together. */
-  readonly total: number;
-  /** Of the newest execution, in milliseconds; NaN if there is none. */
-  readonly latest: number;
-  /** Of the up to 32 executions before the newest one; NaN if there is none. */
-  readonly median: number;
 }
 
 /** A task's row: its hashes, its newest run and its counts. One cache line holds two. */
@@ -111,8 +96,8 @@ export class Tally {
       failed: row[Row.Failed]!,
       flaky: row[Row.Flaky]!,
       total: this.total(task),
-      latest: this.latest(task),
-      median: this.median(task),
+      latest: known(this.latest(task)),
+      median: known(this.median(task)),
     };
   }
 
@@ -120,7 +105,7 @@ export class Tally {
     return this.#rows[task * Row.Words + COUNTS[what]]!;
   }
 
-  /** See `TaskTally`, as of the next two. */
+  /** See `TaskStatistics`; so the next two, which are NaN where that is undefined. */
   total(task: number): number {
     return this.#total[task]!;
   }
@@ -203,6 +188,9 @@ function twice<Column extends Int32Array | Float32Array | Float64Array>(column: 
 
 /** Exact as a float64 for up to 2 million tasks. */
 const pairOf = (task: number, key: number): number => task * 2 ** 32 + (key >>> 0);
+
+const known = (milliseconds: number): number | undefined =>
+  Number.isNaN(milliseconds) ? undefined : milliseconds;
 
 function medianOf(values: Float32Array): number {
   if (values.length === 0) return Number.NaN;
