@@ -90,7 +90,7 @@ interface SourceFile {
 function sources(...folders: string[]): SourceFile[] {
   return folders
     .flatMap((folder) => readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true }))
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .filter((entry) => entry.isFile() && /\.c?ts$/.test(entry.name))
     .map((entry) => join(entry.parentPath, entry.name))
     .map((path) => ({ path: relative(ROOT, path), text: readFileSync(path, 'utf8') }));
 }
@@ -140,7 +140,7 @@ test('every file of src is used', () => {
   );
   // An entry of a process, a thread or the package is named as a file.
   const naming = [...files.map(({ text }) => text), readFileSync(join(ROOT, 'package.json'), 'utf8')];
-  const isNamed = (path: string) => naming.some((text) => text.includes(`/${basename(path, '.ts')}.js`));
+  const isNamed = (path: string) => naming.some((text) => text.includes(`/${basename(path).replace(/ts$/, 'js')}`));
   const dead = files.map(({ path }) => path).filter((path) => !imported.has(path) && !isNamed(path));
   assert.deepEqual(dead, []);
 });

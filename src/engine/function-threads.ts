@@ -1,7 +1,11 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { sub, wordsOf } from '../memory/atomic.js';
 import { startPool, type ThreadPool } from '../thread-pool.js';
 import type { CallJob, CallMessage, ServeJob } from './function/messages.js';
+
+/** Milliseconds to wait for a sign that a thread is gone. */
+const GONE_MS = 100;
 
 export interface FunctionThreadsOptions {
   /** How many there are at most. */
@@ -46,6 +50,7 @@ export class FunctionThreads {
     const { port1, port2 } = new MessageChannel();
     const controller = new AbortController();
     const backlog = new Backlog();
+    const end = new PortEnd(port1);
     this.#pool ??= start(this.#options, 0);
     const receive = (message: CallMessage): void => {
       if (message.type === 'progress') backlog.received();
@@ -55,9 +60,10 @@ export class FunctionThreads {
     const options = { name, signal: controller.signal, transferList: [port2] };
     const run = this.#pool.run({ ...job, port: port2, backlog: backlog.buffer }, options) as Promise<void>;
     const done = run.then(
-      () => this.#settle(port1, receive),
-      (error: unknown) => {
-        this.#settle(port1, receive);
+      () => end.drain(receive),
+      async (error: unknown) => {
+        await end.closed();
+        end.drain(receive);
         throw new Error(whyGone(error, this.#options.memory), { cause: error });
       },
     );
@@ -65,7 +71,7 @@ export class FunctionThreads {
       done,
       abort: () => port1.postMessage(null),
       terminate: () => controller.abort(),
-      receive: () => receiveAll(port1, receive),
+      receive: () => end.receive(receive),
     };
   }
 
@@ -75,10 +81,45 @@ export class FunctionThreads {
     this.#pool = undefined;
     await pool?.destroy();
   }
+}
 
-  #settle(port: MessagePort, receive: (message: CallMessage) => void): void {
-    receiveAll(port, receive);
-    port.close();
+/** Our end of the channel to a thread. Node.js crashes if a port is read that has closed. */
+class PortEnd {
+  readonly #port: MessagePort;
+  readonly #closing: Promise<void>;
+  #isClosed = false;
+
+  constructor(port: MessagePort) {
+    this.#port = port;
+    this.#closing = new Promise((resolve) => {
+      port.once('close', () => {
+        this.#isClosed = true;
+        resolve();
+      });
+    });
+  }
+
+  /**
+   * A thread that is being ended may go on for a moment; once its end is closed, it has run its last line. What was on its way to a
+   * thread that is gone is never closed: then nothing of ours has begun there.
+   */
+  async closed(): Promise<void> {
+    await Promise.race([this.#closing, delay(GONE_MS)]);
+  }
+
+  /** Passes on what has come. */
+  receive(receive: (message: CallMessage) => void): void {
+    if (this.#isClosed) return;
+    for (let next = receiveMessageOnPort(this.#port); next !== undefined; ) {
+      receive(next.message as CallMessage);
+      next = this.#isClosed ? undefined : receiveMessageOnPort(this.#port);
+    }
+  }
+
+  /** The same for the last time. */
+  drain(receive: (message: CallMessage) => void): void {
+    this.receive(receive);
+    if (!this.#isClosed) this.#port.close();
   }
 }
 
@@ -97,14 +138,8 @@ class Backlog {
   }
 }
 
-function receiveAll(port: MessagePort, receive: (message: CallMessage) => void): void {
-  for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
-    receive(next.message as CallMessage);
-  }
-}
-
 function start({ memory, size }: FunctionThreadsOptions, minThreads: number): ThreadPool {
-  const filename = new URL('../../workers/functions.js', import.meta.url).href;
+  const filename = new URL('../../workers/functions.cjs', import.meta.url).href;
   const pool = startPool(filename, { minThreads, maxThreads: size, memory });
   // What a thread throws that has nothing to do any more is nobody's.
   pool.on('error', () => {});
