@@ -332,6 +332,23 @@ export class NoBackup extends MillraceError {
   }
 }
 
+/** A state could not be exported; `cause` says more. */
+export class ExportFailed extends MillraceError {
+  constructor(directory: string, cause: unknown) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    super('EXPORT_FAILED', `The state in ${directory} could not be exported: ${why}.`, { cause });
+  }
+}
+
+/** A file is no export, not a whole one, or holds what no state can; `cause` says more. The state is as it was. */
+export class NotImported extends MillraceError {
+  constructor(file: string, cause: unknown) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    const why = isSystemError(cause) ? systemWords(cause) : message.replace(/\.$/, '');
+    super('NOT_IMPORTED', `${file} cannot be imported: ${why}. The state is as it was.`, { cause });
+  }
+}
+
 function inUse(directory: string, pid: number, since: Date, place: string | undefined): string {
   const where = place === undefined ? '' : ` ${place}`;
   return `The state in ${directory} is in use by process ${pid}${where}, started ${since.toISOString()}`;

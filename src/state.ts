@@ -11,6 +11,7 @@ import type { BackupInfo } from './store/backup/folder.js';
 import type { Retention } from './store/backup/retention.js';
 import type { BuildHistory } from './store/history/history.js';
 import { type Opened, openMemory, openReader, openWriter, type Recovery } from './store/open.js';
+import type { StatePaths } from './store/paths.js';
 import { type VerifyReport, verifyDatabase } from './store/verify.js';
 import { giveBackOwn, takeUpFromDead } from './tasks/dead-threads.js';
 import { ReadOnlyTasks } from './tasks/read-only.js';
@@ -37,8 +38,8 @@ export type OpenOptions =
       /** Only read: any number of processes may, also while another one writes. They see what was committed last. */
       readonly readOnly?: boolean;
       /**
-       * What to do about a damaged store: `recover` (default) moves it aside and puts the newest backup that is whole in its place, or an
-       * empty store if there is none, and `recovery` says so; `throw` leaves all as it is.
+       * What to do about a damaged store: `recover` (default) moves it aside and puts the newest backup that is whole in its place, the newest
+       * export if there is none, or else an empty store, and `recovery` says so; `throw` leaves all as it is.
        */
       readonly onCorrupt?: 'recover' | 'throw';
       /** Milliseconds to wait for another process that writes the state to end (default 0: not at all). */
@@ -97,6 +98,8 @@ export interface StateParts {
   readonly artifacts: ArtifactTables;
   /** A small value by name; undefined if there is none. */
   getRecord(name: string): unknown;
+  /** The names of all that there are. */
+  recordNames(): string[];
   /** Anything that msgpack can hold; written with the next commit. @throws StateUnavailable if read-only */
   putRecord(name: string, value: unknown): void;
 }
@@ -292,13 +295,21 @@ export async function openState(where: string | OpenOptions, ...surplus: never[]
   const { directory, readOnly = false, onCorrupt = 'recover', ...others } = options;
   try {
     return new BuildState(
-      readOnly ? await openReader(directory, others) : await openWriter(directory, { onCorrupt, ...others }),
+      readOnly
+        ? await openReader(directory, others)
+        : await openWriter(directory, { onCorrupt, draftExport, ...others }),
     );
   } catch (error) {
     if (!isSystemError(error)) throw error;
     const why = refusal(error, readOnly ? 'read' : 'write');
     throw new StateUnavailable(`The state in ${directory} cannot be used: ${why}.`, { cause: error });
   }
+}
+
+/** The same as in export/import.ts, which hardly anybody needs. */
+export async function draftExport(paths: StatePaths, file: string): Promise<StatePaths> {
+  const { draftFrom } = await import('./export/import.js');
+  return await draftFrom(paths, file);
 }
 
 /** What was meant to be options would be without effect, and that is found out late. */
@@ -371,6 +382,7 @@ export function partsOf(state: BuildState): StateParts {
     },
     artifacts,
     getRecord: (name) => store.records.get(['record', name]),
+    recordNames: () => store.records.keys(['record']).map(([, name]) => name as string),
     putRecord: (name, value) => {
       state.requireWritable();
       store.records.put(['record', name], value);

@@ -53,6 +53,18 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'state',
     'thread-pool',
   ],
+  export: [
+    'errors',
+    'make-folder',
+    'sha256',
+    'task',
+    'memory',
+    'tasks',
+    'artifacts',
+    'store',
+    'engine',
+    'state',
+  ],
   sync: ['errors', 'values', 'memory'],
   errors: [],
   hint: ['errors'],
@@ -70,9 +82,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const HOME: Readonly<Record<string, string | readonly string[]>> = {
   lmdb: 'store',
   msgpackr: 'store',
-  zod: ['manifest', 'artifacts'],
+  zod: ['manifest', 'artifacts', 'export'],
   piscina: 'thread-pool',
   comlink: 'remote',
+  'smol-toml': 'export',
   tinyglobby: 'artifacts',
   commander: 'cli',
   'log-update': 'cli',
@@ -140,7 +153,8 @@ test('every file of src is used', () => {
   );
   // An entry of a process, a thread or the package is named as a file.
   const naming = [...files.map(({ text }) => text), readFileSync(join(ROOT, 'package.json'), 'utf8')];
-  const isNamed = (path: string) => naming.some((text) => text.includes(`/${basename(path).replace(/ts$/, 'js')}`));
+  const isNamed = (path: string) =>
+    naming.some((text) => text.includes(`/${basename(path).replace(/ts$/, 'js')}`));
   const dead = files.map(({ path }) => path).filter((path) => !imported.has(path) && !isNamed(path));
   assert.deepEqual(dead, []);
 });

@@ -172,3 +172,9 @@ export function nameOfContent(contents: ContentTable, id: ContentId): string {
   if (digest !== undefined) return Buffer.from(digest).toString('hex');
   return ABSENT.find(([, content]) => content === id)![0].toLowerCase();
 }
+
+/** The inverse; what was never seen gets an id. @throws CapacityExceeded */
+export function contentNamed(contents: ContentTable, name: string): ContentId {
+  const absent = ABSENT.find(([word]) => word.toLowerCase() === name);
+  return absent === undefined ? contents.intern(Buffer.from(name, 'hex')) : absent[1];
+}

@@ -1,6 +1,6 @@
 import { sha256Hex } from '../sha256.js';
 import { hexDigest } from './cache/action-key.js';
-import type { ContentId } from './contents.js';
+import { Content, type ContentId } from './contents.js';
 import type { FileRow } from './files.js';
 import { entriesOf, type TaskRecord } from './records.js';
 import type { ArtifactTables } from './tables.js';
@@ -72,6 +72,39 @@ export function applyDifference(
     environment: words[Head.Environment]! as ContentId,
     inputs,
   };
+}
+
+/** What a difference says, for other machines: its numbers are those of one state. */
+export interface PrintDifference {
+  /** See `Kind`. */
+  readonly kind: DifferenceKind;
+  readonly command: ContentId;
+  readonly environment: ContentId;
+  readonly inputs: readonly (readonly [FileRow, ContentId])[];
+  readonly gone: readonly FileRow[];
+}
+
+type DifferenceKind = 'nothing' | 'whole' | 'change';
+
+const KINDS: readonly DifferenceKind[] = ['nothing', 'whole', 'change'];
+
+export function decodeDifference(difference: Uint8Array): PrintDifference {
+  const words = new Int32Array(Uint8Array.from(difference).buffer);
+  const inputs = [...entriesOf(words.subarray(Head.Pairs))];
+  return {
+    kind: KINDS[words[Head.Kind]!]!,
+    command: (words[Head.Command] ?? Content.Unknown) as ContentId,
+    environment: (words[Head.Environment] ?? Content.Unknown) as ContentId,
+    inputs: inputs.filter(([, content]) => content !== GONE),
+    gone: inputs.filter(([, content]) => content === GONE).map(([file]) => file),
+  };
+}
+
+/** The inverse. */
+export function differenceOf({ command, environment, gone, inputs, kind }: PrintDifference): Uint8Array {
+  if (kind === 'nothing') return bytesOf([Kind.Nothing]);
+  const pairs = [...inputs, ...gone.map((file) => [file, GONE] as const)];
+  return bytesOf([KINDS.indexOf(kind), command, environment, ...pairs.flat()]);
 }
 
 function bytesOf(words: readonly number[]): Uint8Array {

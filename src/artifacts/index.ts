@@ -21,7 +21,7 @@ export {
 export { type StaleVerdict, TaskChecker, type Verdict } from './check.js';
 export { commandsOf, commandThatMade } from './commands-below.js';
 export type { Difference } from './compare.js';
-export { Content, type ContentId, ContentTable, nameOfContent } from './contents.js';
+export { Content, type ContentId, ContentTable, contentNamed, nameOfContent } from './contents.js';
 export { type CheckContext, currentEnvironmentKey } from './context.js';
 export { type DeclaredPatterns, declaredPatterns } from './declared.js';
 export { parseDepfile } from './depfile.js';
@@ -30,6 +30,8 @@ export { FileThreads } from './file-threads.js';
 export { type FileRow, FileTable } from './files.js';
 export {
   applyDifference,
+  decodeDifference,
+  differenceOf,
   encodeDifference,
   type Fingerprint,
   fingerprintKey,
@@ -37,7 +39,7 @@ export {
 } from './fingerprint.js';
 export { expandGlobs, type GlobOptions, isGlob, isLeftOut, pathMatcher } from './globs.js';
 export { describeReason, type Reason } from './reason.js';
-export { entriesOf, Field, filesOf, type TaskRecord } from './records.js';
+export { entriesOf, Field, filesOf, foreignOutputs, ownOutputs, type TaskRecord } from './records.js';
 export { FileScanner, type ScanOptions } from './scan.js';
 export { isChangedSince, type Made, type Success } from './success.js';
 export { type ArtifactTables, afterLoad, artifactRegions, createArtifacts } from './tables.js';

@@ -119,6 +119,12 @@ export class TaskFiles {
     return stale.length;
   }
 
+  /** The record that is written of a new row is one of the task that it holds now: the next `refresh` does not forget it. */
+  adopt(table: TaskTable, row: Row): void {
+    this.ensureRows(row + 1);
+    this.facts.set(factsAt(row) + Fact.Identity, table.names.refOf(row));
+  }
+
   /** For tables that were loaded: compacts what has become wasteful. */
   afterLoad(rowCount: number): void {
     this.ensureRows(rowCount);

@@ -56,6 +56,11 @@ export interface BackupCommandOptions extends GlobalOptions {
   readonly list?: boolean;
 }
 
+export interface ExportCommandOptions extends GlobalOptions {
+  readonly format?: 'json' | 'toml';
+  readonly history?: boolean;
+}
+
 export interface VerifyCommandOptions extends GlobalOptions {
   readonly repair?: boolean;
 }

@@ -3,6 +3,7 @@ import { RANKINGS } from '../store/history/statistics.js';
 import type { Context } from './context.js';
 import type {
   BackupCommandOptions,
+  ExportCommandOptions,
   GlobalOptions,
   HistoryCommandOptions,
   VerifyCommandOptions,
@@ -44,6 +45,26 @@ export function addStateCommands(program: Command, context: Context, done: (exit
     .action(async (name: string | undefined, _own: unknown, command: Command) => {
       const { restore } = await import('./commands/backup.js');
       done(await restore(name ?? '', command.optsWithGlobals<GlobalOptions>(), context));
+    });
+  program
+    .command('export')
+    .description('write the state to a file that any program can read')
+    .argument('[file]', 'where to; - is standard output (default: a new one in the state directory)')
+    .addOption(
+      new Option('--format <format>', 'the syntax (default: as the file is named)').choices(['json', 'toml']),
+    )
+    .option('--history', 'the runs and their attempts, too')
+    .action(async (file: string | undefined, _own: unknown, command: Command) => {
+      const { exportTo } = await import('./commands/export.js');
+      done(await exportTo(file, command.optsWithGlobals<ExportCommandOptions>(), context));
+    });
+  program
+    .command('import')
+    .description('make an export the state, after backing up what it is now')
+    .argument('<file>', 'what "millrace export" has written; - is standard input')
+    .action(async (file: string, _own: unknown, command: Command) => {
+      const { importFrom } = await import('./commands/export.js');
+      done(await importFrom(file, command.optsWithGlobals<GlobalOptions>(), context));
     });
   program
     .command('verify')

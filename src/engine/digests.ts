@@ -9,8 +9,15 @@ const DIGEST_CHARACTERS = 16;
 /** By names, the beginnings of the SHA-256 digests of values, in hexadecimal; null for one that is not set. */
 export type Digests = Readonly<Record<string, string | null>>;
 
+const ENVIRONMENT = 'environment/';
+
 /** The name of the record that holds the variables of an environment key: tasks with the same ones share it. */
-export const environmentRecord = (key: number): string => `environment/${key}`;
+export const environmentRecord = (key: number): string => `${ENVIRONMENT}${key}`;
+
+/** The environment key whose record has a name; undefined if it is another one's. */
+export function environmentOf(name: string): number | undefined {
+  return name.startsWith(ENVIRONMENT) ? Number(name.slice(ENVIRONMENT.length)) : undefined;
+}
 
 /** The inherited variables that a task declares, as they are now; undefined if it declares none. */
 export function environmentDigests(context: CheckContext, task: Row): Digests | undefined {

@@ -50,7 +50,8 @@ export function placeDraft(draft: StatePaths, paths: StatePaths): void {
   rmSync(draft.directory, { recursive: true });
 }
 
-function emptyDraft(paths: StatePaths): StatePaths {
+/** Where a store can be made beside that of a state. Any draft that is there is removed. */
+export function emptyDraft(paths: StatePaths): StatePaths {
   const draft = statePaths(join(paths.directory, 'draft'));
   rmSync(draft.directory, { recursive: true, force: true });
   makeFolder(draft.store, PRIVATE);

@@ -3,7 +3,14 @@ import { makeFolder } from '../make-folder.js';
 import { PRIVATE, type StatePaths } from './paths.js';
 
 /** What is worth a line: seldom, and for those who ask later what has happened. */
-export type LogEvent = 'recovered' | 'backup' | 'backup-failed' | 'restored' | 'imported' | 'damage';
+export type LogEvent =
+  | 'recovered'
+  | 'backup'
+  | 'backup-failed'
+  | 'restored'
+  | 'exported'
+  | 'imported'
+  | 'damage';
 
 const FILE = 'millrace.log';
 const MAX_SIZE = '1M';

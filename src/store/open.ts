@@ -4,7 +4,7 @@ import { StateCorrupt } from '../errors.js';
 import { makeFolder } from '../make-folder.js';
 import { TaskTable } from '../memory/table.js';
 import { OUTCOMES, type Row, TaskStatus } from '../task.js';
-import { type BackupInfo, listBackups, moveAside } from './backup/folder.js';
+import { type BackupInfo, listBackups, listExports, moveAside } from './backup/folder.js';
 import type { Database } from './database.js';
 import { createStore } from './draft.js';
 import { examineFile } from './file-check.js';
@@ -17,7 +17,7 @@ import { MemoryDatabase } from './memory.js';
 import { requireOwn } from './ownership.js';
 import type { Sizes } from './pages.js';
 import { entryAt, isThere, PRIVATE, type StatePaths, statePaths } from './paths.js';
-import { rescue } from './recover.js';
+import { type DraftExport, rescue } from './recover.js';
 import { Store, type StoreParts } from './store.js';
 import {
   awakenTable,
@@ -37,8 +37,10 @@ export interface Recovery {
   readonly interrupted: number;
   /** Where a damaged store was moved to. */
   readonly movedAside: string | undefined;
-  /** The backup that was restored in its place; undefined if none was fit: the state is empty then. */
+  /** The backup that was restored in its place; undefined if none was fit. */
   readonly backup: BackupInfo | undefined;
+  /** The export that was imported, as no backup was fit; undefined if none was: the state is empty then. */
+  readonly export: BackupInfo | undefined;
   /** The same in one sentence for a person; undefined if there was nothing that a person would want to know. */
   readonly message: string | undefined;
 }
@@ -64,6 +66,10 @@ export interface WriterOptions extends LoadOptions, Waiting {
   readonly onCorrupt: 'throw' | 'recover';
   /** Reads all that is committed before the state is opened, as after an unclean end. */
   readonly verify?: boolean | undefined;
+  /** Without it, exports are no rung of the ladder. */
+  readonly draftExport?: DraftExport | undefined;
+  /** False: nothing is committed but by `commit` and `close` (default true). */
+  readonly autosave?: boolean | undefined;
 }
 
 export interface LoadOptions {
@@ -89,7 +95,12 @@ const SLEEPERS = new Set([
 const STATUSES = 'tasks.status';
 
 const INTERRUPTED = OUTCOMES.indexOf('interrupted');
-const NOT_RESCUED: Rescued = { movedAside: undefined, backup: undefined, message: undefined };
+const NOT_RESCUED: Rescued = {
+  movedAside: undefined,
+  backup: undefined,
+  export: undefined,
+  message: undefined,
+};
 const NOTHING_RECOVERED: Recovery = { unclean: false, interrupted: 0, ...NOT_RESCUED };
 
 /** A state without a disk. */
@@ -149,7 +160,7 @@ export async function openWriter(directory: string, options: WriterOptions): Pro
     rmSync(paths.unverified, { force: true });
     const complete = (): void => {};
     const recovery: Recovery = { unclean, interrupted: interruptAll(parts.table, complete), ...rescued };
-    parts.store.autosave();
+    if (options.autosave !== false) parts.store.autosave();
     const history = new BuildHistory(parts.store.records, { readOnly: false, isWriting: () => false });
     return {
       ...{ ...parts, directory: paths.directory, readOnly: false, history },
@@ -163,14 +174,14 @@ export async function openWriter(directory: string, options: WriterOptions): Pro
 
 type Parts = Pick<Opened, 'table' | 'artifacts' | 'store' | 'database'>;
 
-type Rescued = Pick<Recovery, 'movedAside' | 'backup' | 'message'>;
+type Rescued = Pick<Recovery, 'movedAside' | 'backup' | 'export' | 'message'>;
 
-/** Ends at the latest with an empty store: whatever of a backup cannot be loaded is no backup any more. */
+/** Ends at the latest with an empty store: a backup or export that cannot be loaded is none any more. */
 async function loadOrRescue(
   paths: StatePaths,
   lock: DirectoryLock,
   unclean: boolean,
-  { onCorrupt, ...load }: WriterOptions,
+  { onCorrupt, draftExport, ...load }: WriterOptions,
 ): Promise<{ parts: Parts; rescued: Rescued }> {
   let rescued = NOT_RESCUED;
   for (;;) {
@@ -179,8 +190,9 @@ async function loadOrRescue(
       return { parts: await loadWriter(paths, lock, isDoubtful, load), rescued };
     } catch (error) {
       if (!(error instanceof StateCorrupt) || onCorrupt === 'throw') throw error;
-      if (rescued.backup !== undefined) moveAside(rescued.backup.path, new Date());
-      rescued = await rescue(paths, error.problem);
+      const unfit = rescued.backup ?? rescued.export;
+      if (unfit !== undefined) moveAside(unfit.path, new Date());
+      rescued = await rescue(paths, error.problem, draftExport);
     }
   }
 }
@@ -211,7 +223,7 @@ async function openDatabase(paths: StatePaths, readOnly: boolean, unclean: boole
     (unclean && entryAt(paths.data) !== undefined ? await verifyInChild(paths) : undefined);
   if (damage !== undefined) throw new StateCorrupt(paths.directory, damage);
   if (!readOnly && entryAt(paths.data) === undefined) {
-    if (listBackups(paths.backups).length > 0)
+    if (listBackups(paths.backups).length + listExports(paths.exports).length > 0)
       throw new StateCorrupt(paths.directory, 'store/data.mdb is missing');
     await createStore(paths);
   }

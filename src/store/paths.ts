@@ -16,6 +16,8 @@ export interface StatePaths {
   readonly lock: string;
   /** Where backups are (see backup/). */
   readonly backups: string;
+  /** Where exports are that were given no other place (see export/). */
+  readonly exports: string;
   /** What is said of the state's health, for later. */
   readonly log: string;
   /** Exists while the store has not been verified since an unclean end. */
@@ -32,6 +34,7 @@ export function statePaths(directory: string): StatePaths {
     readers: join(store, 'lock.mdb'),
     lock: join(absolute, 'lock'),
     backups: join(absolute, 'backups'),
+    exports: join(absolute, 'exports'),
     log: join(absolute, 'log'),
     unverified: join(absolute, 'unverified'),
   };

@@ -16,14 +16,18 @@ import { verifyInChild } from './verify.js';
 /** All of them stay: the one that is to be restored, too. */
 const KEEP_ALL = { newest: Number.POSITIVE_INFINITY, days: 0 };
 
-/** What a restore has done. */
-export interface RestoreReport {
-  /** The backup that is the state now. */
-  readonly backup: BackupInfo;
+/** What has become of the state that was there before. */
+export interface Replaced {
   /** A backup of what was the state before; undefined if there was nothing, or it was damaged. */
   readonly before: BackupInfo | undefined;
   /** Where the store was moved to if it was damaged. */
   readonly movedAside: string | undefined;
+}
+
+/** What a restore has done. */
+export interface RestoreReport extends Replaced {
+  /** The backup that is the state now. */
+  readonly backup: BackupInfo;
 }
 
 /**
@@ -42,18 +46,27 @@ export async function restoreBackup(
   try {
     await requireFit(backup);
     const draft = await draftStore(paths, readBackup(backup.path));
-    const isThere = entryAt(paths.data) !== undefined;
-    const isSound = !isThere || (await whyDamaged(paths)) === undefined;
-    const before = isThere && isSound ? await backUpDirectory(directory, KEEP_ALL) : undefined;
-    const movedAside = clearStore(paths, isSound, now);
-    placeDraft(draft, paths);
-    rmSync(replaced(paths), { recursive: true, force: true });
-    rmSync(paths.unverified, { force: true });
+    const { before, movedAside } = await replaceStore(paths, draft, now);
     await new Log(paths).write('restored', { name: backup.name, before: before?.name, movedAside });
     return { backup, before, movedAside };
   } finally {
     lock.release();
   }
+}
+
+/**
+ * Makes a draft the store of a state, whose lock is held. What was there before is backed up first, or moved aside if it is damaged.
+ * @throws BackupFailed; what `node:fs` throws
+ */
+export async function replaceStore(paths: StatePaths, draft: StatePaths, now: Date): Promise<Replaced> {
+  const isThere = entryAt(paths.data) !== undefined;
+  const isSound = !isThere || (await whyDamaged(paths)) === undefined;
+  const before = isThere && isSound ? await backUpDirectory(paths.directory, KEEP_ALL) : undefined;
+  const movedAside = clearStore(paths, isSound, now);
+  placeDraft(draft, paths);
+  rmSync(replaced(paths), { recursive: true, force: true });
+  rmSync(paths.unverified, { force: true });
+  return { before, movedAside };
 }
 
 /** What is wrong with a store, looked at without LMDB and then, all of it, in a process of its own; undefined if nothing is. */

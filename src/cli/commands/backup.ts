@@ -1,6 +1,6 @@
 import { InvalidArgument } from '../../errors.js';
 import { openState } from '../../state.js';
-import { type BackupInfo, backupsOf, restoreState } from '../../state-files.js';
+import { type BackupInfo, backupsOf, type Replaced, restoreState } from '../../state-files.js';
 import { type Context, writeJson } from '../context.js';
 import { ExitCode } from '../failure.js';
 import type { BackupCommandOptions, GlobalOptions } from '../options.js';
@@ -28,19 +28,24 @@ export async function backup(options: BackupCommandOptions, context: Context): P
 /** `millrace restore`. */
 export async function restore(name: string, options: GlobalOptions, context: Context): Promise<number> {
   const done = await restoreState(stateDirectory(options), name === '' ? {} : { backup: name });
-  const { before, movedAside } = done;
-  if (options.json) {
-    writeJson(context, {
-      backup: toJson(done.backup),
-      ...(before === undefined ? {} : { before: toJson(before) }),
-      ...(movedAside === undefined ? {} : { movedAside }),
-    });
-    return ExitCode.Ok;
-  }
+  if (options.json) writeJson(context, { backup: toJson(done.backup), ...replacedJson(done) });
+  else context.stdout.write(`millrace: restored ${done.backup.name}${replacedText(done)}\n`);
+  return ExitCode.Ok;
+}
+
+/** What has become of the state that was there before. */
+export function replacedJson({ before, movedAside }: Replaced): object {
+  return {
+    ...(before === undefined ? {} : { before: toJson(before) }),
+    ...(movedAside === undefined ? {} : { movedAside }),
+  };
+}
+
+/** The same for a person, as the end of a sentence. */
+export function replacedText({ before, movedAside }: Replaced): string {
   const kept = before === undefined ? '' : `; what was there before is ${before.name}`;
   const moved = movedAside === undefined ? '' : `; the damaged store was moved to ${movedAside}`;
-  context.stdout.write(`millrace: restored ${done.backup.name}${kept}${moved}\n`);
-  return ExitCode.Ok;
+  return kept + moved;
 }
 
 function line({ bytes: size, created, name }: BackupInfo, context: Context): string {

@@ -5,9 +5,9 @@ import { makeFolder } from '../../make-folder.js';
 import { syncFolder } from '../../sync-folder.js';
 import { PRIVATE } from '../paths.js';
 
-/** A backup of a state, as it lies in the folder of backups. */
+/** A backup or an export of a state, as it lies in the folder of those. */
 export interface BackupInfo {
-  /** What `restoreState` takes; its time in UTC, to the millisecond. */
+  /** What `restoreState` takes of a backup: its time in UTC, to the millisecond. */
   readonly name: string;
   /** Absolute. */
   readonly path: string;
@@ -17,13 +17,23 @@ export interface BackupInfo {
   readonly bytes: number;
 }
 
-const SUFFIX = '.backup';
-const NAME = /^(\d{4}-\d\d-\d\d)T(\d\d)-(\d\d)-(\d\d\.\d{3}Z)\.backup$/;
+const BACKUP = '.backup';
+const EXPORTS = ['.json', '.toml'];
+const NAME = /^(\d{4}-\d\d-\d\d)T(\d\d)-(\d\d)-(\d\d\.\d{3}Z)(\.\w+)$/;
 
 /** Newest first. What has another name, or is no file, is none. A folder that is not there has none. @throws what `node:fs` throws */
 export function listBackups(folder: string): BackupInfo[] {
+  return list(folder, [BACKUP]);
+}
+
+/** The same of exports. */
+export function listExports(folder: string): BackupInfo[] {
+  return list(folder, EXPORTS);
+}
+
+function list(folder: string, suffixes: readonly string[]): BackupInfo[] {
   const found = namesIn(folder).flatMap((name) => {
-    const created = timeOf(name);
+    const created = timeOf(name, suffixes);
     const path = join(folder, name);
     const stat = created && lstatSync(path, { throwIfNoEntry: false });
     return stat?.isFile() ? [{ name, path, created: created!, bytes: stat.size }] : [];
@@ -41,9 +51,9 @@ export function prepareFolder(folder: string, now: Date): void {
 }
 
 /** A name that no backup has: a millisecond later for each that has it. */
-export function freePath(folder: string, created: Date): string {
+export function freePath(folder: string, created: Date, suffix = BACKUP): string {
   for (let time = created.getTime(); ; time++) {
-    const path = join(folder, nameOf(new Date(time)));
+    const path = join(folder, nameOf(new Date(time)) + suffix);
     if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return path;
   }
 }
@@ -61,11 +71,11 @@ export function renameDurably(from: string, to: string, folder: string): void {
   syncFolder(folder);
 }
 
-const nameOf = (created: Date): string => created.toISOString().replaceAll(':', '-') + SUFFIX;
+const nameOf = (created: Date): string => created.toISOString().replaceAll(':', '-');
 
-function timeOf(name: string): Date | undefined {
+function timeOf(name: string, suffixes: readonly string[]): Date | undefined {
   const match = NAME.exec(name);
-  if (match === null) return undefined;
+  if (match === null || !suffixes.includes(match[5]!)) return undefined;
   const time = new Date(`${match[1]}T${match[2]}:${match[3]}:${match[4]}`);
   return Number.isNaN(time.getTime()) ? undefined : time;
 }

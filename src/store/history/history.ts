@@ -148,7 +148,7 @@ export class BuildHistory {
     if (this.options.readOnly) throw new StateUnavailable('The state is open for reading only.');
     if (this.current !== undefined) throw new StateUnavailable(`Run ${this.current} has not ended yet.`);
     checkRunStart(start);
-    const run = this.newest() + 1;
+    const run = this.newestRun + 1;
     this.records.put(NEWEST_RUN, run);
     const { targets, jobs, version } = start;
     const stored: StoredRun = {
@@ -160,6 +160,23 @@ export class BuildHistory {
     this.current = run;
     this.log.begin(run);
     return run;
+  }
+
+  /** @internal Begins a run that has been, with its number. Its attempts, and its end if it has one, follow as those of a new one. */
+  beginKnown(run: RunId, start: RunStart & { readonly start: number }): void {
+    this.records.put(runKey(run), start);
+    this.current = run;
+    this.log.begin(run);
+  }
+
+  /** @internal The number of the newest run that was ever begun. A record of its own: to find the last of many keys costs a no-op 3 ms. */
+  get newestRun(): RunId {
+    return (this.records.get(NEWEST_RUN) as RunId | undefined) ?? this.runIds()[0] ?? 0;
+  }
+
+  /** @internal The next run gets the number after this one. */
+  countFrom(run: RunId): void {
+    this.records.put(NEWEST_RUN, run);
   }
 
   /** Adds to the run that was begun last. @throws StateUnavailable if none is under way; InvalidArgument */
@@ -235,6 +252,11 @@ export class BuildHistory {
     for (const [run, stored] of this.storedOf(of)) yield attemptOf(stored, run);
   }
 
+  /** @internal The attempts of a run with what they saw, in the order in which they ended. */
+  stored(run: RunId): Iterable<Attempt & Trace> {
+    return this.log.ofRun(run);
+  }
+
   /** @internal What the attempts at a task saw, newest first. */
   *traces(task: TaskId): Generator<TraceRecord, void> {
     for (const [run, { definition, outcome, saw, was }] of this.storedOf({ task })) {
@@ -272,18 +294,13 @@ export class BuildHistory {
   }
 
   private isRunning(run: RunId): boolean {
-    return this.current === run || (run === this.newest() && this.options.isWriting());
+    return this.current === run || (run === this.newestRun && this.options.isWriting());
   }
 
   /** Newest first. */
   private runIds(): RunId[] {
     const ids = this.records.keys(['run']).map(([, run]) => run as RunId);
     return ids.reverse();
-  }
-
-  /** A record of its own: to find the last of many keys costs a no-op 3 ms. */
-  private newest(): RunId {
-    return (this.records.get(NEWEST_RUN) as RunId | undefined) ?? this.runIds()[0] ?? 0;
   }
 
   private *storedOf({ run, task }: OfTask): Generator<[RunId, StoredAttempt], void> {

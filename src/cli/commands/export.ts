@@ -1,0 +1,51 @@
+import { InvalidArgument } from '../../errors.js';
+import { documentOf } from '../../export/write.js';
+import { openState } from '../../state.js';
+import { exportState, importState } from '../../state-files.js';
+import { type Context, writeJson } from '../context.js';
+import { ExitCode } from '../failure.js';
+import type { ExportCommandOptions, GlobalOptions } from '../options.js';
+import { stateDirectory } from '../project.js';
+import { bytes } from '../render/text.js';
+import { replacedJson, replacedText } from './backup.js';
+
+/** `millrace export`: what is committed, also while a run is under way. */
+export async function exportTo(
+  file: string | undefined,
+  options: ExportCommandOptions,
+  context: Context,
+): Promise<number> {
+  const directory = stateDirectory(options);
+  const { format, history = false } = options;
+  const how = { history, ...(format === undefined ? {} : { format }) };
+  if (file === '-') return await print(directory, how, context);
+  const done = await exportState(directory, { ...how, ...(file === undefined ? {} : { file }) });
+  if (done === undefined) throw noState(directory);
+  if (options.json) writeJson(context, { export: done });
+  else context.stdout.write(`millrace: exported to ${done.path} (${bytes(done.bytes)})\n`);
+  return ExitCode.Ok;
+}
+
+/** `millrace import`. */
+export async function importFrom(file: string, options: GlobalOptions, context: Context): Promise<number> {
+  const done = await importState(stateDirectory(options), file === '-' ? '/dev/stdin' : file);
+  if (options.json) writeJson(context, { file, ...replacedJson(done) });
+  else context.stdout.write(`millrace: imported ${file}${replacedText(done)}\n`);
+  return ExitCode.Ok;
+}
+
+async function print(
+  directory: string,
+  how: { readonly history: boolean; readonly format?: 'json' | 'toml' },
+  context: Context,
+): Promise<number> {
+  await using state = await openState({ directory, readOnly: true, lazy: true });
+  if (state.tasks.counts().total === 0 && state.history.runs({ limit: 1 }).length === 0)
+    throw noState(directory);
+  // What goes to a file, a pipe or a terminal is written when the call returns.
+  for (const piece of documentOf(state, how)) context.stdout.write(piece);
+  return ExitCode.Ok;
+}
+
+const noState = (directory: string): InvalidArgument =>
+  new InvalidArgument(`There is no state in ${directory} yet.`);

@@ -1,0 +1,127 @@
+import { open } from 'node:fs/promises';
+import { StringDecoder } from 'node:string_decoder';
+import type { z } from 'zod';
+import { sha256Hasher } from '../sha256.js';
+import { DocumentDamaged } from './damaged.js';
+import { type End, type Entry, endSchema, headSchema, type Item, SECTIONS } from './document.js';
+import { JSON_SYNTAX } from './json.js';
+import type { Decoder, Part } from './syntax.js';
+import { TOML_SYNTAX } from './toml.js';
+
+/** More than any entry has that is written. */
+const MAX_CHARACTERS = 2 ** 26;
+const CHUNK_BYTES = 2 ** 18;
+
+/**
+ * The head and the entries of a document, in either syntax, piece by piece whatever its size. What has come may be trusted only once the last
+ * one has: only then the checksum was compared.
+ * @throws DocumentDamaged, and what `node:fs` throws
+ */
+export async function* readDocument(path: string): AsyncGenerator<Item, void> {
+  let number = 0;
+  try {
+    const reader = new Reader();
+    for await (const line of linesOf(path)) {
+      number++;
+      const item = reader.line(line);
+      if (item !== undefined) yield item;
+    }
+    number++;
+    reader.finish();
+  } catch (error) {
+    // What whoever takes the items throws does not come this way.
+    if (isSystem(error)) throw error;
+    throw new DocumentDamaged(`line ${number}: ${firstLine(error)}`, { cause: error });
+  }
+}
+
+class Reader {
+  readonly #hash = sha256Hasher();
+  #decoder: Decoder | undefined;
+  #checksum: string | undefined;
+  #end: End | undefined;
+  #characters = 0;
+  #entries = 0;
+  #hasHead = false;
+
+  line(line: string): Item | undefined {
+    this.#decoder ??= (line.startsWith('{') ? JSON_SYNTAX : TOML_SYNTAX).decoder();
+    if (this.#checksum === undefined && this.#decoder.isEnd(line)) this.#checksum = this.#hash.digest('hex');
+    if (this.#checksum === undefined) this.#hash.update(`${line}\n`);
+    this.#characters += line.length;
+    if (this.#characters > MAX_CHARACTERS) throw new DocumentDamaged('an entry is too long');
+    const part = this.#decoder.line(line);
+    return part && this.#take(part);
+  }
+
+  finish(): void {
+    const part = this.#decoder?.finish();
+    if (part !== undefined) this.#take(part);
+    if (this.#end === undefined) throw new DocumentDamaged('it is cut off');
+    const { checksum, entries } = this.#end;
+    if (checksum !== this.#checksum || entries !== this.#entries)
+      throw new DocumentDamaged('it is not what was written: its checksum is another');
+  }
+
+  #take(part: Part): Item | undefined {
+    this.#characters = 0;
+    if (this.#end !== undefined) throw new DocumentDamaged('it goes on after its end');
+    if (part.kind === 'head') return this.#head(part.value);
+    if (!this.#hasHead) throw new DocumentDamaged('it does not begin as an export does');
+    if (part.kind === 'end') {
+      this.#end = check(endSchema, part.value, 'end');
+      return undefined;
+    }
+    this.#entries++;
+    const { section, value } = part;
+    return { section, value: check(SECTIONS[section] as z.ZodType, value, section) } as Entry;
+  }
+
+  #head(value: unknown): Item {
+    this.#hasHead = true;
+    return { section: 'head', value: check(headSchema, value, 'head') };
+  }
+}
+
+/** @returns `value` itself: a copy of zod's lacks the key `__proto__`, which a variable may have @throws DocumentDamaged */
+function check<Schema extends z.ZodType>(schema: Schema, value: unknown, where: string): z.infer<Schema> {
+  const result = schema.safeParse(value);
+  if (result.success) return value as z.infer<Schema>;
+  const [issue] = result.error.issues;
+  const place = [where, ...issue!.path.map(String)].join('.');
+  throw new DocumentDamaged(`${place}: ${issue!.message}`);
+}
+
+/** Lines end with LF, or as other systems write them, CR LF. */
+async function* linesOf(path: string): AsyncGenerator<string, void> {
+  await using handle = await open(path, 'r');
+  const decoder = new StringDecoder('utf8');
+  const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+  let rest: string[] = [];
+  let characters = 0;
+  for (;;) {
+    const { bytesRead } = await handle.read(chunk, 0, CHUNK_BYTES);
+    const text = bytesRead === 0 ? decoder.end() : decoder.write(chunk.subarray(0, bytesRead));
+    const [first, ...others] = text.split('\n');
+    rest.push(first!);
+    characters += text.length;
+    for (const next of others) {
+      yield withoutReturn(rest.join(''));
+      rest = [next];
+      characters = next.length;
+    }
+    if (characters > MAX_CHARACTERS) throw new DocumentDamaged('a line is too long');
+    if (bytesRead === 0) break;
+  }
+  const last = rest.join('');
+  if (last !== '') yield withoutReturn(last);
+}
+
+const withoutReturn = (line: string): string => (line.endsWith('\r') ? line.slice(0, -1) : line);
+
+const isSystem = (error: unknown): boolean => error instanceof Error && 'syscall' in error;
+
+function firstLine(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.split('\n', 1)[0]!.replace(/\.$/, '');
+}

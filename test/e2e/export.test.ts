@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { describe, type TestContext, test } from 'node:test';
+import type { Ajv2020 } from 'ajv/dist/2020.js';
+import { explain, Project, started } from './rig.js';
+
+const require = createRequire(import.meta.url);
+
+/** A project that has run twice: a command with an input and a variable, one that has failed, and one that waits for it. */
+async function built(t: TestContext): Promise<Project> {
+  const project = new Project(t, { in: 'text', other: 'more' });
+  project.writeTasks({
+    copy: { command: 'cp in out', inputs: ['in'], outputs: ['out'], inheritEnv: ['MODE'] },
+    join: { command: 'cat out other > both', inputs: ['out', 'other'], outputs: ['both'], deps: ['copy'] },
+    fails: { command: 'exit 7', inputs: ['other'] },
+    waits: { command: 'true', inputs: ['in'], deps: ['fails'] },
+  });
+  await project.millrace(['-k0'], { env: { MODE: 'one' } });
+  project.write('in', 'another text');
+  await project.millrace(['-k0'], { env: { MODE: 'two' } });
+  return project;
+}
+
+async function ok(project: Project, ...args: string[]): Promise<string> {
+  const result = await project.millrace(args, { env: { MODE: 'two' } });
+  assert.equal(result.exitCode, 0, explain(result));
+  return result.stdout.toString();
+}
+
+describe('millrace export and import', { concurrency: 2 }, () => {
+  test('what was exported, imported and exported again is the same, byte by byte, in both syntaxes', async (t) => {
+    const project = await built(t);
+    for (const history of [['--history'], []]) {
+      await ok(project, 'export', 'a.json', ...history);
+      await ok(project, 'export', 'a.toml', ...history);
+      await ok(project, 'import', 'a.toml');
+      await ok(project, 'export', 'b.json', ...history);
+      await ok(project, 'import', 'a.json');
+      await ok(project, 'export', 'b.toml', ...history);
+      assert.equal(project.read('b.json'), project.read('a.json'));
+      assert.equal(project.read('b.toml'), project.read('a.toml'));
+      assert.equal(await ok(project, 'export', '-', ...history), project.read('a.json'));
+      assert.equal(await ok(project, 'export', '-', '--format', 'toml', ...history), project.read('a.toml'));
+    }
+  });
+
+  test('nothing runs after an import, and what was known is known', async (t) => {
+    const project = await built(t);
+    const questions = [
+      ['status', '--json'],
+      ['why', 'copy', '--diff', '1', '2', '--json'],
+      ['history', 'copy', '--json'],
+      ['history', '--flaky', '--json'],
+    ];
+    const before = [];
+    for (const question of questions) before.push(JSON.parse(await ok(project, ...question)));
+    await ok(project, 'export', 'state.json', '--history');
+    project.delete('.millrace');
+    await ok(project, 'import', 'state.json');
+    for (const [index, question] of questions.entries())
+      assert.deepEqual(JSON.parse(await ok(project, ...question)), before[index], question.join(' '));
+    const result = await project.millrace(['join', '--json'], { env: { MODE: 'two' } });
+    assert.deepEqual([...started(result).keys()], []);
+    assert.equal(result.exitCode, 0);
+    project.write('in', 'a third text');
+    const next = await project.millrace(['join', '--json'], { env: { MODE: 'two' } });
+    assert.deepEqual([...started(next).keys()], ['copy', 'join']);
+    const runs = JSON.parse(await ok(project, 'history', '--json')) as { runs: { run: number }[] };
+    assert.deepEqual(
+      runs.runs.map(({ run }) => run),
+      [4, 3, 2, 1],
+    );
+  });
+
+  test('an export is as its JSON Schema says', async (t) => {
+    const project = await built(t);
+    await ok(project, 'export', 'state.json', '--history');
+    const { Ajv2020: Validator } = require('ajv/dist/2020.js') as { Ajv2020: typeof Ajv2020 };
+    const schema = readFileSync(new URL('../../schema/export.schema.json', import.meta.url), 'utf8');
+    const validate = new Validator({ allowUnionTypes: true }).compile(JSON.parse(schema) as object);
+    const document = JSON.parse(project.read('state.json')) as Record<string, object[]>;
+    assert.ok(validate(document), JSON.stringify(validate.errors));
+    assert.equal(document.tasks!.length, 4);
+    assert.equal(document.attempts!.length, 6);
+    (document.tasks![0] as Record<string, unknown>).status = 'Done';
+    assert.ok(!validate(document));
+  });
+
+  test('what is no whole export is refused, and the state is as it was', async (t) => {
+    const project = await built(t);
+    await ok(project, 'export', 'good.json');
+    await ok(project, 'export', 'good.toml');
+    const good = project.read('good.json');
+    const bad: Record<string, string> = {
+      'cut.json': good.slice(0, good.length >> 1),
+      'last.json': good.slice(0, good.lastIndexOf('"end"')),
+      'changed.json': good.replace('exit 7', 'exit 8'),
+      'status.json': good.replace('"Failed"', '"Done"'),
+      'longer.json': `${good}{}\n`,
+      'newer.json': good.replace('"version":1', '"version":2'),
+      'pretty.json': JSON.stringify(JSON.parse(good), null, 2),
+      'other.json': '{"name":"x"}',
+      'empty.json': '',
+      'cut.toml': project.read('good.toml').slice(0, -40),
+      'changed.toml': project.read('good.toml').replace('exit 7', 'exit 8'),
+    };
+    for (const [name, text] of Object.entries(bad)) {
+      project.write(name, text);
+      const result = await project.millrace(['import', name]);
+      assert.equal(result.exitCode, 2, `${name}: ${explain(result)}`);
+      const told = new RegExp(
+        `^millrace: error: ${name} cannot be imported: line \\d+: .+\\. The state is as it was\\.\n$`,
+      );
+      assert.match(result.stderr.toString(), told);
+    }
+    for (const name of ['missing.json', '.']) {
+      const result = await project.millrace(['import', name]);
+      assert.equal(result.exitCode, 2, explain(result));
+    }
+    assert.equal(await ok(project, 'export', '-'), good);
+    assert.deepEqual(readdirSync(project.path('.millrace')).sort(), ['backups', 'content', 'log', 'store']);
+  });
+
+  test('lines may end as on other systems, and come through a pipe', async (t) => {
+    const project = await built(t);
+    const text = await ok(project, 'export', '-', '--history');
+    project.write('dos.json', text.replaceAll('\n', '\r\n'));
+    await ok(project, 'import', 'dos.json');
+    assert.equal(await ok(project, 'export', '-', '--history'), text);
+    const [program, ...args] = project.commandLine(['import', '-']);
+    const piped = ['sh', '-c', `cat dos.json | "$@"`, 'sh', program, ...args] as const;
+    const { result: ended } = project.spawn(piped);
+    const result = await ended;
+    assert.equal(result.exitCode, 0, explain(result));
+  });
+
+  test('the newest whole export is what a state is recovered from when no backup is', async (t) => {
+    const project = await built(t);
+    await ok(project, 'export', '--history');
+    await ok(project, 'export', '--format', 'toml', '--history');
+    const text = await ok(project, 'export', '-', '--history');
+    const exports = project.path('.millrace/exports');
+    const [json, toml] = readdirSync(exports).sort();
+    truncateSync(`${exports}/${toml}`, 500);
+    rmSync(project.path('.millrace/backups'), { recursive: true });
+    writeFileSync(project.path('.millrace/store/data.mdb'), 'nothing');
+    const result = await project.millrace(['join', '--json'], { env: { MODE: 'two' } });
+    assert.equal(result.exitCode, 0, explain(result));
+    assert.deepEqual([...started(result).keys()], []);
+    assert.match(result.stderr.toString() + result.stdout.toString(), /an export of 20.* was restored/);
+    assert.ok(readdirSync(exports).some((name) => name.startsWith(`${toml}.corrupt-`)));
+    assert.ok(readdirSync(exports).includes(json!));
+    assert.ok((await ok(project, 'export', '-', '--history')).includes(text.split('\n')[4]!));
+  });
+});
