@@ -317,6 +317,16 @@ export class CommitFailed extends MillraceError {
   }
 }
 
+/** The disk is full: a run was stopped, and what had ended is committed. */
+export class DiskFull extends MillraceError {
+  constructor(directory: string) {
+    super(
+      'STATE_DISK_FULL',
+      `The disk of the state in ${directory} is full, so the run was stopped; what had ended by then is saved. Free some space, and run it again.`,
+    );
+  }
+}
+
 /** A backup of a state could not be made; `cause` says more. The state itself is as it was. */
 export class BackupFailed extends MillraceError {
   constructor(directory: string, cause: unknown) {

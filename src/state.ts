@@ -98,6 +98,8 @@ export interface StateParts {
   readonly artifacts: ArtifactTables;
   /** A small value by name; undefined if there is none. */
   getRecord(name: string): unknown;
+  /** True once the disk was found to be full: what is left is for what has been done already. */
+  isDiskFull(): boolean;
   /** The names of all that there are. */
   recordNames(): string[];
   /** Anything that msgpack can hold; written with the next commit. @throws StateUnavailable if read-only */
@@ -373,8 +375,9 @@ export function contentDirectory(directory: string): string {
 
 /** For the engine. */
 export function partsOf(state: BuildState): StateParts {
-  const { table, artifacts, store } = state.opened;
+  const { table, artifacts, isDiskFull, store } = state.opened;
   return {
+    isDiskFull,
     table,
     tableToChange() {
       state.opened.complete();

@@ -1,7 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { commandsOf, FileScanner, FileThreads, TaskChecker } from '../artifacts/index.js';
-import { InvalidArgument, StateUnavailable } from '../errors.js';
+import { DiskFull, InvalidArgument, StateUnavailable } from '../errors.js';
 import { BuildState, partsOf } from '../state.js';
+import { statePaths } from '../store/paths.js';
+import { keepReserve } from '../store/reserve.js';
 import type { Row } from '../task.js';
 import { unpackDetails } from '../tasks/details.js';
 import type { EventBody, RunSummary } from './events.js';
@@ -149,8 +151,10 @@ export class BuildEngine {
     // Beside the commit: each takes some milliseconds, most of them of waiting.
     await Promise.all([this.#state.commit(), this.#threads.close()]);
     goOnCollecting?.();
-    if (work !== NO_WORK) await this.#backUp(emitter);
+    const isFull = partsOf(this.#state).isDiskFull();
+    if (work !== NO_WORK && !isFull) await this.#provide(emitter);
     emitter.emit({ type: 'run-finished', ...summary });
+    if (isFull) throw new DiskFull(this.#state.directory!);
     return summary;
   }
 
@@ -179,9 +183,13 @@ export class BuildEngine {
     return collection === 'put-off' ? () => collectInBackground(directory) : undefined;
   }
 
-  async #backUp(emitter: Emitter): Promise<void> {
+  /** For worse times. */
+  async #provide(emitter: Emitter): Promise<void> {
     const { backups = {} } = this.#options;
-    if (backups === false || this.#state.directory === undefined) return;
+    const { directory } = this.#state;
+    if (directory === undefined) return;
+    keepReserve(statePaths(directory));
+    if (backups === false) return;
     const { backUpIfDue } = await import('./automatic-backup.js');
     const backup = await backUpIfDue(this.#state, backups);
     if (typeof backup === 'object') emitter.emit({ type: 'warning', message: backup.warning });

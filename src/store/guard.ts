@@ -2,9 +2,10 @@ import { statfsSync, statSync } from 'node:fs';
 import { CommitFailed, StateUnavailable } from '../errors.js';
 import type { DirectoryLock } from './lock.js';
 import type { StatePaths } from './paths.js';
+import { giveReserve } from './reserve.js';
 
 /** Left free on the disk: LMDB doesn't survive a full one. */
-const RESERVE_BYTES = 4 << 20;
+const LEFT_FREE_BYTES = 4 << 20;
 
 /**
  * Looks, before each commit, whether it may be written: if the files under a state were deleted or replaced, LMDB goes
@@ -14,6 +15,8 @@ export class Guard {
   private readonly paths: StatePaths;
   private readonly lock: DirectoryLock;
   private readonly identities: readonly string[];
+  /** True once the reserve was needed. */
+  isDiskFull = false;
 
   constructor(paths: StatePaths, lock: DirectoryLock) {
     this.paths = paths;
@@ -23,17 +26,23 @@ export class Guard {
 
   /** @param bytes what will be written @throws StateUnavailable, or CommitFailed if the disk is full */
   check(bytes: number): void {
-    const { directory, store } = this.paths;
+    const { directory } = this.paths;
     const now = this.identify();
     if (!this.lock.isHeld() || now.some((identity, index) => identity !== this.identities[index])) {
       throw new StateUnavailable(
         `The files of the state in ${directory} were deleted or replaced while it was open; nothing more is written.`,
       );
     }
-    const { bavail, bsize } = statfsSync(store);
-    // Twice: LMDB writes changed pages to new places, and a page of ours takes more than its bytes.
-    if (bavail * bsize >= RESERVE_BYTES + 2 * bytes) return;
+    if (this.hasRoom(bytes)) return;
+    this.isDiskFull = true;
+    if (giveReserve(this.paths) && this.hasRoom(bytes)) return;
     throw new CommitFailed(directory, 'the disk is full');
+  }
+
+  private hasRoom(bytes: number): boolean {
+    const { bavail, bsize } = statfsSync(this.paths.store);
+    // Twice: LMDB writes changed pages to new places, and a page of ours takes more than its bytes.
+    return bavail * bsize >= LEFT_FREE_BYTES + 2 * bytes;
   }
 
   private identify(): string[] {

@@ -58,6 +58,8 @@ export interface Opened {
   readonly recovery: Recovery;
   /** Undefined for a state in memory, or open for reading. */
   readonly lock: DirectoryLock | undefined;
+  /** True once the disk was found to be full: what is left is for what has been done already. */
+  isDiskFull(): boolean;
   /** Before the first status is changed: adds what a lazy reader has left out. Again, it does nothing. */
   complete(): void;
 }
@@ -91,6 +93,9 @@ const SLEEPERS = new Set([
   'contents.slots',
 ]);
 
+/** Where nothing is written, or nothing on a disk. */
+const UNGUARDED = { check() {}, isDiskFull: false };
+
 /** What even a reader looks through at once. A question about one task looks at little of all else. */
 const STATUSES = 'tasks.status';
 
@@ -105,7 +110,7 @@ const NOTHING_RECOVERED: Recovery = { unclean: false, interrupted: 0, ...NOT_RES
 
 /** A state without a disk. */
 export function openMemory(): Opened {
-  const parts = loadParts(new MemoryDatabase(), '(memory)', () => {}, 'memory');
+  const parts = loadParts(new MemoryDatabase(), '(memory)', UNGUARDED, 'memory');
   const history = new BuildHistory(parts.store.records, { readOnly: false, isWriting: () => false });
   const nowhere = { directory: undefined, readOnly: false, lock: undefined };
   return { ...parts, ...nowhere, history, recovery: NOTHING_RECOVERED, complete() {} };
@@ -125,7 +130,7 @@ export async function openReader(directory: string, { lazy = false }: LoadOption
     if (lazy) database.hold();
     const sleeps = (region: string) => lazy && region !== STATUSES;
     const restore = lazy ? restoreForReading : restoreTable;
-    return loadParts(database, paths.directory, () => {}, 'disk', { sleeps }, restore);
+    return loadParts(database, paths.directory, UNGUARDED, 'disk', { sleeps }, restore);
   });
   let isComplete = !lazy;
   const complete = (): void => {
@@ -172,7 +177,7 @@ export async function openWriter(directory: string, options: WriterOptions): Pro
   }
 }
 
-type Parts = Pick<Opened, 'table' | 'artifacts' | 'store' | 'database'>;
+type Parts = Pick<Opened, 'table' | 'artifacts' | 'store' | 'database' | 'isDiskFull'>;
 
 type Rescued = Pick<Recovery, 'movedAside' | 'backup' | 'export' | 'message'>;
 
@@ -206,8 +211,7 @@ async function loadWriter(
   const database = await openDatabase(paths, false, unclean);
   return closingOnError(database, () => {
     const guard = new Guard(paths, lock);
-    const check = (bytes: number): void => guard.check(bytes);
-    return loadParts(database, paths.directory, check, 'disk', {
+    return loadParts(database, paths.directory, guard, 'disk', {
       beforeLoad: options.beforeLoad,
       sleeps: (region) => options.lazy === true && SLEEPERS.has(region),
       onDamage: () => requireVerification(paths),
@@ -240,7 +244,7 @@ function clearReaders({ readers, store }: StatePaths): void {
 function loadParts(
   database: Database,
   directory: string,
-  guard: (bytes: number) => void,
+  guard: Pick<Guard, 'check' | 'isDiskFull'>,
   kind: 'disk' | 'memory',
   loading: Pick<StoreParts<TableControl>, 'beforeLoad' | 'sleeps' | 'onDamage'> = {},
   restore: (table: TaskTable, control: TableControl) => void = restoreTable,
@@ -257,14 +261,15 @@ function loadParts(
       body();
     });
   };
-  const parts = { database, directory, extents, control, undisturbed, guard, ...loading };
+  const check = (bytes: number): void => guard.check(bytes);
+  const parts = { database, directory, extents, control, undisturbed, guard: check, ...loading };
   const store = new Store<TableControl>(parts);
   const stored = store.load(extents().map(([region]) => region));
   if (stored !== undefined) {
     restore(table, stored);
     afterLoad(artifacts, table);
   }
-  return { table, artifacts, store, database };
+  return { table, artifacts, store, database, isDiskFull: () => guard.isDiskFull };
 }
 
 async function closingOnError<T>(database: Database, body: () => T): Promise<T> {

@@ -18,6 +18,8 @@ export interface StatePaths {
   readonly backups: string;
   /** Where exports are that were given no other place (see export/). */
   readonly exports: string;
+  /** Takes room that is given back when there is no other (see reserve.ts). */
+  readonly reserve: string;
   /** What is said of the state's health, for later. */
   readonly log: string;
   /** Exists while the store has not been verified since an unclean end. */
@@ -35,6 +37,7 @@ export function statePaths(directory: string): StatePaths {
     lock: join(absolute, 'lock'),
     backups: join(absolute, 'backups'),
     exports: join(absolute, 'exports'),
+    reserve: join(absolute, 'reserve'),
     log: join(absolute, 'log'),
     unverified: join(absolute, 'unverified'),
   };

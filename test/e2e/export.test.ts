@@ -119,7 +119,13 @@ describe('millrace export and import', { concurrency: 2 }, () => {
       assert.equal(result.exitCode, 2, explain(result));
     }
     assert.equal(await ok(project, 'export', '-'), good);
-    assert.deepEqual(readdirSync(project.path('.millrace')).sort(), ['backups', 'content', 'log', 'store']);
+    assert.deepEqual(readdirSync(project.path('.millrace')).sort(), [
+      'backups',
+      'content',
+      'log',
+      'reserve',
+      'store',
+    ]);
   });
 
   test('lines may end as on other systems, and come through a pipe', async (t) => {

@@ -1,4 +1,4 @@
-import type { BuildState } from '../../state.js';
+import { type BuildState, partsOf } from '../../state.js';
 import type { Emitter } from './emitter.js';
 
 /** How long a result may wait for its commit, in milliseconds. */
@@ -8,16 +8,16 @@ const COMMIT_EVERY_MS = 100;
 export class Committer {
   readonly #state: BuildState;
   readonly #emitter: Emitter;
-  readonly #onError: () => void;
+  readonly #onTrouble: () => void;
   #timer: NodeJS.Timeout | undefined;
   #last: Promise<void> = Promise.resolve();
   #error: unknown;
 
-  /** @param onError the state cannot be written any more; `finish` throws the reason */
-  constructor(state: BuildState, emitter: Emitter, onError: () => void) {
+  /** @param onTrouble the state cannot be written any more, and `finish` throws the reason, or there is room only for what was done already */
+  constructor(state: BuildState, emitter: Emitter, onTrouble: () => void) {
     this.#state = state;
     this.#emitter = emitter;
-    this.#onError = onError;
+    this.#onTrouble = onTrouble;
   }
 
   /** Something changed that shall not be lost. */
@@ -49,9 +49,10 @@ export class Committer {
     try {
       await this.#state.commit();
       this.#emitter.emit({ type: 'committed', through });
+      if (partsOf(this.#state).isDiskFull()) this.#onTrouble();
     } catch (error) {
       this.#error = error;
-      this.#onError();
+      this.#onTrouble();
     }
   }
 }

@@ -392,7 +392,8 @@ export class Run {
 
   #summary(): WorkSummary {
     const blocked = this.#blocked.count;
-    const aborted = this.#context.options.signal?.aborted === true;
+    const { options, state } = this.#context;
+    const aborted = options.signal?.aborted === true || partsOf(state).isDiskFull();
     const result = aborted ? 'cancelled' : this.#counts.failed > 0 ? 'failed' : 'succeeded';
     const damaged = this.#tools.cache?.damaged ?? 0;
     return { result, ...this.#counts, blocked, ...(damaged > 0 ? { damaged } : {}) };

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { test } from 'node:test';
+import { explain, Project } from './rig.js';
+
+/** A command line that runs a script with a small file system of its own at `disk`, which is gone when it ends. */
+const onSmallDisk = (script: string): readonly [string, ...string[]] => [
+  'unshare',
+  ...['-rm', 'sh', '-c', `mount -t tmpfs -o size=160m none disk && cd disk && ${script}`],
+];
+
+const canMount =
+  spawnSync('unshare', ['-rm', 'sh', '-c', 'mount -t tmpfs none /mnt']).status === 0
+    ? false
+    : 'the system lets us mount nothing';
+
+const MANIFEST = `
+[tasks.first]
+command = "cp in first"
+inputs = ["in"]
+outputs = ["first"]
+[tasks.fill]
+command = "test -e keep || cat /dev/zero > big 2> /dev/null; true"
+inputs = ["in"]
+deps = ["first"]
+[tasks.later]
+command = "sleep 0.3; cp in later"
+inputs = ["in"]
+outputs = ["later"]
+deps = ["fill"]
+`;
+
+test('a run that fills the disk saves what had ended, says so, and the next one goes on', {
+  skip: canMount,
+}, async (t) => {
+  const project = new Project(t, { 'disk/.keep': '', manifest: MANIFEST });
+  const line = (command: string) =>
+    project
+      .commandLine([command])
+      .map((word) => `'${word}'`)
+      .join(' ');
+  const [run, status] = [line('run'), line('status')];
+  const script = [
+    'cp ../manifest millrace.toml; touch keep; echo one > in',
+    `${run} > /dev/null; test -e .millrace/reserve && echo reserved; rm keep; echo two > in`,
+    `${run}; echo exit $?; test -e .millrace/reserve || echo given back`,
+    `${status} > status; echo exit $?; rm big`,
+    `${run}; echo exit $?; echo result $(cat later)`,
+  ];
+  const { result } = project.spawn(onSmallDisk(script.join('\n')));
+  const done = await result;
+  assert.equal(done.exitCode, 0, explain(done));
+  const lines = done.stdout.toString().split('\n');
+  assert.deepEqual(
+    lines.filter((line) => /^(exit|reserved|given)/.test(line)),
+    ['reserved', 'exit 3', 'given back', 'exit 0', 'exit 0'],
+    explain(done),
+  );
+  assert.match(
+    done.stderr,
+    /The disk of the state in .* is full, so the run was stopped; what had ended by then is saved/,
+  );
+  const after = lines.slice(lines.indexOf('given back'));
+  assert.ok(!after.some((line) => /\] (first|fill)/.test(line)), explain(done));
+  assert.ok(after.includes('result two'), explain(done));
+});
