@@ -29,11 +29,11 @@ export type { CriticalPath, DependencyGraph, Reach } from './graph/dependency-gr
 export type { ManifestInfo } from './manifest/manifest.js';
 export type { StatusCounts } from './memory/counters.js';
 export type { WakeReason } from './memory/parking.js';
+export type { OpenOptions } from './open-options.js';
 export {
   type AttachedState,
   attachState,
   type BuildState,
-  type OpenOptions,
   openState,
   type ShareOptions,
   type StateHandle,

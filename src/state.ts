@@ -3,10 +3,11 @@ import { ArtifactManager } from './artifacts/artifact-manager.js';
 import type { ArtifactTables } from './artifacts/index.js';
 import { refuseFromNowOn } from './closed.js';
 import { VERSION } from './engine/version.js';
-import { InvalidArgument, isSystemError, type StateLocked, StateUnavailable } from './errors.js';
+import { InvalidArgument, isSystemError, StateUnavailable } from './errors.js';
 import { DependencyGraph } from './graph/dependency-graph.js';
 import type { TableHandle } from './memory/handle.js';
 import { TaskTable } from './memory/table.js';
+import { isInMemory, type OpenOptions, surplusOf } from './open-options.js';
 import type { BackupInfo } from './store/backup/folder.js';
 import type { Retention } from './store/backup/retention.js';
 import type { BuildHistory } from './store/history/history.js';
@@ -17,44 +18,7 @@ import { giveBackOwn, takeUpFromDead } from './tasks/dead-threads.js';
 import { ReadOnlyTasks } from './tasks/read-only.js';
 import { TaskManager } from './tasks/task-manager.js';
 import { transact } from './tasks/transaction.js';
-import {
-  boolean,
-  type Check,
-  callable,
-  checkOptions,
-  filled,
-  isObject,
-  milliseconds,
-  shown,
-  wholeFrom,
-  wrong,
-} from './values.js';
-
-/** Where a state lives and how it is opened. */
-export type OpenOptions =
-  | {
-      /** The folder of the state. */
-      readonly directory: string;
-      /** Only read: any number of processes may, also while another one writes. They see what was committed last. */
-      readonly readOnly?: boolean;
-      /**
-       * What to do about a damaged store: `recover` (default) moves it aside and puts the newest backup that is whole in its place, the newest
-       * export if there is none, or else an empty store, and `recovery` says so; `throw` leaves all as it is.
-       */
-      readonly onCorrupt?: 'recover' | 'throw';
-      /** Milliseconds to wait for another process that writes the state to end (default 0: not at all). */
-      readonly wait?: number;
-      /** Called once, with who holds the state, before it is waited for. */
-      readonly onWait?: (holder: StateLocked) => void;
-      /** @internal called with the sizes in bytes of what is about to be loaded, by name; not if read-only */
-      readonly beforeLoad?: (sizes: Readonly<Record<string, number>>) => void;
-      /** @internal see `LoadOptions` */
-      readonly lazy?: boolean;
-    }
-  | {
-      /** All of the API, nothing on disk. */
-      readonly memory: true;
-    };
+import { type Check, checkOptions, isObject, shown, wholeFrom } from './values.js';
 
 /** What another thread needs to attach to a state; structured-cloneable. */
 export interface StateHandle {
@@ -268,23 +232,6 @@ export class BuildState implements AsyncDisposable {
   }
 }
 
-type DirectoryOptions = Extract<OpenOptions, { directory: string }>;
-
-const MEMORY_OPTIONS = {
-  memory: (value: unknown) => (value === true ? undefined : wrong('must be true, or left out', value)),
-};
-
-const DIRECTORY_OPTIONS = {
-  directory: filled,
-  readOnly: boolean,
-  onCorrupt: (value) =>
-    value === 'recover' || value === 'throw' ? undefined : wrong('must be "recover" or "throw"', value),
-  wait: milliseconds,
-  onWait: callable,
-  beforeLoad: callable,
-  lazy: boolean,
-} satisfies Record<keyof DirectoryOptions, Check>;
-
 /**
  * Opens the state in a directory, which is made if there is none.
  * @throws InvalidArgument; StateLocked if another process writes it, StateCorrupt if it is not recovered, StateTooNew; StateUnavailable for what
@@ -312,22 +259,6 @@ export async function openState(where: string | OpenOptions, ...surplus: never[]
 export async function draftExport(paths: StatePaths, file: string): Promise<StatePaths> {
   const { draftFrom } = await import('./export/import.js');
   return await draftFrom(paths, file);
-}
-
-/** What was meant to be options would be without effect, and that is found out late. */
-function surplusOf(where: unknown): InvalidArgument {
-  const directory = shown(typeof where === 'string' ? where : '.millrace');
-  return new InvalidArgument(
-    `openState takes one argument: a directory, options such as { directory: ${directory}, readOnly: true }, or { memory: true }.`,
-  );
-}
-
-/** @throws InvalidArgument */
-function isInMemory(options: OpenOptions): options is { readonly memory: true } {
-  const isMemory = typeof options === 'object' && options !== null && 'memory' in options;
-  if (isMemory) checkOptions('openState', options, MEMORY_OPTIONS);
-  else checkOptions('openState', options, DIRECTORY_OPTIONS, ['directory']);
-  return isMemory;
 }
 
 /** What the system says, in words where a person can do something about it. */

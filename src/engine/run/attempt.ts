@@ -17,9 +17,11 @@ import {
   StateCorrupt,
   StateUnavailable,
 } from '../../errors.js';
+import type { TaskTable } from '../../memory/table.js';
 import { pathFrom } from '../../paths.js';
-import type { Outcome, Row } from '../../task.js';
+import { type Outcome, type Row, TaskStatus } from '../../task.js';
 import type { TaskDetails } from '../../tasks/details.js';
+import { complete, fail, release } from '../../tasks/lifecycle.js';
 import type { LanePool, LaneResult } from '../lane/index.js';
 import type { RunCache } from './cache.js';
 import type { CallResult } from './call.js';
@@ -242,4 +244,14 @@ export function isOfTask(error: unknown): error is MillraceError {
 /** The end of an attempt that never began. */
 export function refused(message: string): AttemptEnd {
   return { outcome: 'failed' satisfies Outcome, duration: 0, message };
+}
+
+/** The status that a task has by an attempt. */
+export function changeStatus(table: TaskTable, row: Row, { outcome, duration, restored }: AttemptEnd): void {
+  // Who claims by himself has completed the task, too.
+  if (table.status(row) === TaskStatus.Completed) return;
+  if (outcome === 'executed') complete(table, row, { duration });
+  else if (restored !== undefined) complete(table, row, { outcome, duration: restored.duration });
+  else if (outcome === 'cancelled') release(table, row, 'cancelled');
+  else fail(table, row, { outcome, ...(duration > 0 ? { duration } : {}) });
 }

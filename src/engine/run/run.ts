@@ -12,14 +12,14 @@ import {
 import { MillraceError } from '../../errors.js';
 import type { TaskTable } from '../../memory/table.js';
 import { type BuildState, partsOf } from '../../state.js';
-import { type Row, TaskStatus } from '../../task.js';
+import type { Row } from '../../task.js';
 import { type TaskDetails, unpackDetails } from '../../tasks/details.js';
-import { complete, fail, release, retry } from '../../tasks/lifecycle.js';
+import { complete, release, retry } from '../../tasks/lifecycle.js';
 import type { RunSummary } from '../events.js';
 import { affordableLanes, LanePool } from '../lane/index.js';
 import type { EngineOptions, RunOptions } from '../options.js';
 import type { Assessment } from './assess.js';
-import { type AttemptEnd, attempt, isOfTask, refused, type Tools } from './attempt.js';
+import { type AttemptEnd, attempt, changeStatus, isOfTask, refused, type Tools } from './attempt.js';
 import { Blocked } from './blocked.js';
 import { openCache } from './cache.js';
 import { type KnownFolders, laneOptions } from './command.js';
@@ -322,7 +322,7 @@ export class Run {
     const retrying = mayRetry && !this.#stopped && count <= (this.#detailsOf(row).retries ?? 0);
     // What has now failed under the circumstances of its last success is not fresh by that.
     const forgets = mayRetry && !retrying && reason !== undefined && !isChange(reason);
-    this.#changeStatus(row, end);
+    changeStatus(this.#table, row, end);
     if (end.withdrawn !== true) {
       this.#teller.ended(row, end, retrying, reason);
       this.#recorder.end(row, end, reason, forgets);
@@ -352,15 +352,6 @@ export class Run {
   #callEnded(row: Row, end: AttemptEnd): void {
     if (this.#context.emitter.isHeard) this.#callBegan(row);
     this.#finish(row, end, ALWAYS);
-  }
-
-  #changeStatus(row: Row, { outcome, duration, restored }: AttemptEnd): void {
-    // Who claims by himself has completed the task, too.
-    if (this.#table.status(row) === TaskStatus.Completed) return;
-    if (outcome === 'executed') complete(this.#table, row, { duration });
-    else if (restored !== undefined) complete(this.#table, row, { outcome, duration: restored.duration });
-    else if (outcome === 'cancelled') release(this.#table, row, 'cancelled');
-    else fail(this.#table, row, { outcome, ...(duration > 0 ? { duration } : {}) });
   }
 
   #retry(row: Row): void {
