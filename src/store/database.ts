@@ -20,6 +20,8 @@ export interface Snapshot extends Disposable {
 
 /** An ordered map from keys to bytes that changes in transactions only: the file of a state, or memory. */
 export interface Database {
+  /** The schema version of its values: ours, unless it was opened to be migrated. */
+  readonly schema: number;
   /** The value, valid until the next call; undefined if there is none. @throws StateCorrupt if it is damaged */
   get(key: Key): Buffer | undefined;
   /** The keys that begin with `prefix`, in order; all of them if it is empty. */

@@ -8,22 +8,22 @@ export const SCHEMA_VERSION = 3;
 export const HEAD_BYTES = 8;
 
 /** The checksum covers key and schema version, too: a value that turns up in another place is no value. */
-function checksum(key: Key, payload: Uint8Array, schema = SCHEMA_VERSION): number {
+function checksum(key: Key, payload: Uint8Array, schema: number): number {
   return crc32(payload, crc32(`${schema}\0${key.join('\0')}`));
 }
 
 /** Writes the head of a value whose payload stands behind it already. */
-export function seal(key: Key, value: Buffer): void {
+export function seal(key: Key, value: Buffer, schema = SCHEMA_VERSION): void {
   const payload = value.subarray(HEAD_BYTES);
-  value.writeUInt32LE(checksum(key, payload), 0);
+  value.writeUInt32LE(checksum(key, payload, schema), 0);
   value.writeUInt32LE(payload.length, 4);
 }
 
 /** A copy of a payload, with its head. */
-export function sealed(key: Key, payload: Uint8Array): Buffer {
+export function sealed(key: Key, payload: Uint8Array, schema = SCHEMA_VERSION): Buffer {
   const value = Buffer.allocUnsafe(HEAD_BYTES + payload.length);
   value.set(payload, HEAD_BYTES);
-  seal(key, value);
+  seal(key, value, schema);
   return value;
 }
 

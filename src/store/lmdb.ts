@@ -48,7 +48,25 @@ interface LmdbParts {
   /** Called before the StateCorrupt of a damaged value is thrown. */
   readonly onDamage: () => void;
   readonly lmdb: Lmdb;
-  readonly stamped: boolean;
+  /** Undefined if none is stored. */
+  readonly stored: number | undefined;
+}
+
+export interface LmdbOptions {
+  /** Called before the StateCorrupt of a damaged value is thrown. */
+  readonly onDamage?: (() => void) | undefined;
+  /** Also one of an older schema, which is only read. */
+  readonly older?: boolean;
+}
+
+/** A store has an older schema. */
+export class SchemaBehind extends Error {
+  readonly schema: number;
+
+  constructor(schema: number) {
+    super(`its schema version ${schema} is one that this millrace does not know any more`);
+    this.schema = schema;
+  }
 }
 
 /**
@@ -61,6 +79,7 @@ interface LmdbParts {
  * values until it has written them and isn't atomic if its body throws.)
  */
 export class LmdbDatabase implements Database {
+  readonly schema: number;
   private readonly directory: string;
   private readonly onDamage: () => void;
   private readonly lmdb: Lmdb;
@@ -70,23 +89,27 @@ export class LmdbDatabase implements Database {
   /** The read transaction of `hold`. */
   private held: LmdbModule.Transaction | undefined;
 
-  private constructor({ directory, onDamage, lmdb, stamped }: LmdbParts) {
+  private constructor({ directory, onDamage, lmdb, stored }: LmdbParts) {
+    this.schema = stored ?? SCHEMA_VERSION;
     this.directory = directory;
     this.onDamage = onDamage;
     this.lmdb = lmdb;
-    this.stamped = stamped;
+    this.stamped = stored !== undefined;
   }
 
   /**
    * The file must have passed `examineFile`: LMDB crashes on one that isn't its own.
-   * @throws StateTooNew, StateCorrupt if it has no schema version, or one that never was
+   * @throws StateTooNew; SchemaBehind; StateCorrupt if it has no schema version, or one that never was
    */
-  static open(paths: StatePaths, readOnly: boolean, onDamage: () => void = () => {}): LmdbDatabase {
+  static open(paths: StatePaths, readOnly: boolean, options: LmdbOptions = {}): LmdbDatabase {
+    const { onDamage = () => {}, older = false } = options;
     const { open } = loadLmdb();
     const lmdb = open<Buffer, LmdbKey>({ ...SETTINGS, path: paths.store, readOnly });
     try {
       const { directory } = paths;
-      return new LmdbDatabase({ directory, onDamage, lmdb, stamped: hasSchema(directory, lmdb) });
+      const stored = storedSchema(directory, lmdb);
+      if (stored !== undefined && stored < SCHEMA_VERSION && !older) throw new SchemaBehind(stored);
+      return new LmdbDatabase({ directory, onDamage, lmdb, stored });
     } catch (error) {
       lmdb.close();
       throw error;
@@ -151,7 +174,7 @@ export class LmdbDatabase implements Database {
   }
 
   private checked(key: Key, value: Buffer): Buffer {
-    if (unseal(key, value) === undefined) {
+    if (unseal(key, value, this.schema) === undefined) {
       this.onDamage();
       throw new StateCorrupt(this.directory, `${key.join('/')} is damaged`);
     }
@@ -209,11 +232,11 @@ function asKey(key: LmdbKey | string): Key {
   return (Array.isArray(key) ? key : [key]) as unknown as Key;
 }
 
-/** True if the schema version is stored and is ours; false in a new store. @throws StateTooNew, StateCorrupt */
-function hasSchema(directory: string, lmdb: Lmdb): boolean {
+/** The schema version that is stored; undefined in a new store. @throws StateTooNew, StateCorrupt */
+function storedSchema(directory: string, lmdb: Lmdb): number | undefined {
   const stored = lmdb.getBinary(SCHEMA_KEY);
   if (stored === undefined) {
-    if ([...lmdb.getKeys({ limit: 1 })].length === 0) return false;
+    if ([...lmdb.getKeys({ limit: 1 })].length === 0) return undefined;
     throw new StateCorrupt(directory, 'the schema version is missing');
   }
   const version = stored.length === 8 ? stored.readUInt32LE(0) : 0;
@@ -221,7 +244,7 @@ function hasSchema(directory: string, lmdb: Lmdb): boolean {
     throw new StateCorrupt(directory, 'the schema version is damaged');
   }
   if (version > SCHEMA_VERSION) throw new StateTooNew(directory, version, SCHEMA_VERSION);
-  return true;
+  return version;
 }
 
 /** The version, then its complement in place of a checksum, which a later version may make in another way. */

@@ -10,6 +10,7 @@ export type LogEvent =
   | 'restored'
   | 'exported'
   | 'imported'
+  | 'migrated'
   | 'damage';
 
 const FILE = 'millrace.log';

@@ -1,8 +1,9 @@
 import type { Database, Key, KeyPrefix, Snapshot, Writer } from './database.js';
-import { sealed } from './envelope.js';
+import { SCHEMA_VERSION, sealed } from './envelope.js';
 
 /** A database without a disk: what is committed lives as long as the process. */
 export class MemoryDatabase implements Database {
+  readonly schema = SCHEMA_VERSION;
   private readonly values = new Map<string, { key: Key; value: Buffer }>();
 
   get(key: Key): Buffer | undefined {

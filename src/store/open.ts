@@ -1,6 +1,6 @@
 import { rmSync, statSync, writeFileSync } from 'node:fs';
 import { type ArtifactTables, afterLoad, artifactRegions, createArtifacts } from '../artifacts/index.js';
-import { StateCorrupt } from '../errors.js';
+import { StateCorrupt, StateUnavailable } from '../errors.js';
 import { makeFolder } from '../make-folder.js';
 import { TaskTable } from '../memory/table.js';
 import { OUTCOMES, type Row, TaskStatus } from '../task.js';
@@ -11,7 +11,7 @@ import { examineFile } from './file-check.js';
 import { requireLocal } from './file-system.js';
 import { Guard } from './guard.js';
 import { BuildHistory } from './history/history.js';
-import { LmdbDatabase } from './lmdb.js';
+import { LmdbDatabase, SchemaBehind } from './lmdb.js';
 import { DirectoryLock, endedUncleanly, type Waiting } from './lock.js';
 import { MemoryDatabase } from './memory.js';
 import { requireOwn } from './ownership.js';
@@ -231,8 +231,31 @@ async function openDatabase(paths: StatePaths, readOnly: boolean, unclean: boole
       throw new StateCorrupt(paths.directory, 'store/data.mdb is missing');
     await createStore(paths);
   }
+  if (readOnly) return openOurs(() => LmdbDatabase.open(paths, true), paths);
   // What is met later ends what looks at it; the next one to open the state verifies all of it, and recovers.
-  return LmdbDatabase.open(paths, readOnly, readOnly ? undefined : () => requireVerification(paths));
+  const open = (): Database =>
+    LmdbDatabase.open(paths, false, { onDamage: () => requireVerification(paths) });
+  try {
+    return open();
+  } catch (error) {
+    if (!(error instanceof SchemaBehind)) throw error;
+    // Loaded here, because hardly any opening needs it.
+    const { migrateStore } = await import('./restore.js');
+    await migrateStore(paths, error);
+    return open();
+  }
+}
+
+/** @throws StateUnavailable for a state that is to be migrated, which is for who writes it */
+function openOurs(open: () => Database, { directory }: StatePaths): Database {
+  try {
+    return open();
+  } catch (error) {
+    if (!(error instanceof SchemaBehind)) throw error;
+    throw new StateUnavailable(
+      `The state in ${directory} was written by an older millrace; the next run brings it to this one.`,
+    );
+  }
 }
 
 /** What is no file is in LMDB's way, and holds nothing that is needed. */

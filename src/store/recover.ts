@@ -1,11 +1,11 @@
 import { lstatSync } from 'node:fs';
 import { isSystemError, NotImported } from '../errors.js';
 import { type BackupInfo, listBackups, listExports, moveAside } from './backup/folder.js';
-import { BackupDamaged, readBackup, readHead } from './backup/format.js';
+import { BackupDamaged, readHead } from './backup/format.js';
 import { checkBackup } from './backup/make.js';
 import { createStore, draftStore, placeDraft } from './draft.js';
-import { SCHEMA_VERSION } from './envelope.js';
 import { Log } from './log.js';
+import { canMigrate, readMigrated } from './migrate.js';
 import type { StatePaths } from './paths.js';
 
 /**
@@ -55,7 +55,7 @@ async function draftBackup(paths: StatePaths, now: Date): Promise<Found | undefi
   for (const backup of listBackups(paths.backups)) {
     const unfit = await whyUnfit(backup);
     if (unfit === 'damaged') moveAside(backup.path, now);
-    if (unfit === undefined) return { backup, draft: await draftStore(paths, readBackup(backup.path)) };
+    if (unfit === undefined) return { backup, draft: await draftStore(paths, readMigrated(backup.path)) };
   }
   return undefined;
 }
@@ -82,7 +82,7 @@ async function whyUnfit({ path }: BackupInfo): Promise<'damaged' | 'unreadable' 
   try {
     await checkBackup(path);
     const { schema } = await readHead(path);
-    return schema === SCHEMA_VERSION ? undefined : 'unreadable';
+    return canMigrate(schema) ? undefined : 'unreadable';
   } catch (error) {
     if (error instanceof BackupDamaged) return 'damaged';
     if (isSystemError(error)) return 'unreadable';

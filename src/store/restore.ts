@@ -1,15 +1,17 @@
 import { lstatSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { NoBackup, quote } from '../errors.js';
+import { NoBackup, quote, StateCorrupt } from '../errors.js';
 import { type BackupInfo, listBackups, moveAside } from './backup/folder.js';
-import { BackupDamaged, readBackup, readHead } from './backup/format.js';
+import { BackupDamaged, readHead } from './backup/format.js';
 import { backUpDirectory } from './backup/keep.js';
 import { checkBackup } from './backup/make.js';
 import { draftStore, placeDraft } from './draft.js';
 import { SCHEMA_VERSION } from './envelope.js';
 import { examineFile } from './file-check.js';
+import type { SchemaBehind } from './lmdb.js';
 import { DirectoryLock } from './lock.js';
 import { Log } from './log.js';
+import { canMigrate, readMigrated } from './migrate.js';
 import { entryAt, type StatePaths, statePaths } from './paths.js';
 import { verifyInChild } from './verify.js';
 
@@ -45,7 +47,7 @@ export async function restoreBackup(
   const lock = DirectoryLock.acquire(paths.lock, paths.directory);
   try {
     await requireFit(backup);
-    const draft = await draftStore(paths, readBackup(backup.path));
+    const draft = await draftStore(paths, readMigrated(backup.path));
     const { before, movedAside } = await replaceStore(paths, draft, now);
     await new Log(paths).write('restored', { name: backup.name, before: before?.name, movedAside });
     return { backup, before, movedAside };
@@ -97,7 +99,7 @@ async function requireFit({ name, path }: BackupInfo): Promise<void> {
     throw new NoBackup(`Backup ${quote(name)} cannot be restored: ${error.message}. The state is as it was.`);
   }
   const { schema } = await readHead(path);
-  if (schema === SCHEMA_VERSION) return;
+  if (canMigrate(schema)) return;
   throw new NoBackup(
     `Backup ${quote(name)} has schema version ${schema}, this millrace knows ${SCHEMA_VERSION}. The state is as it was.`,
   );
@@ -110,6 +112,20 @@ function clearStore(paths: StatePaths, isSound: boolean, now: Date): string | un
   rmSync(replaced(paths), { recursive: true, force: true });
   renameSync(paths.store, replaced(paths));
   return undefined;
+}
+
+/**
+ * Brings a store of an older schema to ours. It is backed up first, and that backup stays.
+ * @throws StateCorrupt if nobody knows how; BackupFailed; what `node:fs` throws
+ */
+export async function migrateStore(paths: StatePaths, { message, schema }: SchemaBehind): Promise<void> {
+  if (!canMigrate(schema)) throw new StateCorrupt(paths.directory, message);
+  const backup = await backUpDirectory(paths.directory, KEEP_ALL);
+  const draft = await draftStore(paths, readMigrated(backup!.path));
+  clearStore(paths, true, new Date());
+  placeDraft(draft, paths);
+  rmSync(replaced(paths), { recursive: true, force: true });
+  await new Log(paths).write('migrated', { from: schema, to: SCHEMA_VERSION, backup: backup!.name });
 }
 
 const replaced = ({ directory }: StatePaths): string => join(directory, 'store.replaced');

@@ -3,7 +3,7 @@ import { LmdbDatabase } from './lmdb.js';
 import { statePaths } from './paths.js';
 import { verifyDatabase } from './verify.js';
 
-const database = LmdbDatabase.open(statePaths(process.argv[2]!), true);
+const database = LmdbDatabase.open(statePaths(process.argv[2]!), true, { older: true });
 const { ok, problems } = verifyDatabase(database);
 await database.close();
 if (!ok) {

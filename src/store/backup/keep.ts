@@ -42,7 +42,7 @@ export async function backUpDirectory(
   const paths = statePaths(directory);
   const damage = examineFile(paths, 'read');
   if (damage !== undefined) throw new StateCorrupt(directory, damage);
-  const database = LmdbDatabase.open(paths, true);
+  const database = LmdbDatabase.open(paths, true, { older: true });
   try {
     return await backUp(database, directory, retention);
   } finally {

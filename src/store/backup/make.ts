@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { draftBeside } from '../../artifacts/cache/durable.js';
 import type { Database, Key, Snapshot } from '../database.js';
-import { HEAD_BYTES, SCHEMA_VERSION } from '../envelope.js';
+import { HEAD_BYTES } from '../envelope.js';
 import { unpack } from '../msgpack.js';
 import { CONTROL, type StoredControl } from '../store.js';
 import { missingPages } from '../verify.js';
@@ -28,7 +28,7 @@ export async function makeBackup(
   const path = freePath(folder, now);
   const draft = draftBeside(path);
   try {
-    await writeDraft(draft, snapshot, keys, now);
+    await writeDraft(draft, database.schema, snapshot, keys, now);
     await checkBackup(draft);
     renameDurably(draft, path, folder);
   } catch (error) {
@@ -38,9 +38,15 @@ export async function makeBackup(
   return listBackups(folder).find((backup) => backup.path === path);
 }
 
-async function writeDraft(path: string, snapshot: Snapshot, keys: readonly Key[], now: Date): Promise<void> {
+async function writeDraft(
+  path: string,
+  schema: number,
+  snapshot: Snapshot,
+  keys: readonly Key[],
+  now: Date,
+): Promise<void> {
   const control = unpack(snapshot.sealed(CONTROL).subarray(HEAD_BYTES)) as StoredControl<unknown>;
-  const head = { schema: SCHEMA_VERSION, sequence: control.sequence, created: now.toISOString() };
+  const head = { schema, sequence: control.sequence, created: now.toISOString() };
   await using handle = await open(path, 'wx', 0o600);
   const writer = BackupWriter.begin(handle, head);
   for (const key of keys) await writer.add(key, snapshot.sealed(key));

@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { backupsOf, exportState, importState, openState, restoreState } from '../../src/index.js';
+import type { BackupEntry } from '../../src/store/backup/format.js';
+import type { Key } from '../../src/store/database.js';
+import { SCHEMA_VERSION, sealed, unseal } from '../../src/store/envelope.js';
+import { MIGRATIONS } from '../../src/store/migrate.js';
+import { statePaths } from '../../src/store/paths.js';
+import { everything, stateDirectory, withState } from './support.js';
+
+/** What each schema that was released left on the disk, as a store, a backup and an export. */
+const FIXTURES = fileURLToPath(new URL('../../../test/fixtures/', import.meta.url));
+const OLD = SCHEMA_VERSION - 1;
+
+async function exportOf(directory: string): Promise<string> {
+  const file = join(directory, '..', 'now.json');
+  await exportState(directory, { file, history: true });
+  return readFileSync(file, 'utf8');
+}
+
+for (const name of readdirSync(FIXTURES).filter((one) => one.startsWith('schema-'))) {
+  const fixture = (file: string): string => join(FIXTURES, name, file);
+
+  test(`what ${name} left is read: its store, its backup, its export`, async (t) => {
+    const expected = readFileSync(fixture('state.json'), 'utf8');
+    const [store, backup, imported] = [
+      await stateDirectory(t),
+      await stateDirectory(t),
+      await stateDirectory(t),
+    ];
+    mkdirSync(join(store, 'store'), { recursive: true });
+    copyFileSync(fixture('data.mdb'), statePaths(store).data);
+    await withState(store, (state) => assert.equal(state.recovery.message, undefined));
+    assert.equal(await exportOf(store), expected);
+
+    mkdirSync(join(backup, 'backups'), { recursive: true });
+    copyFileSync(fixture('state.backup'), join(backup, 'backups', '2026-01-01T00-00-00.000Z.backup'));
+    await restoreState(backup);
+    assert.equal(await exportOf(backup), expected);
+
+    await importState(imported, fixture('state.json'));
+    assert.equal(await exportOf(imported), expected);
+  });
+}
+
+interface Lmdb {
+  get(key: Key): Buffer | undefined;
+  getKeys(options: object): Iterable<Key | string>;
+  transactionSync(body: () => void): void;
+  putSync(key: Key | string, value: Buffer): void;
+  close(): Promise<void>;
+}
+
+/** A state whose store says that it has the schema before ours, in which the values of `record` were something else. */
+async function oldState(t: TestContext): Promise<{ directory: string; all: unknown }> {
+  const directory = await stateDirectory(t);
+  const all = await withState(directory, (state) => {
+    state.tasks.define([{ id: 'one' }, { id: 'two', dependencies: ['one'] }]);
+    return everything(state);
+  });
+  const { open } = createRequire(import.meta.url)('lmdb') as { open(options: object): Lmdb };
+  const lmdb = open({ path: statePaths(directory).store, encoding: 'binary', maxDbs: 32 });
+  lmdb.transactionSync(() => {
+    for (const found of [...lmdb.getKeys({})]) {
+      if (found === 'schema') continue;
+      const key = (Array.isArray(found) ? found : [found]) as unknown as Key;
+      const payload = unseal(key, Buffer.from(lmdb.get(key)!))!;
+      lmdb.putSync(key, sealed(key, mirrored(payload), OLD));
+    }
+    const version = Buffer.alloc(8);
+    version.writeUInt32LE(OLD, 0);
+    version.writeUInt32LE(~OLD >>> 0, 4);
+    lmdb.putSync('schema', version);
+  });
+  await lmdb.close();
+  return { directory, all };
+}
+
+/** What the old schema has instead of a payload. */
+const mirrored = (payload: Buffer): Buffer => Buffer.from(payload).reverse();
+
+async function* mirrorAll(entries: AsyncIterable<BackupEntry>): AsyncGenerator<BackupEntry, void> {
+  for await (const { key, payload } of entries) yield { key, payload: mirrored(payload) };
+}
+
+function withMigration(t: TestContext): void {
+  MIGRATIONS.set(OLD, mirrorAll);
+  t.after(() => MIGRATIONS.delete(OLD));
+}
+
+test('a store of an older schema is backed up, brought to ours, and its backup can be restored', async (t) => {
+  const { directory, all } = await oldState(t);
+  await assert.rejects(openState({ directory, readOnly: true }), {
+    code: 'STATE_UNAVAILABLE',
+    message: /written by an older millrace; the next run brings it to this one/,
+  });
+  withMigration(t);
+  await withState(directory, (state) => {
+    assert.deepEqual(everything(state), all);
+    assert.equal(state.recovery.movedAside, undefined);
+    state.tasks.define({ id: 'later' });
+  });
+  const [backup] = await backupsOf(directory);
+  const log = readFileSync(join(directory, 'log/millrace.log'), 'utf8');
+  assert.match(
+    log,
+    new RegExp(`"event":"migrated","from":${OLD},"to":${SCHEMA_VERSION},"backup":"${backup!.name}"`),
+  );
+  await restoreState(directory, { backup: backup!.name });
+  assert.deepEqual(await withState(directory, everything), all);
+});
+
+test('a damaged store is recovered from a backup of an older schema', async (t) => {
+  const { directory, all } = await oldState(t);
+  withMigration(t);
+  await withState(directory, () => {});
+  const { backups, store } = statePaths(directory);
+  assert.equal(readdirSync(backups).length, 1);
+  rmSync(store, { recursive: true });
+  assert.deepEqual(await withState(directory, everything), all);
+});
+
+test('a store of a schema that nobody knows is moved aside, not deleted', async (t) => {
+  const { directory } = await oldState(t);
+  await withState(directory, (state) => {
+    assert.match(
+      state.recovery.message!,
+      new RegExp(`schema version ${OLD} is one that this millrace does not know`),
+    );
+    assert.ok(readdirSync(state.recovery.movedAside!).includes('data.mdb'));
+    assert.equal(state.tasks.counts().total, 0);
+  });
+});
