@@ -8,6 +8,7 @@ import { suite as define } from './core/define.js';
 import { suite as drain } from './core/drain.js';
 import { suite as functions } from './core/functions.js';
 import { suite as graph } from './core/graph.js';
+import { suite as locks } from './core/locks.js';
 import { suite as sharing } from './core/sharing.js';
 import { suite as threads } from './core/threads.js';
 import { suite as transition } from './core/transition.js';
@@ -30,6 +31,7 @@ export const suites: readonly BenchSuite[] = [
   fingerprints,
   threads,
   sharing,
+  locks,
   functions,
   ceiling,
 ];

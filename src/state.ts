@@ -45,7 +45,7 @@ export interface AttachedState extends Disposable {
 
 /** What holds for threads that attach to a state. */
 export interface ShareOptions {
-  /** How often a task may be started in all, if the threads that had claimed it ended without a result (default 3): then it fails, outcome `interrupted`. */
+  /** How often a task may be started in all, if the threads that had claimed it ended without a result (default 3): then it fails, outcome `interrupted`. What one call of `share` says holds until another says otherwise. */
   readonly attempts?: number;
 }
 
@@ -95,6 +95,8 @@ export class BuildState implements AsyncDisposable {
   private closing: Promise<void> | undefined;
   private isClosed = false;
   private watch: NodeJS.Timeout | undefined;
+  /** See `ShareOptions`: as it was said last. */
+  private attempts = DEFAULT_ATTEMPTS;
   private readonly stopping = new AbortController();
   /** Runs of engines that are under way. */
   private readonly runs = new Set<Promise<unknown>>();
@@ -158,7 +160,7 @@ export class BuildState implements AsyncDisposable {
 
   /**
    * What `attachState` needs in another thread. Threads that end without a word are noticed from now on: what they had claimed is
-   * Pending again, outcome `interrupted`. On Linux; elsewhere only those that call `detach`. @throws InvalidArgument
+   * Pending again, outcome `interrupted`, within a second in which the event loop of this thread gets a turn. On Linux; elsewhere only those that call `detach`. @throws InvalidArgument
    */
   share(options: ShareOptions = {}): StateHandle {
     this.requireOpen();
@@ -167,7 +169,8 @@ export class BuildState implements AsyncDisposable {
       throw new InvalidArgument('A state cannot be shared inside a transaction: share it before.');
     }
     this.opened.complete();
-    if (!this.readOnly) this.watchThreads(options.attempts ?? DEFAULT_ATTEMPTS);
+    this.attempts = options.attempts ?? this.attempts;
+    if (!this.readOnly) this.watchThreads();
     return { table: this.opened.table.handle(), readOnly: this.readOnly };
   }
 
@@ -197,16 +200,14 @@ export class BuildState implements AsyncDisposable {
     return this.close();
   }
 
-  /** Returns if the state may be changed. @throws StateUnavailable if closed or read-only */
+  /** @internal Returns if the state may be changed. @throws StateUnavailable if closed or read-only */
   requireWritable(): void {
     this.requireOpen();
     if (this.readOnly) throw new StateUnavailable('The state is open for reading only.');
   }
 
-  private watchThreads(attempts: number): void {
-    clearInterval(this.watch);
-    this.watch = setInterval(() => takeUpFromDead(this.opened.table, attempts), WATCH_MS);
-    this.watch.unref();
+  private watchThreads(): void {
+    this.watch ??= setInterval(() => takeUpFromDead(this.opened.table, this.attempts), WATCH_MS).unref();
   }
 
   private requireOpen(): void {

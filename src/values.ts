@@ -114,6 +114,11 @@ export function onlyExcludes(patterns: readonly string[]): boolean {
   return patterns.length > 0 && patterns.every((pattern) => pattern.startsWith('!'));
 }
 
+/** What an `async` function returns. */
+export function isPromiseLike(value: unknown): boolean {
+  return typeof (value as PromiseLike<unknown> | undefined | null)?.then === 'function';
+}
+
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -159,6 +159,14 @@ test('every file of src is used', () => {
   assert.deepEqual(dead, []);
 });
 
+test('all words that threads share go through one module', () => {
+  const found = sources('src', 'workers').filter(({ text }) => /\bAtomics\.\w+\(/.test(text));
+  assert.deepEqual(
+    found.map(({ path }) => path),
+    [],
+  );
+});
+
 test('files are short', () => {
   const long = sources('src', 'workers', 'test', 'bench')
     .map(({ path, text }) => ({ path, lines: text.split('\n').length - 1 }))

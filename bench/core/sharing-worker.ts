@@ -7,6 +7,8 @@ import type { Row } from '../../src/task.js';
 export type SharingJob =
   /** Starts and takes back each row from `from` to below `to`, `rounds` times: nanoseconds a change. */
   | { readonly kind: 'rows'; readonly from: number; readonly to: number; readonly rounds: number }
+  /** Reads the status of each such row: nanoseconds a read. */
+  | { readonly kind: 'reads'; readonly from: number; readonly to: number; readonly rounds: number }
   /** The same with one row that others want, too, for so many milliseconds: attempts, and how many of them were won. */
   | { readonly kind: 'hot'; readonly row: number; readonly ms: number }
   /** Parks so many times; when it is woken it writes how long after `clock[0]`, in nanoseconds, to `clock[1]`. */
@@ -58,6 +60,7 @@ else {
         for (let row = job.from; row < job.to; row++) change(row);
       return Number(process.hrtime.bigint() - start) / (2 * job.rounds * (job.to - job.from));
     }
+    if (job.kind === 'reads') return reads(job);
     if (job.kind === 'hot') return attempts(job.row, job.ms);
     if (job.kind === 'write') {
       while (Atomics.load(job.stop, 0) === 0) for (let row = job.from; row < job.to; row++) change(row);
@@ -70,6 +73,14 @@ else {
       if (row !== undefined) tasks.complete(row);
     }
     return undefined;
+  };
+  const reads = ({ from, rounds, to }: { from: number; rounds: number; to: number }): number => {
+    const start = process.hrtime.bigint();
+    let sum = 0;
+    for (let round = 0; round < rounds; round++)
+      for (let row = from; row < to; row++) sum += tasks.status(row as Row);
+    if (sum < 0) throw new Error('A status is never negative.');
+    return Number(process.hrtime.bigint() - start) / (rounds * (to - from));
   };
   /** Without exceptions, which would be most of the time: by the status, as an engine does that shares work. */
   const attempts = (row: number, ms: number): [number, number] => {

@@ -1,3 +1,5 @@
+import { always } from '../memory/atomic.js';
+
 /** Indices that a thread takes at a time, where there are enough for that. */
 const CHUNK = 64;
 /** Where there are few, each of them may be a large file: then so many times may be taken. */
@@ -35,7 +37,7 @@ export class WorkQueue {
 
   /** The first index of a chunk that is now the caller's, or -1. */
   take(): number {
-    const index = Atomics.add(this.next, 0, this.chunk);
+    const index = always.add(this.next, 0, this.chunk);
     return index < this.length ? index : -1;
   }
 
@@ -46,6 +48,6 @@ export class WorkQueue {
 
   /** Leaves nothing to take. */
   stop(): void {
-    Atomics.store(this.next, 0, this.length);
+    always.store(this.next, 0, this.length);
   }
 }

@@ -52,6 +52,9 @@ export let compareExchange = (words: Int32Array, index: number, expected: number
   return before;
 };
 
+/** The operations for words that helper threads share, whether a state is shared or not; no model replaces them. */
+export const always: Pick<typeof Atomics, 'load' | 'store' | 'add'> = Atomics;
+
 /** Sleep and wake-up, which make sense with other threads only. */
 export let { wait, waitAsync, notify } = Atomics;
 

@@ -85,7 +85,7 @@ export class Mutex {
     return load(this.words, OWNER) === this.self;
   }
 
-  /** Takes it if nobody has it. */
+  /** Takes it if nobody has it. That its owner has ended is for `lock` to find out. */
   tryLock(): boolean {
     return compareExchange(this.words, OWNER, NOBODY, this.self) === NOBODY;
   }
@@ -133,13 +133,16 @@ export class Mutex {
       const owner = compareExchange(this.words, OWNER, NOBODY, this.self);
       if (owner === NOBODY || owner === this.self) return this.taken('locked');
       const left = timeout === Number.POSITIVE_INFINITY ? timeout : end - performance.now();
-      if (left <= 0 && this.giveUp(isHeir)) return 'timed-out';
+      if (left <= 0 && this.giveUp(isHeir)) return this.takeFromDead(owner) ? 'abandoned' : 'timed-out';
       isHeir ||= time > 0 && compareExchange(this.words, HEIR, NOBODY, this.self) === NOBODY;
       const pause = time === 0 ? PATIENCE_MS : WATCH_MS;
       const why = wait(this.words, OWNER, owner, left > 0 ? Math.min(pause, left) : pause);
-      if (why !== 'timed-out' || this.thread.isAlive(owner)) continue;
-      if (compareExchange(this.words, OWNER, owner, this.self) === owner) return this.taken('abandoned');
+      if (why === 'timed-out' && this.takeFromDead(owner)) return this.taken('abandoned');
     }
+  }
+
+  private takeFromDead(owner: number): boolean {
+    return !this.thread.isAlive(owner) && compareExchange(this.words, OWNER, owner, this.self) === owner;
   }
 
   /** Nobody is to be handed what it has. */

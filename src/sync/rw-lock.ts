@@ -3,6 +3,7 @@ import { load, shareMemory, store, wordsOf } from '../memory/atomic.js';
 import { CONTROL_WORDS } from '../memory/layout.js';
 import { THIS_THREAD } from '../memory/system-threads.js';
 import { type ThreadIdentity, Threads } from '../memory/threads.js';
+import { isPromiseLike } from '../values.js';
 
 /** Who has waited for longer looks for threads that have ended. Milliseconds. */
 const SLOW_MS = 50;
@@ -60,13 +61,13 @@ export class RwLock {
     return { control: this.control.buffer, threads: this.threads.handle() };
   }
 
-  /** Runs `body` while nobody writes. It may read inside it, too. @throws what `body` throws; StateUnavailable after `leave` */
+  /** Runs `body` while nobody writes. It may read inside it, too. @throws what `body` throws; InvalidArgument if it returns a promise; StateUnavailable after `leave` */
   read<Result>(body: () => Result): Result {
     this.requireLine();
     if (this.isWriting) return body();
     if (this.readers++ === 0) this.threads.begin();
     try {
-      return body();
+      return refusePromise(body());
     } finally {
       if (--this.readers === 0) this.threads.end();
     }
@@ -75,7 +76,7 @@ export class RwLock {
   /**
    * Runs `body` while nobody else reads or writes.
    * @param body told whether the thread that wrote before has ended in the midst of it: what it wrote may be half done
-   * @throws what `body` throws; InvalidArgument inside `read`, where it would wait for itself; StateUnavailable after `leave`
+   * @throws what `body` throws; InvalidArgument inside `read`, where it would wait for itself, or if `body` returns a promise; StateUnavailable after `leave`
    */
   write<Result>(body: (isAbandoned: boolean) => Result): Result {
     this.requireLine();
@@ -90,7 +91,7 @@ export class RwLock {
       const isAbandoned = load(this.control, ABANDONED) === 1;
       store(this.control, ABANDONED, 0);
       try {
-        return body(isAbandoned);
+        return refusePromise(body(isAbandoned));
       } finally {
         this.isWriting = false;
       }
@@ -114,4 +115,10 @@ export class RwLock {
   leave(): void {
     this.threads.leave();
   }
+}
+
+/** What a promise does comes when the lock was given back. @throws InvalidArgument */
+function refusePromise<Result>(result: Result): Result {
+  if (!isPromiseLike(result)) return result;
+  throw new InvalidArgument('What runs under a lock returned a promise: do what takes time before it.');
 }

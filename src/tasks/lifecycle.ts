@@ -59,10 +59,15 @@ export function fail(table: TaskTable, row: Row, result?: AttemptResult): void {
   throw refusal(table, row, Failed);
 }
 
-/** InProgress → Pending: the attempt is given up. Keeps the attempt count. */
-export function release(table: TaskTable, row: Row, outcome: Outcome = 'interrupted'): void {
+/** InProgress → Pending: the attempt is given up. Keeps the attempt count. @param epoch of the attempt, if only that one is to be */
+export function release(
+  table: TaskTable,
+  row: Row,
+  outcome: Outcome = 'interrupted',
+  epoch?: number | undefined,
+): void {
   const code = codeOf(RELEASED_BY, outcome, 'release');
-  if (!table.transition(row, InProgress, Pending, code)) throw refusal(table, row, Pending);
+  if (!table.transition(row, InProgress, Pending, code, epoch)) throw refusal(table, row, Pending);
 }
 
 /** Completed or Failed → Pending, as if newly defined; nothing happens to a task that is Pending. */
@@ -113,10 +118,16 @@ const RESULT = { outcome: anything, duration: milliseconds, epoch: wholeFrom(0) 
   keyof AttemptResult,
   Check
 >;
+const RELEASE = { epoch: RESULT.epoch };
 
 /** Checks what a caller says about the end of an attempt. @throws InvalidArgument */
 export function checkResult(action: string, result: AttemptResult | undefined): void {
   if (result !== undefined) checkOptions(action, result, RESULT);
+}
+
+/** The same of the attempt that is given up. @throws InvalidArgument */
+export function checkRelease(of: { readonly epoch?: number } | undefined): void {
+  if (of !== undefined) checkOptions('release', of, RELEASE);
 }
 
 function codes(...outcomes: Outcome[]): Codes {
@@ -144,7 +155,7 @@ function refusalNow(table: TaskTable, row: Row, to: TaskStatus): IllegalTransiti
 }
 
 function whyNot(table: TaskTable, row: Row, from: TaskStatus, to: TaskStatus): string | undefined {
-  if (from === InProgress && (to === Completed || to === Failed)) return 'another attempt is under way';
+  if (from === InProgress && to !== InProgress) return 'another attempt is under way';
   if (from !== Pending || to === Failed) return undefined;
   for (const dependency of table.dependencies.items(row)) {
     if (table.status(dependency as Row) !== Completed) {

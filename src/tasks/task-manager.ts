@@ -259,9 +259,13 @@ export class TaskManager {
     lifecycle.fail(this.table, this.targetOf(task), result);
   }
 
-  /** InProgress → Pending with outcome `interrupted`: the attempt is given up. @throws UnknownTask, IllegalTransition */
-  release(task: TaskId | Row): void {
-    lifecycle.release(this.table, this.targetOf(task));
+  /**
+   * InProgress → Pending with outcome `interrupted`: the attempt is given up. @param of its `epoch`: if another attempt is under way by now, this is refused
+   * @throws UnknownTask, IllegalTransition, InvalidArgument
+   */
+  release(task: TaskId | Row, of?: Pick<AttemptResult, 'epoch'>): void {
+    lifecycle.checkRelease(of);
+    lifecycle.release(this.table, this.targetOf(task), undefined, of?.epoch);
   }
 
   /** Completed or Failed → Pending, attempts forgotten. O(dependents). @throws UnknownTask, IllegalTransition if InProgress */

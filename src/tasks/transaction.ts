@@ -1,6 +1,6 @@
 import { InvalidArgument } from '../errors.js';
 import type { TaskTable } from '../memory/table.js';
-import { shown } from '../values.js';
+import { isPromiseLike, shown } from '../values.js';
 
 /** See `BuildState.transaction`. */
 export function transact<Result>(table: TaskTable, body: () => Result): Result {
@@ -12,7 +12,7 @@ export function transact<Result>(table: TaskTable, body: () => Result): Result {
   }
   return table.changes.make(() => {
     const result = body();
-    if (typeof (result as PromiseLike<unknown> | undefined)?.then === 'function') {
+    if (isPromiseLike(result)) {
       throw new InvalidArgument(
         'The body of a transaction returned a promise. All threads wait for it, so do what takes time before it.',
       );

@@ -16,7 +16,7 @@ const ACTIONS: ReadonlyMap<TaskChange['action'], Action> = new Map<TaskChange['a
   ['start', (table, row) => start(table, row)],
   ['complete', complete],
   ['fail', fail],
-  ['release', (table, row) => release(table, row)],
+  ['release', (table, row, { epoch }) => release(table, row, undefined, epoch)],
   ['reset', (table, row) => reset(table, row)],
   ['retry', (table, row) => retry(table, row)],
 ]);
@@ -25,10 +25,18 @@ const CHANGE = {
   // Has an error of its own.
   task: anything,
   action: oneOf([...ACTIONS.keys()]),
-  outcome: anything,
-  duration: milliseconds,
-  epoch: wholeFrom(0),
-} satisfies Record<keyof TaskChange, Check>;
+} satisfies Partial<Record<keyof TaskChange, Check>>;
+const RELEASE = { ...CHANGE, epoch: wholeFrom(0) };
+const END = { ...RELEASE, outcome: anything, duration: milliseconds } satisfies Record<
+  keyof TaskChange,
+  Check
+>;
+
+/** What a change may say, by its action: what would be without effect is refused. */
+function checksOf(action: TaskChange['action'] | undefined): Readonly<Record<string, Check>> {
+  if (action === 'release') return RELEASE;
+  return action === 'complete' || action === 'fail' ? END : CHANGE;
+}
 
 /**
  * Applies changes in order, inside `Changes.make`, which takes back those before one that is refused.
@@ -40,7 +48,7 @@ export function applyAll(
   rowOf: (task: TaskId | Row) => Row,
 ): void {
   for (const change of changes) {
-    checkOptions('a change', change, CHANGE, ['action']);
+    checkOptions('a change', change, checksOf(change?.action), ['action']);
     ACTIONS.get(change.action)!(table, rowOf(change.task), change);
   }
 }

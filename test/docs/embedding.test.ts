@@ -4,10 +4,22 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { DependencyGraph } from '../../src/graph/dependency-graph.js';
+import * as millrace from '../../src/index.js';
+import { BuildState } from '../../src/state.js';
 import { TaskManager } from '../../src/tasks/task-manager.js';
 import { programsOf, ROOT, temporaryFolder, writeProgram } from './support.js';
 
+/** For messages. */
+const HELPERS = new Set(['describeReason', 'isSystemError', 'quote', 'systemWords']);
 const TEXT = readFileSync(join(ROOT, 'docs/EMBEDDING.md'), 'utf8');
+
+/** A build whose task asks for the state of that very build. */
+const BUSY = `import { BuildEngine, openState } from 'millrace';
+const state = await openState('.millrace');
+state.tasks.define({ id: 'slow', command: ['node', 'watch.mjs'], dependencies: ['sum'] });
+const engine = new BuildEngine(state, { root: process.cwd() });
+await engine.run({ onEvent: (event) => event.type === 'task-finished' && console.log(event.output) });
+await state.close();`;
 
 describe('docs/EMBEDDING.md', () => {
   test('its examples run', (t) => {
@@ -29,9 +41,29 @@ describe('docs/EMBEDDING.md', () => {
     assert.deepEqual(built.slice(0, 3).sort(), squares);
     assert.deepEqual(built.slice(3), ['report writing', 'report executed undefined']);
     assert.equal(run('watch.mjs'), 'one executed\ntwo executed\nsum executed\n');
+    writeProgram(folder, 'busy.mjs', BUSY);
+    assert.match(run('busy.mjs'), /^sum \w+\nslow none$/m);
   });
 
-  test('it tells of every call', () => {
+  test('it tells of every function, of every call of a state, and of every code', () => {
+    const [, table] = /## Calls\n(.*?)\n## /s.exec(TEXT)!;
+    const functions = Object.entries(millrace).filter(([name, value]) => {
+      return typeof value === 'function' && !/^class/.test(String(value)) && !HELPERS.has(name);
+    });
+    const methods = Object.getOwnPropertyNames(BuildState.prototype).filter((name) =>
+      /^(?!constructor)\w+$/.test(name),
+    );
+    const declared = readFileSync(new URL('../../src/state.d.ts', import.meta.url), 'utf8');
+    const calls = methods.filter((name) => new RegExp(`^    ${name}[<(]`, 'm').test(declared));
+    for (const name of [...functions.map(([name]) => name), ...calls])
+      assert.match(table!, new RegExp(`\\b${name}\\b`), name);
+    const errors = readFileSync(join(ROOT, 'src/errors.ts'), 'utf8');
+    const codes = new Set([...errors.matchAll(/super\(\s*'([A-Z_]+)'/g)].map(([, code]) => code!));
+    assert.ok(codes.size > 20);
+    for (const code of codes) assert.ok(table!.includes(`\`${code}\``), code);
+  });
+
+  test('it tells of every call of tasks and graph', () => {
     for (const [part, { prototype }] of Object.entries({ tasks: TaskManager, graph: DependencyGraph })) {
       const [, table] = /## Calls\n(.*?)\n## /s.exec(TEXT)!;
       const rows = table!.split('\n').filter((line) => line.startsWith(`| \`${part}.`));

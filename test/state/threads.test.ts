@@ -105,10 +105,25 @@ test('the result of an attempt that was taken away does not land', async (t) => 
   const late = { code: 'ILLEGAL_TRANSITION', message: /another attempt is under way/ };
   assert.throws(() => tasks.complete('a', { epoch, duration: 9 }), late);
   assert.throws(() => tasks.fail('a', { epoch }), late);
+  assert.throws(() => tasks.release('a', { epoch }), late);
+  assert.throws(() => tasks.update([{ task: 'a', action: 'release', epoch }]), late);
   assert.equal(tasks.get('a').duration, 0);
   tasks.complete('a', { epoch: tasks.epoch('a'), duration: 5 });
   assert.equal(tasks.status('a'), Completed);
   assert.throws(() => tasks.complete('a', { epoch: -1 }), { code: 'INVALID_ARGUMENT' });
+});
+
+test('a change says nothing that its action does not look at', async (t) => {
+  const { tasks } = await inMemory(t, { id: 'a' });
+  const surplus = [
+    { task: 'a', action: 'start', epoch: 0 },
+    { task: 'a', action: 'reset', outcome: 'none' },
+    { task: 'a', action: 'release', duration: 1 },
+  ] as const;
+  for (const change of surplus) assert.throws(() => tasks.update([change]), { code: 'INVALID_ARGUMENT' });
+  tasks.start('a');
+  tasks.release('a', { epoch: tasks.epoch('a') });
+  assert.equal(tasks.status('a'), TaskStatus.Pending);
 });
 
 test('several tasks are claimed at once, best first', async (t) => {

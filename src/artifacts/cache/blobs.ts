@@ -13,6 +13,7 @@ import {
   utimesSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { always } from '../../memory/atomic.js';
 import { sha256Hasher, sha256Hex } from '../../sha256.js';
 import type { Durability } from './durability.js';
 import { publish, publishBytes, sweepDrafts, writeAll, writeNew } from './durable.js';
@@ -98,7 +99,7 @@ export class BlobStore {
 
   /** Files that were found damaged and set aside since the store was opened, in all threads. */
   get damaged(): number {
-    return Atomics.load(this.damages, 0);
+    return always.load(this.damages, 0);
   }
 
   /** Where the bytes of a digest are, if they are there. */
@@ -211,7 +212,7 @@ export class BlobStore {
   }
 
   noteDamage(): void {
-    Atomics.add(this.damages, 0, 1);
+    always.add(this.damages, 0, 1);
   }
 
   /** Sets a blob aside that is not what its name says. */
