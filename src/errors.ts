@@ -344,19 +344,25 @@ export class NoBackup extends MillraceError {
 
 /** A state could not be exported; `cause` says more. */
 export class ExportFailed extends MillraceError {
-  constructor(directory: string, cause: unknown) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    super('EXPORT_FAILED', `The state in ${directory} could not be exported: ${why}.`, { cause });
+  constructor(directory: string, cause: unknown, file?: string) {
+    const to = file === undefined ? '' : ` to ${file}`;
+    super('EXPORT_FAILED', `The state in ${directory} could not be exported${to}: ${whyOf(cause)}.`, {
+      cause,
+    });
   }
 }
 
 /** A file is no export, not a whole one, or holds what no state can; `cause` says more. The state is as it was. */
 export class NotImported extends MillraceError {
   constructor(file: string, cause: unknown) {
-    const message = cause instanceof Error ? cause.message : String(cause);
-    const why = isSystemError(cause) ? systemWords(cause) : message.replace(/\.$/, '');
-    super('NOT_IMPORTED', `${file} cannot be imported: ${why}. The state is as it was.`, { cause });
+    super('NOT_IMPORTED', `${file} cannot be imported: ${whyOf(cause)}. The state is as it was.`, { cause });
   }
+}
+
+/** As a clause. */
+function whyOf(cause: unknown): string {
+  if (isSystemError(cause)) return systemWords(cause);
+  return (cause instanceof Error ? cause.message : String(cause)).replace(/\.$/, '');
 }
 
 function inUse(directory: string, pid: number, since: Date, place: string | undefined): string {

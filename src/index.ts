@@ -42,6 +42,7 @@ export {
   type BackupHealth,
   type BackupInfo,
   backupsOf,
+  type DocumentSource,
   type ExportInfo,
   type ExportOptions,
   exportState,

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { isSystemError, StateUnavailable } from './errors.js';
 import type { ExportInfo } from './export/export.js';
+import type { DocumentSource } from './export/read.js';
 import type { ExportOptions } from './export/write.js';
 import { draftExport } from './state.js';
 import { type BackupInfo, listBackups } from './store/backup/folder.js';
@@ -10,7 +11,16 @@ import { statePaths } from './store/paths.js';
 import { type Replaced, type RestoreReport, restoreBackup } from './store/restore.js';
 import { boolean, checkOptions, filled, oneOf } from './values.js';
 
-export type { BackupHealth, BackupInfo, ExportInfo, ExportOptions, Replaced, RestoreReport, StateHealth };
+export type {
+  BackupHealth,
+  BackupInfo,
+  DocumentSource,
+  ExportInfo,
+  ExportOptions,
+  Replaced,
+  RestoreReport,
+  StateHealth,
+};
 
 /** What `verifyState` has found, and done. */
 export interface VerifiedState extends StateHealth {
@@ -77,13 +87,13 @@ export async function exportState(
 /**
  * Makes what a file holds the state of a directory, which no process may have open for writing; all of it or nothing. What was the state before is
  * backed up first, or moved aside if it is damaged. O(file).
- * @param file what `exportState` has written, in either syntax
+ * @param source the file that `exportState` has written, in either syntax, or what is in it (a stream); the state is locked while it is read
  * @throws NotImported if it is not whole; StateLocked; BackupFailed; InvalidArgument; StateUnavailable for what the system refuses
  */
-export async function importState(directory: string, file: string): Promise<Replaced> {
-  checkOptions('importState', { file }, { file: filled });
+export async function importState(directory: string, source: DocumentSource): Promise<Replaced> {
+  if (typeof source === 'string') checkOptions('importState', { source }, { source: filled });
   const { importDocument } = await import('./export/import.js');
-  return await withSystem(directory, () => importDocument(directory, file));
+  return await withSystem(directory, () => importDocument(directory, source));
 }
 
 async function repairStore(directory: string): Promise<Recovery> {

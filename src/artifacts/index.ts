@@ -38,6 +38,7 @@ export {
   fingerprintOf,
 } from './fingerprint.js';
 export { expandGlobs, type GlobOptions, isGlob, isLeftOut, pathMatcher } from './globs.js';
+export { variableIn } from './keys.js';
 export { describeReason, type Reason } from './reason.js';
 export { entriesOf, Field, filesOf, foreignOutputs, ownOutputs, type TaskRecord } from './records.js';
 export { FileScanner, type ScanOptions } from './scan.js';

@@ -37,8 +37,16 @@ export function environmentKey(
   environment: Readonly<Record<string, string | undefined>>,
   contents: ContentTable,
 ): ContentId {
-  const values = [...names].sort().map((name) => [name, environment[name] ?? null]);
+  const values = [...names].sort().map((name) => [name, variableIn(environment, name) ?? null]);
   return intern(values, contents);
+}
+
+/** The value of a variable; what every object inherits is none. */
+export function variableIn(
+  environment: Readonly<Record<string, string | undefined>>,
+  name: string,
+): string | undefined {
+  return Object.hasOwn(environment, name) ? environment[name] : undefined;
 }
 
 function intern(value: unknown, contents: ContentTable): ContentId {

@@ -16,6 +16,15 @@ export const ExitCode = {
   Internal: 70,
 } as const;
 
+/** What was asked for was understood, and did not come to pass. */
+const FAILURES = new Set([
+  'FILE_UNREADABLE',
+  'NOT_RESTORED',
+  'BACKUP_FAILED',
+  'EXPORT_FAILED',
+  'NOT_IMPORTED',
+]);
+
 /** An error as the command line tells it. */
 export interface Failure {
   readonly code: string;
@@ -77,5 +86,5 @@ function firstOf(error: unknown): unknown {
 
 function exitCodeOf(code: string): number {
   if (code.startsWith('STATE_') || code === 'COMMIT_FAILED') return ExitCode.State;
-  return code === 'FILE_UNREADABLE' || code === 'NOT_RESTORED' ? ExitCode.Failed : ExitCode.Usage;
+  return FAILURES.has(code) ? ExitCode.Failed : ExitCode.Usage;
 }

@@ -1,4 +1,4 @@
-import { type CheckContext, TaskFlag } from '../artifacts/index.js';
+import { type CheckContext, TaskFlag, variableIn } from '../artifacts/index.js';
 import { sha256Hex } from '../sha256.js';
 import type { Row } from '../task.js';
 import { type TaskDetails, unpackDetails } from '../tasks/details.js';
@@ -23,7 +23,9 @@ export function environmentOf(name: string): number | undefined {
 export function environmentDigests(context: CheckContext, task: Row): Digests | undefined {
   if (!context.artifacts.taskFiles.has(task, TaskFlag.InheritsEnvironment)) return undefined;
   const { inheritEnv = [] } = unpackDetails(context.table.details, task);
-  return Object.fromEntries(inheritEnv.map((name) => [name, digestOf(context.environment[name])]));
+  return Object.fromEntries(
+    inheritEnv.map((name) => [name, digestOf(variableIn(context.environment, name))]),
+  );
 }
 
 /**

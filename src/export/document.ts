@@ -130,9 +130,14 @@ const attempt = z.strictObject({
 
 const head = z.strictObject({
   format: z.literal(FORMAT, 'this is no export of millrace'),
-  version: z.literal(FORMAT_VERSION, `this millrace reads version ${FORMAT_VERSION}, which this is not`),
+  version: z.literal(FORMAT_VERSION, {
+    error: ({ input }) =>
+      input === undefined
+        ? 'is not on the line where millrace writes it: an export cannot be formatted anew'
+        : `this millrace reads version ${FORMAT_VERSION}, which this is not`,
+  }),
   history: z.boolean().describe('Whether runs and attempts are in here.'),
-  newestRun: count.exactOptional().describe('The number of the newest run that was ever begun.'),
+  newestRun: count.describe('The number of the newest run that was ever begun.'),
 });
 
 const end = z.strictObject({

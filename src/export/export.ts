@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
-import { basename, extname, resolve } from 'node:path';
-import { ExportFailed } from '../errors.js';
+import { basename, dirname, extname, resolve, sep } from 'node:path';
+import { ExportFailed, InvalidArgument } from '../errors.js';
 import { openState } from '../state.js';
 import { freePath, prepareFolder } from '../store/backup/folder.js';
 import { Log } from '../store/log.js';
@@ -32,19 +32,27 @@ export async function exportDirectory(
   if (state.opened.database.get(CONTROL) === undefined) return undefined;
   const paths = statePaths(directory);
   try {
-    const path = file === undefined ? placeIn(paths, options, now) : resolve(file);
+    const path = file === undefined ? placeIn(paths, options, now) : placeAt(paths, file);
     await writeDocument(path, documentOf(state, options));
     const { size } = statSync(path);
     await new Log(paths).write('exported', { name: basename(path), bytes: size });
     return { path, bytes: size };
   } catch (error) {
-    throw new ExportFailed(paths.directory, error);
+    throw error instanceof InvalidArgument ? error : new ExportFailed(paths.directory, error, file);
   }
 }
 
 function placeIn({ exports }: StatePaths, { format = 'json' }: ExportOptions, now: Date): string {
   prepareFolder(exports, now);
   return freePath(exports, now, `.${format}`);
+}
+
+/** @throws InvalidArgument in the state itself, where it might take the place of what that consists of */
+function placeAt({ directory, exports }: StatePaths, file: string): string {
+  const path = resolve(file);
+  if (path.startsWith(directory + sep) && dirname(path) !== exports)
+    throw new InvalidArgument(`${path} is in the state: take another place for an export of it.`);
+  return path;
 }
 
 /** The syntax that a file's name asks for. */

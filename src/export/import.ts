@@ -1,8 +1,7 @@
-import { rmSync } from 'node:fs';
-import { isSystemError, MillraceError, NotImported } from '../errors.js';
+import { CommitFailed, MillraceError, NotImported } from '../errors.js';
 import { makeFolder } from '../make-folder.js';
 import { BuildState } from '../state.js';
-import { emptyDraft } from '../store/draft.js';
+import { emptyDraft, removeDrafts } from '../store/draft.js';
 import { requireLocal } from '../store/file-system.js';
 import { DirectoryLock } from '../store/lock.js';
 import { Log } from '../store/log.js';
@@ -10,47 +9,57 @@ import { openWriter } from '../store/open.js';
 import { requireOwn } from '../store/ownership.js';
 import { PRIVATE, type StatePaths, statePaths } from '../store/paths.js';
 import { type Replaced, replaceStore } from '../store/restore.js';
-import { DocumentDamaged } from './damaged.js';
 import { fillState } from './load.js';
-import { readDocument } from './read.js';
+import { type DocumentSource, readDocument } from './read.js';
 
 /** @throws NotImported; StateLocked; BackupFailed; StateUnavailable; what `node:fs` throws */
-export async function importDocument(directory: string, file: string, now = new Date()): Promise<Replaced> {
+export async function importDocument(
+  directory: string,
+  source: DocumentSource,
+  now = new Date(),
+): Promise<Replaced> {
   const paths = statePaths(directory);
   makeFolder(paths.directory, PRIVATE);
   requireOwn(paths.directory);
   requireLocal(paths.directory);
   const lock = DirectoryLock.acquire(paths.lock, paths.directory);
   try {
-    const draft = await draftFrom(paths, file);
+    const draft = await draftFrom(paths, source);
     const done = await replaceStore(paths, draft, now);
-    await new Log(paths).write('imported', { file, before: done.before?.name, movedAside: done.movedAside });
+    const { before, movedAside } = done;
+    await new Log(paths).write('imported', { from: nameOf(source), before: before?.name, movedAside });
     return done;
   } finally {
+    removeDrafts(paths);
     lock.release();
   }
 }
 
 /** See `DraftExport`. */
-export async function draftFrom(paths: StatePaths, file: string): Promise<StatePaths> {
+export async function draftFrom(paths: StatePaths, source: DocumentSource): Promise<StatePaths> {
   const draft = emptyDraft(paths);
   try {
-    await fill(draft, file);
+    await fill(draft, source);
     return draft;
   } catch (error) {
-    rmSync(draft.directory, { recursive: true, force: true });
-    throw isOfTheDocument(error) ? new NotImported(file, error) : error;
+    removeDrafts(paths);
+    throw isOfTheState(error) ? error : new NotImported(nameOf(source), reasonOf(error));
   }
 }
 
-async function fill({ directory }: StatePaths, file: string): Promise<void> {
+async function fill({ directory }: StatePaths, source: DocumentSource): Promise<void> {
   await using state = new BuildState(await openWriter(directory, { onCorrupt: 'throw', autosave: false }));
-  await fillState(state, readDocument(file));
+  await fillState(state, readDocument(source));
 }
 
-/** What it says cannot be, or the system does not show it; not that the disk is full. */
-function isOfTheDocument(error: unknown): boolean {
-  if (isSystemError(error)) return error.syscall === 'open' || error.syscall === 'read';
-  const isOfTheState = error instanceof MillraceError && /^(STATE_|COMMIT_)/.test(error.code);
-  return error instanceof DocumentDamaged || (error instanceof MillraceError && !isOfTheState);
+/** What is wrong is neither the document nor the disk, but where the draft is to be. */
+function isOfTheState(error: unknown): boolean {
+  return error instanceof MillraceError && error.code.startsWith('STATE_');
 }
+
+/** Of a commit that failed, why: that it was one of the draft is nobody's business. */
+function reasonOf(error: unknown): unknown {
+  return error instanceof CommitFailed ? error.cause : error;
+}
+
+const nameOf = (source: DocumentSource): string => (typeof source === 'string' ? source : 'What was given');

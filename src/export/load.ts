@@ -15,7 +15,6 @@ import { DocumentDamaged } from './damaged.js';
 import type {
   AttemptEntry,
   EnvironmentEntry,
-  Head,
   Item,
   RunEntry,
   SuccessEntry,
@@ -46,7 +45,7 @@ class Loader {
   readonly #parts: StateParts;
   readonly #history: HistoryLoader;
   #tasks: TaskEntry[] = [];
-  #newestRun: Head['newestRun'];
+  #newestRun = 0;
 
   constructor(state: BuildState) {
     this.#state = state;
@@ -65,7 +64,7 @@ class Loader {
   finish(): void {
     this.#defineTasks();
     this.#history.finish();
-    if (this.#newestRun !== undefined) this.#state.history.countFrom(this.#newestRun);
+    this.#state.history.countFrom(this.#newestRun);
   }
 
   #addEnvironment({ key, variables }: EnvironmentEntry): void {

@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
 import type { z } from 'zod';
 import { sha256Hasher } from '../sha256.js';
@@ -7,6 +7,9 @@ import { type End, type Entry, endSchema, headSchema, type Item, SECTIONS } from
 import { JSON_SYNTAX } from './json.js';
 import type { Decoder, Part } from './syntax.js';
 import { TOML_SYNTAX } from './toml.js';
+
+/** A file, by its path, or what is in one. */
+export type DocumentSource = string | AsyncIterable<Uint8Array>;
 
 /** More than any entry has that is written. */
 const MAX_CHARACTERS = 2 ** 26;
@@ -17,11 +20,11 @@ const CHUNK_BYTES = 2 ** 18;
  * one has: only then the checksum was compared.
  * @throws DocumentDamaged, and what `node:fs` throws
  */
-export async function* readDocument(path: string): AsyncGenerator<Item, void> {
+export async function* readDocument(source: DocumentSource): AsyncGenerator<Item, void> {
   let number = 0;
   try {
     const reader = new Reader();
-    for await (const line of linesOf(path)) {
+    for await (const line of linesOf(source)) {
       number++;
       const item = reader.line(line);
       if (item !== undefined) yield item;
@@ -31,7 +34,7 @@ export async function* readDocument(path: string): AsyncGenerator<Item, void> {
   } catch (error) {
     // What whoever takes the items throws does not come this way.
     if (isSystem(error)) throw error;
-    throw new DocumentDamaged(`line ${number}: ${firstLine(error)}`, { cause: error });
+    throw new DocumentDamaged(`line ${Math.max(1, number)}: ${firstLine(error)}`, { cause: error });
   }
 }
 
@@ -92,17 +95,19 @@ function check<Schema extends z.ZodType>(schema: Schema, value: unknown, where: 
   throw new DocumentDamaged(`${place}: ${issue!.message}`);
 }
 
-/** Lines end with LF, or as other systems write them, CR LF. */
-async function* linesOf(path: string): AsyncGenerator<string, void> {
-  await using handle = await open(path, 'r');
+/** Lines end with LF, or as other systems write them, CR LF; a mark of UTF-8 may come before the first. */
+async function* linesOf(source: DocumentSource): AsyncGenerator<string, void> {
+  const chunks =
+    typeof source === 'string' ? createReadStream(source, { highWaterMark: CHUNK_BYTES }) : source;
   const decoder = new StringDecoder('utf8');
-  const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+  /** The parts of a line that has not ended yet. */
   let rest: string[] = [];
   let characters = 0;
-  for (;;) {
-    const { bytesRead } = await handle.read(chunk, 0, CHUNK_BYTES);
-    const text = bytesRead === 0 ? decoder.end() : decoder.write(chunk.subarray(0, bytesRead));
-    const [first, ...others] = text.split('\n');
+  let isFirst = true;
+  for await (const chunk of chunks as AsyncIterable<Buffer>) {
+    const text = decoder.write(chunk);
+    const [first, ...others] = (isFirst ? text.replace(/^\ufeff/, '') : text).split('\n');
+    isFirst &&= text === '';
     rest.push(first!);
     characters += text.length;
     for (const next of others) {
@@ -111,9 +116,8 @@ async function* linesOf(path: string): AsyncGenerator<string, void> {
       characters = next.length;
     }
     if (characters > MAX_CHARACTERS) throw new DocumentDamaged('a line is too long');
-    if (bytesRead === 0) break;
   }
-  const last = rest.join('');
+  const last = rest.join('') + decoder.end();
   if (last !== '') yield withoutReturn(last);
 }
 

@@ -1,7 +1,7 @@
-import { rmSync } from 'node:fs';
+import { realpathSync, rmSync, statSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { draftBeside } from '../artifacts/cache/durable.js';
+import { draftBeside, sweepDraftsIn } from '../artifacts/cache/durable.js';
 import { sha256Hasher } from '../sha256.js';
 import type { BuildState } from '../state.js';
 import { renameDurably } from '../store/backup/folder.js';
@@ -28,10 +28,8 @@ const CHUNK = 2 ** 18;
 export function* documentOf(state: BuildState, options: ExportOptions): Generator<string, void> {
   const { format = 'json', history = false } = options;
   const encoder = SYNTAXES[format].encoder();
-  const head: Head = {
-    ...{ format: FORMAT, version: FORMAT_VERSION, history },
-    ...(history ? { newestRun: state.history.newestRun } : {}),
-  };
+  const { newestRun } = state.history;
+  const head: Head = { format: FORMAT, version: FORMAT_VERSION, history, newestRun };
   const hash = sha256Hasher();
   let entries = 0;
   let text = encoder.head(head);
@@ -49,21 +47,35 @@ export function* documentOf(state: BuildState, options: ExportOptions): Generato
   yield encoder.end({ entries, checksum: hash.digest('hex') });
 }
 
-/** Writes an export to a file, which gets its name only when all of it is on the disk and has been read back. @throws DocumentDamaged, and what `node:fs` throws */
+/**
+ * Writes an export to a file, which gets its name only when all of it is on the disk and has been read back. To what is no file, such as a pipe or a
+ * device, it is only written; a link leads to what is written.
+ * @throws DocumentDamaged, and what `node:fs` throws
+ */
 export async function writeDocument(path: string, text: Iterable<string>): Promise<void> {
-  const draft = draftBeside(path);
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat !== undefined && !stat.isFile()) return await writeTo(path, text);
+  const target = stat === undefined ? path : realpathSync(path);
+  const folder = dirname(target);
+  sweepDraftsIn(folder);
+  const draft = draftBeside(target);
   try {
     await using handle = await open(draft, 'wx', 0o600);
     await writeText(handle, text);
+    await handle.sync();
     for await (const _item of readDocument(draft));
-    renameDurably(draft, path, dirname(path));
+    renameDurably(draft, target, folder);
   } catch (error) {
     rmSync(draft, { force: true });
     throw error;
   }
 }
 
+async function writeTo(path: string, text: Iterable<string>): Promise<void> {
+  await using handle = await open(path, 'w');
+  await writeText(handle, text);
+}
+
 async function writeText(handle: FileHandle, text: Iterable<string>): Promise<void> {
   for (const piece of text) await handle.appendFile(piece);
-  await handle.sync();
 }

@@ -50,10 +50,17 @@ export function placeDraft(draft: StatePaths, paths: StatePaths): void {
   rmSync(draft.directory, { recursive: true });
 }
 
+/** Removes the draft that is there, if one is: for who holds the lock. */
+export function removeDrafts(paths: StatePaths): void {
+  rmSync(draftFolder(paths), { recursive: true, force: true });
+}
+
+const draftFolder = ({ directory }: StatePaths): string => join(directory, 'draft');
+
 /** Where a store can be made beside that of a state. Any draft that is there is removed. */
 export function emptyDraft(paths: StatePaths): StatePaths {
-  const draft = statePaths(join(paths.directory, 'draft'));
-  rmSync(draft.directory, { recursive: true, force: true });
+  removeDrafts(paths);
+  const draft = statePaths(draftFolder(paths));
   makeFolder(draft.store, PRIVATE);
   return draft;
 }

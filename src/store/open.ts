@@ -6,7 +6,7 @@ import { TaskTable } from '../memory/table.js';
 import { OUTCOMES, type Row, TaskStatus } from '../task.js';
 import { type BackupInfo, listBackups, listExports, moveAside } from './backup/folder.js';
 import type { Database } from './database.js';
-import { createStore } from './draft.js';
+import { createStore, removeDrafts } from './draft.js';
 import { examineFile } from './file-check.js';
 import { requireLocal } from './file-system.js';
 import { Guard } from './guard.js';
@@ -16,7 +16,7 @@ import { DirectoryLock, endedUncleanly, type Waiting } from './lock.js';
 import { MemoryDatabase } from './memory.js';
 import { requireOwn } from './ownership.js';
 import type { Sizes } from './pages.js';
-import { entryAt, isThere, PRIVATE, type StatePaths, statePaths } from './paths.js';
+import { entryAt, isThere, PRIVATE, replacedStore, type StatePaths, statePaths } from './paths.js';
 import { type DraftExport, rescue } from './recover.js';
 import { Store, type StoreParts } from './store.js';
 import {
@@ -123,6 +123,7 @@ export async function openReader(directory: string, { lazy = false }: LoadOption
   const isWriting = (): boolean => isThere(paths.lock) && !endedUncleanly(paths.lock);
   const wasWriting = isWriting();
   const unclean = isUnclean(paths);
+  if (entryAt(paths.data) === undefined) requireNothing(paths);
   const database =
     entryAt(paths.data) !== undefined ? await openDatabase(paths, true, unclean) : new MemoryDatabase();
   const parts = await closingOnError(database, () => {
@@ -163,6 +164,9 @@ export async function openWriter(directory: string, options: WriterOptions): Pro
     const unclean = isUnclean(paths);
     const { parts, rescued } = await loadOrRescue(paths, lock, unclean, options);
     rmSync(paths.unverified, { force: true });
+    // What a process that was killed has left.
+    removeDrafts(paths);
+    rmSync(replacedStore(paths), { recursive: true, force: true });
     const complete = (): void => {};
     const recovery: Recovery = { unclean, interrupted: interruptAll(parts.table, complete), ...rescued };
     if (options.autosave !== false) parts.store.autosave();
@@ -227,8 +231,7 @@ async function openDatabase(paths: StatePaths, readOnly: boolean, unclean: boole
     (unclean && entryAt(paths.data) !== undefined ? await verifyInChild(paths) : undefined);
   if (damage !== undefined) throw new StateCorrupt(paths.directory, damage);
   if (!readOnly && entryAt(paths.data) === undefined) {
-    if (listBackups(paths.backups).length + listExports(paths.exports).length > 0)
-      throw new StateCorrupt(paths.directory, 'store/data.mdb is missing');
+    requireNothing(paths);
     await createStore(paths);
   }
   if (readOnly) return openOurs(() => LmdbDatabase.open(paths, true), paths);
@@ -256,6 +259,12 @@ function openOurs(open: () => Database, { directory }: StatePaths): Database {
       `The state in ${directory} was written by an older millrace; the next run brings it to this one.`,
     );
   }
+}
+
+/** A store that is missing beside backups was there. @throws StateCorrupt */
+function requireNothing(paths: StatePaths): void {
+  if (listBackups(paths.backups).length + listExports(paths.exports).length === 0) return;
+  throw new StateCorrupt(paths.directory, 'store/data.mdb is missing');
 }
 
 /** What is no file is in LMDB's way, and holds nothing that is needed. */

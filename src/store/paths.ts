@@ -62,3 +62,6 @@ export function entryAt(path: string): 'file' | 'misplaced' | undefined {
     throw error;
   }
 }
+
+/** Where a store is for the moment in which another one takes its place. */
+export const replacedStore = ({ directory }: StatePaths): string => join(directory, 'store.replaced');

@@ -1,5 +1,4 @@
 import { lstatSync, renameSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { NoBackup, quote, StateCorrupt } from '../errors.js';
 import { type BackupInfo, listBackups, moveAside } from './backup/folder.js';
 import { BackupDamaged, readHead } from './backup/format.js';
@@ -12,7 +11,7 @@ import type { SchemaBehind } from './lmdb.js';
 import { DirectoryLock } from './lock.js';
 import { Log } from './log.js';
 import { canMigrate, readMigrated } from './migrate.js';
-import { entryAt, type StatePaths, statePaths } from './paths.js';
+import { entryAt, replacedStore, type StatePaths, statePaths } from './paths.js';
 import { verifyInChild } from './verify.js';
 
 /** All of them stay: the one that is to be restored, too. */
@@ -66,7 +65,7 @@ export async function replaceStore(paths: StatePaths, draft: StatePaths, now: Da
   const before = isThere && isSound ? await backUpDirectory(paths.directory, KEEP_ALL) : undefined;
   const movedAside = clearStore(paths, isSound, now);
   placeDraft(draft, paths);
-  rmSync(replaced(paths), { recursive: true, force: true });
+  rmSync(replacedStore(paths), { recursive: true, force: true });
   rmSync(paths.unverified, { force: true });
   return { before, movedAside };
 }
@@ -109,8 +108,8 @@ async function requireFit({ name, path }: BackupInfo): Promise<void> {
 function clearStore(paths: StatePaths, isSound: boolean, now: Date): string | undefined {
   if (lstatSync(paths.store, { throwIfNoEntry: false }) === undefined) return undefined;
   if (!isSound) return moveAside(paths.store, now);
-  rmSync(replaced(paths), { recursive: true, force: true });
-  renameSync(paths.store, replaced(paths));
+  rmSync(replacedStore(paths), { recursive: true, force: true });
+  renameSync(paths.store, replacedStore(paths));
   return undefined;
 }
 
@@ -124,8 +123,6 @@ export async function migrateStore(paths: StatePaths, { message, schema }: Schem
   const draft = await draftStore(paths, readMigrated(backup!.path));
   clearStore(paths, true, new Date());
   placeDraft(draft, paths);
-  rmSync(replaced(paths), { recursive: true, force: true });
+  rmSync(replacedStore(paths), { recursive: true, force: true });
   await new Log(paths).write('migrated', { from: schema, to: SCHEMA_VERSION, backup: backup!.name });
 }
-
-const replaced = ({ directory }: StatePaths): string => join(directory, 'store.replaced');

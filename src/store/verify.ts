@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { StateCorrupt } from '../errors.js';
 import { PAGE_BYTES } from '../memory/layout.js';
 import type { Database, Key } from './database.js';
+import { SCHEMA_VERSION } from './envelope.js';
 import type { StatePaths } from './paths.js';
 import { Records } from './records.js';
 import { CONTROL, type StoredControl } from './store.js';
@@ -37,7 +38,8 @@ export function verifyDatabase(database: Database): VerifyReport {
       keys = database.keys([]);
     });
     for (const key of keys) tryTo(() => database.get(key));
-    tryTo(() => problems.push(...missingPages(new Records(database).get(CONTROL), keys)));
+    const isOurs = database.schema === SCHEMA_VERSION;
+    if (isOurs) tryTo(() => problems.push(...missingPages(new Records(database).get(CONTROL), keys)));
     const pages = keys.filter(([kind]) => kind === 'page').length;
     return { ok: problems.length === 0, problems, pages, records: keys.length - pages };
   });

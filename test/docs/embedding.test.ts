@@ -18,7 +18,7 @@ const BUSY = `import { BuildEngine, openState } from 'millrace';
 const state = await openState('.millrace');
 state.tasks.define({ id: 'slow', command: ['node', 'watch.mjs'], dependencies: ['sum'] });
 const engine = new BuildEngine(state, { root: process.cwd() });
-await engine.run({ onEvent: (event) => event.type === 'task-finished' && console.log(event.output) });
+await engine.run({ onEvent: (event) => event.type === 'task-finished' && console.log(String(event.output)) });
 await state.close();`;
 
 describe('docs/EMBEDDING.md', () => {

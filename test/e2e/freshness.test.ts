@@ -109,6 +109,16 @@ describe('a task runs again', { concurrency: 2 }, () => {
     assert.equal(project.read('out'), 'b \n');
   });
 
+  test('a variable with a name that every object has is as any other', async (t) => {
+    const project = new Project(t);
+    const names = ['constructor', '__proto__', 'toString'];
+    project.writeTasks({ say: { command: 'echo "$toString" > out', outputs: ['out'], inheritEnv: names } });
+    await project.build();
+    assert.deepEqual(await project.build(), new Map());
+    assert.deepEqual([...(await project.build([], { env: { toString: 'x' } })).keys()], ['say']);
+    assert.equal(project.read('out'), 'x\n');
+  });
+
   test('if files that its globs match came or went', async (t) => {
     const project = new Project(t, { 'src/a.txt': 'a', 'src/b.txt': 'b', 'src/x.skip.txt': 'x' });
     project.writeTasks({

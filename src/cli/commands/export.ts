@@ -28,7 +28,7 @@ export async function exportTo(
 
 /** `millrace import`. */
 export async function importFrom(file: string, options: GlobalOptions, context: Context): Promise<number> {
-  const done = await importState(stateDirectory(options), file === '-' ? '/dev/stdin' : file);
+  const done = await importState(stateDirectory(options), file === '-' ? process.stdin : file);
   if (options.json) writeJson(context, { file, ...replacedJson(done) });
   else context.stdout.write(`millrace: imported ${file}${replacedText(done)}\n`);
   return ExitCode.Ok;

@@ -106,7 +106,7 @@ async function writeAll(handle: FileHandle, bytes: Buffer): Promise<void> {
 /** Only what the head says, which may belong to a damaged backup. @throws BackupDamaged, and what `node:fs` throws */
 export async function readHead(path: string): Promise<BackupHead> {
   await using reader = await Reader.open(path);
-  return reader.head();
+  return await reader.head();
 }
 
 /**

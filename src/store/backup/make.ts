@@ -2,12 +2,12 @@ import { rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { draftBeside } from '../../artifacts/cache/durable.js';
 import type { Database, Key, Snapshot } from '../database.js';
-import { HEAD_BYTES } from '../envelope.js';
+import { HEAD_BYTES, SCHEMA_VERSION } from '../envelope.js';
 import { unpack } from '../msgpack.js';
 import { CONTROL, type StoredControl } from '../store.js';
 import { missingPages } from '../verify.js';
 import { type BackupInfo, freePath, listBackups, prepareFolder, renameDurably } from './folder.js';
-import { BackupDamaged, BackupWriter, readBackup } from './format.js';
+import { BackupDamaged, BackupWriter, readBackup, readHead } from './format.js';
 import { type Retention, superfluous } from './retention.js';
 
 /**
@@ -45,23 +45,30 @@ async function writeDraft(
   keys: readonly Key[],
   now: Date,
 ): Promise<void> {
-  const control = unpack(snapshot.sealed(CONTROL).subarray(HEAD_BYTES)) as StoredControl<unknown>;
-  const head = { schema, sequence: control.sequence, created: now.toISOString() };
+  const sequence = schema === SCHEMA_VERSION ? sequenceOf(snapshot) : 0;
+  const head = { schema, sequence, created: now.toISOString() };
   await using handle = await open(path, 'wx', 0o600);
   const writer = BackupWriter.begin(handle, head);
   for (const key of keys) await writer.add(key, snapshot.sealed(key));
   await writer.end();
 }
 
-/** Reads all of a backup. @throws BackupDamaged if it is not whole; what `node:fs` throws */
+function sequenceOf(snapshot: Snapshot): number {
+  const control = unpack(snapshot.sealed(CONTROL).subarray(HEAD_BYTES)) as StoredControl<unknown>;
+  return control.sequence;
+}
+
+/** Reads all of a backup; of one of another schema, nobody knows whether pages are missing. @throws BackupDamaged if it is not whole; what `node:fs` throws */
 export async function checkBackup(path: string): Promise<void> {
+  const { schema } = await readHead(path);
+  const isOurs = schema === SCHEMA_VERSION;
   const keys: Key[] = [];
   let control: unknown;
   for await (const { key, payload } of readBackup(path)) {
     keys.push(key);
-    if (key[0] === CONTROL[0]) control = unpack(payload);
+    if (isOurs && key[0] === CONTROL[0]) control = unpack(payload);
   }
-  const [problem] = missingPages(control, keys);
+  const [problem] = isOurs ? missingPages(control, keys) : [];
   if (problem !== undefined) throw new BackupDamaged(problem.replace(/\.$/, ''));
 }
 
