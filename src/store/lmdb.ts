@@ -9,11 +9,13 @@ import { requireWith } from './require.js';
 
 /**
  * - `overlappingSync: false`: a failed write is rejected and not visible; with it, it is both rejected and visible.
+ * - `eventTurnBatching: false`: with it, a write that fails rejects a promise that nobody can get hold of, too, which ends the process.
  * - `useWritemap: false`: with it a full disk ends the process by SIGBUS.
  * - `cache`, `compression` off and `binary`: a value is the bytes that the checksum was made of.
  */
 const SETTINGS = {
   overlappingSync: false,
+  eventTurnBatching: false,
   noSync: false,
   useWritemap: false,
   cache: false,
