@@ -1,7 +1,8 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync } from 'node:fs';
+import { devNull } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type * as LmdbModule from 'lmdb';
-import { StateCorrupt, StateTooNew } from '../errors.js';
+import { StateCorrupt, StateTooNew, StateUnavailable } from '../errors.js';
 import type { Database, Key, KeyPrefix, Snapshot, Writer } from './database.js';
 import { HEAD_BYTES, SCHEMA_VERSION, seal, unseal } from './envelope.js';
 import type { StatePaths } from './paths.js';
@@ -41,6 +42,9 @@ interface Reading {
 const SCHEMA_KEY = ['schema'];
 /** Sorts after everything that stands in a key. */
 const LAST = '\u{10ffff}';
+
+/** So many descriptors LMDB opens at most: of the data for reading, for writing and for durable writing, and of the readers. */
+const DESCRIPTORS = 4;
 
 /** The largest value that is written, but for records. */
 const SCRATCH_BYTES = HEAD_BYTES + 2 ** 14;
@@ -105,8 +109,7 @@ export class LmdbDatabase implements Database {
    */
   static open(paths: StatePaths, readOnly: boolean, options: LmdbOptions = {}): LmdbDatabase {
     const { onDamage = () => {}, older = false } = options;
-    const { open } = loadLmdb();
-    const lmdb = open<Buffer, LmdbKey>({ ...SETTINGS, path: paths.store, readOnly });
+    const lmdb = openLmdb(paths, readOnly);
     try {
       const { directory } = paths;
       const stored = storedSchema(directory, lmdb);
@@ -170,7 +173,7 @@ export class LmdbDatabase implements Database {
 
   /** A value with its envelope, valid until the next call. */
   private fetch(key: Key, reading: Reading): Buffer | undefined {
-    const value = this.lmdb.getBinaryFast(key as unknown as LmdbKey, reading);
+    const value = this.asked(() => this.lmdb.getBinaryFast(key as unknown as LmdbKey, reading));
     // A view of the true length: the one that LMDB returns is longer underneath, and reused.
     return value && Buffer.from(value.buffer, value.byteOffset, value.length);
   }
@@ -185,14 +188,26 @@ export class LmdbDatabase implements Database {
 
   private keysIn(prefix: KeyPrefix, reading: Reading): Key[] {
     const start = [...prefix];
-    const keys = Array.from(this.lmdb.getKeys({ start, end: [...prefix, LAST], ...reading }), asKey);
+    const range = { start, end: [...prefix, LAST], ...reading };
+    const keys = this.asked(() => Array.from(this.lmdb.getKeys(range), asKey));
     return keys.filter(([kind]) => kind !== SCHEMA_KEY[0]);
   }
 
   /** Reads of one turn of the event loop share a transaction; it is renewed so that it starts here. */
   private beginReading(): LmdbModule.Transaction {
-    this.lmdb.resetReadTxn();
-    return this.lmdb.useReadTransaction();
+    return this.asked(() => {
+      this.lmdb.resetReadTxn();
+      return this.lmdb.useReadTransaction();
+    });
+  }
+
+  /** After a write that failed half-way LMDB answers nothing any more. @throws StateUnavailable for what LMDB throws */
+  private asked<Answer>(question: () => Answer): Answer {
+    try {
+      return question();
+    } catch (error) {
+      throw refusalOf(error, this.directory);
+    }
   }
 
   private reading(): Reading {
@@ -213,6 +228,38 @@ export class LmdbDatabase implements Database {
         this.lmdb.remove(key as unknown as LmdbKey);
       },
     };
+  }
+}
+
+/**
+ * What would keep LMDB from opening its table of readers is met here: there it ends the process by SIGSEGV.
+ * @throws StateUnavailable for what the system refuses to LMDB; what `node:fs` throws
+ */
+function openLmdb(paths: StatePaths, readOnly: boolean): Lmdb {
+  requireDescriptors();
+  if (!readOnly && !existsSync(paths.readers)) closeSync(openSync(paths.readers, 'a', 0o600));
+  const { open } = loadLmdb();
+  try {
+    return open<Buffer, LmdbKey>({ ...SETTINGS, path: paths.store, readOnly });
+  } catch (error) {
+    throw refusalOf(error, paths.directory);
+  }
+}
+
+/** LMDB's errors have numbers. */
+function refusalOf(error: unknown, directory: string): unknown {
+  const { code, message } = error as { code?: unknown; message: string };
+  if (typeof code !== 'number') return error;
+  return new StateUnavailable(`The state in ${directory} cannot be used: ${message}.`, { cause: error });
+}
+
+/** As many as LMDB opens. @throws what `node:fs` throws */
+function requireDescriptors(): void {
+  const held: number[] = [];
+  try {
+    while (held.length < DESCRIPTORS) held.push(openSync(devNull, 'r'));
+  } finally {
+    for (const descriptor of held) closeSync(descriptor);
   }
 }
 

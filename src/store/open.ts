@@ -4,7 +4,7 @@ import { StateCorrupt, StateUnavailable } from '../errors.js';
 import { makeFolder } from '../make-folder.js';
 import { TaskTable } from '../memory/table.js';
 import { OUTCOMES, type Row, TaskStatus } from '../task.js';
-import { type BackupInfo, listBackups, listExports, moveAside } from './backup/folder.js';
+import { type BackupInfo, listBackups, listExports, moveAside, sweepFolder } from './backup/folder.js';
 import type { Database } from './database.js';
 import { createStore, removeDrafts } from './draft.js';
 import { examineFile } from './file-check.js';
@@ -166,6 +166,7 @@ export async function openWriter(directory: string, options: WriterOptions): Pro
     rmSync(paths.unverified, { force: true });
     // What a process that was killed has left.
     removeDrafts(paths);
+    for (const folder of [paths.backups, paths.exports]) sweepFolder(folder);
     rmSync(replacedStore(paths), { recursive: true, force: true });
     const complete = (): void => {};
     const recovery: Recovery = { unclean, interrupted: interruptAll(parts.table, complete), ...rescued };

@@ -50,6 +50,11 @@ export function prepareFolder(folder: string, now: Date): void {
   sweepDraftsIn(folder);
 }
 
+/** Removes what processes that are gone were making in a folder, if there is one. @throws what `node:fs` throws */
+export function sweepFolder(folder: string): void {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) sweepDraftsIn(folder);
+}
+
 /** A name that no backup has: a millisecond later for each that has it. */
 export function freePath(folder: string, created: Date, suffix = BACKUP): string {
   for (let time = created.getTime(); ; time++) {

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { chooseSeed, randomFrom } from '../engine/lane-support.js';
+import { runFaults } from './faults/campaign.js';
+import { runPower } from './faults/power.js';
+import { whyNot } from './faults/shim.js';
+
+/** The campaigns play every call and many more power cuts. */
+const STRIDE = 47;
+const CUTS = 9;
+const skip = whyNot() ?? false;
+
+for (const what of ['fail', 'kill'] as const) {
+  test(`calls on files ${what === 'fail' ? 'fail' : 'end the process'}: it is said, and the next run succeeds`, {
+    skip,
+  }, async (t) => {
+    const offset = Math.floor(randomFrom(chooseSeed(t))() * 12);
+    const rounds = await runFaults({ what, stride: STRIDE, offset, only: 'run' });
+    assert.deepEqual(
+      rounds.filter(({ findings }) => findings.length > 0),
+      [],
+    );
+    assert.ok(rounds.length > 0, 'Nothing has failed.');
+  });
+}
+
+test('the power goes: what was committed is there, and the next run succeeds', { skip }, async (t) => {
+  const cuts = await runPower(CUTS, chooseSeed(t));
+  assert.deepEqual(
+    cuts.filter(({ findings }) => findings.length > 0),
+    [],
+  );
+  assert.equal(cuts.length, CUTS);
+});

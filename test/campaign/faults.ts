@@ -1,0 +1,43 @@
+/**
+ * `npm run campaign:faults -- [--kill] [--stride N] [--offset N] [--only SCENARIO]`: has the Nth call of each kind on a file of
+ * the project fail, or the process killed there, for N = 1, 2, … until a command passes untouched. Needs Linux and gcc.
+ */
+import { parseArgs } from 'node:util';
+import { type Round, runFaults } from './faults/campaign.js';
+import { whyNot } from './faults/shim.js';
+
+const { values } = parseArgs({
+  options: {
+    kill: { type: 'boolean', default: false },
+    stride: { type: 'string', default: '1' },
+    offset: { type: 'string', default: '0' },
+    only: { type: 'string', default: '' },
+  },
+});
+const reason = whyNot();
+if (reason !== undefined) throw new Error(`There can be no campaign: ${reason}.`);
+
+const show = ({ findings, injection: { call, how, nth }, scenario }: Round): string =>
+  `${scenario}: ${call} ${how} ${nth}: ${findings.join('; ')}`;
+
+let played = 0;
+const rounds = await runFaults({
+  what: values.kill ? 'kill' : 'fail',
+  stride: Number(values.stride),
+  offset: Number(values.offset),
+  only: values.only,
+  onRound(round) {
+    if (++played % 100 === 0) console.log(`${played} rounds played`);
+    if (round.findings.length > 0) console.log(show(round));
+  },
+});
+const findings = rounds.filter((round) => round.findings.length > 0);
+const scenarios = [...new Set(rounds.map(({ scenario }) => scenario))];
+console.table(
+  scenarios.map((scenario) => ({
+    scenario,
+    rounds: rounds.filter((round) => round.scenario === scenario).length,
+    findings: findings.filter((round) => round.scenario === scenario).length,
+  })),
+);
+process.exitCode = findings.length > 0 ? 1 : 0;

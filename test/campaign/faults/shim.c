@@ -1,0 +1,272 @@
+/*
+ * Loaded into Node.js by LD_PRELOAD: lets system calls on what lies below FAULT_ROOT fail, ends the process at one, or records them. It knows the
+ * calls of glibc by which Node.js and LMDB change files. Other programs that inherit it are left alone.
+ *
+ *   FAULT_ROOT    absolute folder; calls on other files are not looked at
+ *   FAULT_CALL    which call: open, read, write, sync, rename, mkdir, unlink, link, truncate
+ *   FAULT_NTH     the how manyth of these, from 1
+ *   FAULT_ERROR   the errno that it fails with, without having happened; 0: SIGKILL
+ *   FAULT_HIT     a file that is made when that has happened
+ *   FAULT_RECORD  a file to which all changes are appended in their order: a line of JSON each, followed by the bytes that were written; `durable`
+ *                 if they were on the disk when the call returned (O_DSYNC)
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static char root[PATH_MAX];
+static size_t root_length;
+static const char *wanted, *hit;
+static long nth;
+static int failure, record = -1;
+static atomic_long seen;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+#define REAL(name) \
+  static __typeof__(name) *real; \
+  if (!real) real = (__typeof__(name) *)dlsym(RTLD_NEXT, #name)
+
+__attribute__((constructor)) static void begin(void) {
+  char program[PATH_MAX];
+  ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+  const char *given = getenv("FAULT_ROOT");
+  if (length < 0 || !given) return;
+  program[length] = 0;
+  const char *base = strrchr(program, '/');
+  if (!base || strcmp(base, "/node") != 0) return;
+  strncpy(root, given, sizeof root - 1);
+  wanted = getenv("FAULT_CALL");
+  hit = getenv("FAULT_HIT");
+  nth = getenv("FAULT_NTH") ? atol(getenv("FAULT_NTH")) : 0;
+  failure = getenv("FAULT_ERROR") ? atoi(getenv("FAULT_ERROR")) : 0;
+  const char *file = getenv("FAULT_RECORD");
+  if (file) record = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  root_length = strlen(root);
+}
+
+/* The binding of LMDB crashes if that cannot open or read its files, which was looked at before: no other call of ours opens them so. */
+static int is_of_lmdb(const char *path, int flags) {
+  size_t length = strlen(path);
+  return length > 4 && strcmp(path + length - 4, ".mdb") == 0 && (flags & (O_CREAT | O_DSYNC));
+}
+
+static int is_below(const char *path) {
+  if (root_length == 0 || !path) return 0;
+  if (path[0] == '/') return strncmp(path, root, root_length) == 0 && (path[root_length] == '/' || path[root_length] == 0);
+  char here[PATH_MAX];
+  return getcwd(here, sizeof here) && strncmp(here, root, root_length) == 0;
+}
+
+/* What the system knows: many descriptors are closed by ways that lead around this library. */
+static const char *name_of(int fd) {
+  static __thread char name[PATH_MAX];
+  char link[40];
+  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+  ssize_t length = root_length > 0 ? readlink(link, name, sizeof name - 1) : -1;
+  name[length < 0 ? 0 : length] = 0;
+  return name;
+}
+
+static int is_known(int fd) {
+  const char *name = name_of(fd);
+  return name[0] == '/' && is_below(name);
+}
+
+/* The same of a descriptor: LMDB reads heads by read, and all else by a map. Node.js opens all files with O_CLOEXEC. */
+static int is_lmdbs(int fd) {
+  const char *name = name_of(fd);
+  size_t length = strlen(name);
+  return length > 4 && strcmp(name + length - 4, ".mdb") == 0 && !(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+}
+
+static int fails(const char *call) {
+  if (!wanted || strcmp(call, wanted) != 0 || atomic_fetch_add(&seen, 1) + 1 != nth) return 0;
+  if (hit) close(creat(hit, 0600));
+  if (failure == 0) kill(getpid(), SIGKILL);
+  errno = failure;
+  return 1;
+}
+
+/* A line, and bytes that come in pieces. */
+static void note(const char *line, const struct iovec *pieces, int count, size_t bytes) {
+  REAL(write);
+  (void)!real(record, line, strlen(line));
+  for (int i = 0; i < count && bytes > 0; i++) {
+    size_t part = pieces[i].iov_len < bytes ? pieces[i].iov_len : bytes;
+    (void)!real(record, pieces[i].iov_base, part);
+    bytes -= part;
+  }
+}
+
+static void note_paths(const char *call, const char *one, const char *other) {
+  if (record < 0) return;
+  char line[3 * PATH_MAX];
+  snprintf(line, sizeof line, "{\"call\":\"%s\",\"path\":\"%s\",\"to\":\"%s\"}\n", call, one, other ? other : "");
+  pthread_mutex_lock(&lock);
+  note(line, NULL, 0, 0);
+  pthread_mutex_unlock(&lock);
+}
+
+static int learn(int fd, const char *path, int flags) {
+  if (fd < 0 || !is_below(path)) return fd;
+  if (flags & (O_CREAT | O_TRUNC)) note_paths(flags & O_TRUNC ? "cut" : "create", path, NULL);
+  return fd;
+}
+
+#define OPEN(name) \
+  int name(const char *path, int flags, ...) { \
+    REAL(name); \
+    va_list rest; \
+    va_start(rest, flags); \
+    mode_t mode = va_arg(rest, mode_t); \
+    va_end(rest); \
+    if (is_below(path) && !is_of_lmdb(path, flags) && fails("open")) return -1; \
+    return learn(real(path, flags, mode), path, flags); \
+  }
+OPEN(open)
+OPEN(open64)
+
+#define OPENAT(name) \
+  int name(int folder, const char *path, int flags, ...) { \
+    REAL(name); \
+    va_list rest; \
+    va_start(rest, flags); \
+    mode_t mode = va_arg(rest, mode_t); \
+    va_end(rest); \
+    if (is_below(path) && !is_of_lmdb(path, flags) && fails("open")) return -1; \
+    return learn(real(folder, path, flags, mode), path, flags); \
+  }
+OPENAT(openat)
+OPENAT(openat64)
+
+ssize_t read(int fd, void *bytes, size_t length) {
+  REAL(read);
+  if (is_known(fd) && !is_lmdbs(fd) && fails("read")) return -1;
+  return real(fd, bytes, length);
+}
+
+#define PREAD(name) \
+  ssize_t name(int fd, void *bytes, size_t length, off_t at) { \
+    REAL(name); \
+    if (is_known(fd) && !is_lmdbs(fd) && fails("read")) return -1; \
+    return real(fd, bytes, length, at); \
+  }
+PREAD(pread)
+PREAD(pread64)
+
+/* What was written, after it was. */
+static ssize_t written(int fd, const struct iovec *pieces, int count, off_t at, ssize_t length) {
+  if (record < 0 || length <= 0) return length;
+  int kept = errno;
+  char line[PATH_MAX + 100];
+  snprintf(line, sizeof line, "{\"call\":\"write\",\"path\":\"%s\",\"at\":%lld,\"bytes\":%zd,\"durable\":%d}\n", name_of(fd),
+           (long long)at, length, (fcntl(fd, F_GETFL) & O_DSYNC) != 0);
+  note(line, pieces, count, (size_t)length);
+  errno = kept;
+  return length;
+}
+
+#define WRITE(at, call) \
+  if (!is_known(fd)) return call; \
+  if (fails("write")) return -1; \
+  pthread_mutex_lock(&lock); \
+  off_t place = (at) >= 0 ? (at) : lseek(fd, 0, fcntl(fd, F_GETFL) & O_APPEND ? SEEK_END : SEEK_CUR); \
+  ssize_t result = written(fd, pieces, count, place, call); \
+  pthread_mutex_unlock(&lock); \
+  return result;
+
+#define ONE_PIECE \
+  struct iovec piece = {(void *)bytes, length}; \
+  const struct iovec *pieces = &piece; \
+  int count = 1;
+
+ssize_t write(int fd, const void *bytes, size_t length) {
+  REAL(write);
+  ONE_PIECE
+  WRITE((off_t)-1, real(fd, bytes, length))
+}
+
+#define PWRITE(name) \
+  ssize_t name(int fd, const void *bytes, size_t length, off_t at) { \
+    REAL(name); \
+    ONE_PIECE \
+    WRITE(at, real(fd, bytes, length, at)) \
+  }
+PWRITE(pwrite)
+PWRITE(pwrite64)
+
+ssize_t writev(int fd, const struct iovec *pieces, int count) {
+  REAL(writev);
+  WRITE((off_t)-1, real(fd, pieces, count))
+}
+
+#define PWRITEV(name) \
+  ssize_t name(int fd, const struct iovec *pieces, int count, off_t at) { \
+    REAL(name); \
+    WRITE(at, real(fd, pieces, count, at)) \
+  }
+PWRITEV(pwritev)
+PWRITEV(pwritev64)
+
+#define SYNC(name) \
+  int name(int fd) { \
+    REAL(name); \
+    if (!is_known(fd)) return real(fd); \
+    if (fails("sync")) return -1; \
+    int result = real(fd); \
+    if (result == 0) note_paths("sync", name_of(fd), NULL); \
+    return result; \
+  }
+SYNC(fsync)
+SYNC(fdatasync)
+
+#define TRUNCATE(name) \
+  int name(int fd, off_t length) { \
+    REAL(name); \
+    if (!is_known(fd)) return real(fd, length); \
+    if (fails("truncate")) return -1; \
+    char size[32]; \
+    snprintf(size, sizeof size, "%lld", (long long)length); \
+    int result = real(fd, length); \
+    if (result == 0) note_paths("truncate", name_of(fd), size); \
+    return result; \
+  }
+TRUNCATE(ftruncate)
+TRUNCATE(ftruncate64)
+
+#define TWO_PATHS(name) \
+  int name(const char *from, const char *to) { \
+    REAL(name); \
+    int ours = is_below(to); \
+    if (ours && fails(#name)) return -1; \
+    int result = real(from, to); \
+    if (result == 0 && ours) note_paths(#name, from, to); \
+    return result; \
+  }
+TWO_PATHS(rename)
+TWO_PATHS(link)
+
+#define ONE_PATH(name, call, parameters, arguments) \
+  int name parameters { \
+    REAL(name); \
+    int ours = is_below(path); \
+    if (ours && fails(call)) return -1; \
+    int result = real arguments; \
+    if (result == 0 && ours) note_paths(#name, path, NULL); \
+    return result; \
+  }
+ONE_PATH(mkdir, "mkdir", (const char *path, mode_t mode), (path, mode))
+ONE_PATH(unlink, "unlink", (const char *path), (path))
+ONE_PATH(rmdir, "unlink", (const char *path), (path))
