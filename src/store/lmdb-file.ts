@@ -47,6 +47,7 @@ const FORMAT = 2;
 const Flag = { Branch: 1, Leaf: 2, Meta: 8 } as const;
 const BIG_DATA = 1;
 const NO_PAGE = -1;
+const ALL_BITS = 0xffffffff;
 const MAX_DEPTH = 16;
 const FIRST_PAGE = 2;
 const FREE_LIST = 'a list of free pages is damaged';
@@ -55,6 +56,14 @@ const FREE_LIST = 'a list of free pages is damaged';
 interface Run {
   readonly page: number;
   readonly count: number;
+}
+
+/** A page of a tree, and where its keys lie: none is below `from`, all are below `to`. */
+interface Branch {
+  readonly page: number;
+  readonly depth: number;
+  readonly from: Buffer | undefined;
+  readonly to: Buffer | undefined;
 }
 
 /** Reads a file page by page; every look at a page that can't be one of the file's throws Damage. */
@@ -102,18 +111,24 @@ export class PageReader {
   private checkTree(meta: Meta, root: number, free: Run[] | undefined): number {
     if (root === NO_PAGE) return 0;
     let entries = 0;
-    const below: { page: number; depth: number }[] = [{ page: root, depth: 1 }];
+    const below: Branch[] = [{ page: root, depth: 1, from: undefined, to: undefined }];
     for (let next = below.pop(); next !== undefined; next = below.pop()) {
       const { page, depth } = next;
       this.use(meta, page, 1);
       const bytes = this.read(page);
       const offsets = nodeOffsets(bytes, page, meta);
-      if (bytes.readUInt16LE(PAGE.flags) === Flag.Leaf) {
+      const isLeaf = bytes.readUInt16LE(PAGE.flags) === Flag.Leaf;
+      // Those of the free tree are numbers in the machine's order.
+      const keys = free === undefined ? keysOf(bytes, isLeaf ? offsets : offsets.slice(1), next) : [];
+      if (isLeaf) {
         for (const at of offsets) this.checkEntry(meta, bytes, at, free);
         entries += offsets.length;
       } else {
         if (depth === MAX_DEPTH) throw new Damage('its tree is too deep');
-        for (const at of offsets) below.push({ page: childOf(bytes, at), depth: depth + 1 });
+        for (const [index, at] of offsets.entries()) {
+          const bounds = { from: keys[index - 1] ?? next.from, to: keys[index] ?? next.to };
+          below.push({ page: childOf(bytes, at), depth: depth + 1, ...bounds });
+        }
       }
     }
     return entries;
@@ -204,6 +219,23 @@ function nodeOffsets(bytes: Buffer, page: number, meta: Meta): number[] {
   return offsets;
 }
 
+/** Copies of the keys of nodes, which ascend: a key that is out of order would be taken for missing. @throws Damage */
+function keysOf(bytes: Buffer, offsets: readonly number[], { from, to }: Branch): Buffer[] {
+  const keys = offsets.map((at) => {
+    const start = at + NODE_HEAD;
+    return Buffer.from(bytes.subarray(start, start + bytes.readUInt16LE(at + 6)));
+  });
+  const isInOrder = keys.every((key, index) => {
+    const before = index === 0 ? from : keys[index - 1]!;
+    const order = before === undefined ? 1 : key.compare(before);
+    return index === 0 ? order >= 0 : order > 0;
+  });
+  const last = keys.at(-1);
+  const isBelow = last === undefined || to === undefined || last.compare(to) < 0;
+  if (!isInOrder || !isBelow) throw new Damage('its keys are out of order');
+  return keys;
+}
+
 function childOf(bytes: Buffer, at: number): number {
   return bytes.readUInt16LE(at) + bytes.readUInt16LE(at + 2) * 2 ** 16 + bytes.readUInt16LE(at + 4) * 2 ** 32;
 }
@@ -227,8 +259,10 @@ function collectFree(list: Buffer, free: Run[]): void {
   }
 }
 
-/** A page number; NO_PAGE for what is none. */
+/** A page number; NO_PAGE for that of none, all of whose bits are set. @throws Damage */
 function readPage(bytes: Buffer, at: number): number {
-  const high = bytes.readUInt32LE(at + 4);
-  return high < 2 ** 21 ? high * 2 ** 32 + bytes.readUInt32LE(at) : NO_PAGE;
+  const [low, high] = [bytes.readUInt32LE(at), bytes.readUInt32LE(at + 4)];
+  if (low === ALL_BITS && high === ALL_BITS) return NO_PAGE;
+  if (high >= 2 ** 21) throw new Damage('a page number is out of range');
+  return high * 2 ** 32 + low;
 }

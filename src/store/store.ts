@@ -1,4 +1,4 @@
-import { CommitFailed, MillraceError, StateUnavailable } from '../errors.js';
+import { CommitFailed, MillraceError, StateCorrupt, StateUnavailable } from '../errors.js';
 import type { Region } from '../memory/region.js';
 import type { Key, Writer } from './database.js';
 import { type Extents, type PageSource, Pages, type Sizes } from './pages.js';
@@ -57,10 +57,13 @@ export class Store<Control> {
 
   /** Fills the regions; undefined if nothing was ever committed. @throws StateCorrupt */
   load(regions: readonly Region[]): Control | undefined {
-    const { database, beforeLoad } = this.parts;
+    const { database, beforeLoad, directory } = this.parts;
     return database.snapshot(() => {
       const stored = this.records.get(CONTROL) as StoredControl<Control> | undefined;
-      if (stored === undefined) return undefined;
+      if (stored === undefined) {
+        if (database.keys([]).length > 0) throw new StateCorrupt(directory, 'control is missing');
+        return undefined;
+      }
       beforeLoad?.(stored.sizes);
       this.pages.load(regions, stored.sizes, this.parts);
       this.sequence = stored.sequence;

@@ -24,6 +24,8 @@ import { everything, runCode, stateDirectory, withState } from './support.js';
 
 const RANDOM_FLIPS = 5000;
 const LMDB_PAGE = 4096;
+/** Where a meta page says where the tree of free pages begins. */
+const FREE_ROOT = 88;
 
 /** A state of some commits, so that the file has free pages, several levels and values of many sizes. */
 async function sampleState(t: TestContext, tasks = 3000): Promise<string> {
@@ -181,6 +183,21 @@ test('a damaged structure is seen without LMDB, and a sound one is never called 
     if (examineFile(paths, 'write') !== undefined) seen++;
   }
   assert.ok(seen > 2);
+});
+
+test('keys that are out of order, and a root that is no page, are damage', async (t) => {
+  const directory = await sampleState(t);
+  const paths = statePaths(directory);
+  const sound = readFileSync(paths.data);
+  const rewritten = Buffer.from(sound.toString('latin1').replaceAll('control', 'zontrol'), 'latin1');
+  const rootless = Buffer.from(sound);
+  for (const meta of [0, 1]) rootless.writeUInt32LE(0xf8b605ed, meta * LMDB_PAGE + FREE_ROOT + 4);
+  writeFileSync(paths.data, rewritten);
+  assert.equal(examineFile(paths, 'read'), 'its keys are out of order');
+  writeFileSync(paths.data, rootless);
+  assert.equal(examineFile(paths, 'write'), 'a page number is out of range');
+  writeFileSync(paths.data, sound);
+  assert.equal(examineFile(paths, 'write'), undefined);
 });
 
 test('what only writers rely on keeps no reader from reading', async (t) => {
