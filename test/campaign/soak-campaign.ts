@@ -1,0 +1,171 @@
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { Worker } from 'node:worker_threads';
+import { BuildEngine, type BuildState, openState, type TaskDefinition } from '../../src/index.js';
+import { randomFrom, until } from '../engine/lane-support.js';
+
+/** What a process holds. */
+export interface Held {
+  /** Bytes of the heap and of array buffers, after garbage collection. */
+  readonly heap: number;
+  /** Bytes of resident memory that belong to no file. */
+  readonly resident: number;
+  readonly descriptors: number;
+  readonly threads: number;
+}
+
+export interface SoakResult {
+  readonly cycles: number;
+  readonly baseline: Held;
+  readonly end: Held;
+  /** What did not come back: one sentence each. */
+  readonly findings: readonly string[];
+}
+
+/** Cycles until all that is loaded once is loaded, and buffers have their sizes. */
+const WARM_UP = 8;
+const MIB = 2 ** 20;
+/** Bytes that may be left: what a heap has grown to is not given back at once. */
+const SLACK = 48 * MIB;
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
+
+/** Writes that it was called, at the path that it is given. */
+const MODULE = `import { writeFileSync } from 'node:fs';
+export default function ({ path }, { signal }) { if (!signal.aborted) writeFileSync(path, path); }
+`;
+
+/**
+ * Random graphs of commands and functions, edited, run, aborted, backed up and reopened in one process; then memory, descriptors and threads must be what they
+ * were after the first cycles. Needs Linux (/proc).
+ */
+export async function soak(
+  seconds: number,
+  seed: number,
+  onCycle?: (cycle: number, held: Held) => void,
+): Promise<SoakResult> {
+  const random = randomFrom(seed);
+  const root = mkdtempSync(join(tmpdir(), 'millrace-soak-'));
+  writeFileSync(join(root, 'function.mjs'), MODULE);
+  try {
+    let baseline: Held | undefined;
+    const end = performance.now() + seconds * 1000;
+    let cycles = 0;
+    for (; cycles <= WARM_UP || performance.now() < end; cycles++) {
+      await cycle(root, random);
+      if (cycles === WARM_UP) baseline = await held();
+      if (onCycle !== undefined && cycles % 20 === 0) onCycle(cycles, await held());
+    }
+    const last = await held();
+    return { cycles, baseline: baseline!, end: last, findings: compare(baseline!, last) };
+  } finally {
+    rmSync(root, { recursive: true, force: true });
+  }
+}
+
+/** One state from its beginning to its end. */
+async function cycle(root: string, random: () => number): Promise<void> {
+  const directory = join(root, '.millrace');
+  rmSync(directory, { recursive: true, force: true });
+  const state = await openState(directory);
+  const ids = grow(state, root, random);
+  for (let run = 0; run < 3; run++) {
+    const engine = new BuildEngine(state, { root, graceMs: 50 });
+    const stop = random() < 0.3 ? AbortSignal.timeout(Math.floor(random() * 80)) : undefined;
+    await engine.run({ jobs: 4, ...(stop === undefined ? {} : { signal: stop }) });
+    edit(state, root, ids, random);
+  }
+  if (random() < 0.3) await attachAndDie(state);
+  if (random() < 0.3) await state.backup();
+  const stopped = new AbortController();
+  const updates = state.tasks.updates({ signal: stopped.signal });
+  const next = updates.next().catch(() => undefined);
+  state.tasks.define({ id: 'last' });
+  stopped.abort();
+  await next;
+  await state.close();
+}
+
+function grow(state: BuildState, root: string, random: () => number): string[] {
+  const ids: string[] = [];
+  const count = 5 + Math.floor(random() * 25);
+  mkdirSync(join(root, 'in'), { recursive: true });
+  const tasks = Array.from({ length: count }, (_, index): TaskDefinition => {
+    const id = `task-${index}`;
+    const dependencies = ids.filter(() => random() < 2 / count);
+    ids.push(id);
+    writeFileSync(join(root, 'in', String(index)), String(random()));
+    const files = { inputs: [`in/${index}`], outputs: [`out-${index}`] };
+    return random() < 0.3
+      ? {
+          id,
+          dependencies,
+          ...files,
+          function: { module: 'function.mjs', input: { path: join(root, `out-${index}`) } },
+        }
+      : { id, dependencies, ...files, command: `cat in/${index} > out-${index}; test $(($$ % 11)) != 0` };
+  });
+  state.tasks.define(tasks);
+  return ids;
+}
+
+function edit(state: BuildState, root: string, ids: readonly string[], random: () => number): void {
+  const index = Math.floor(random() * ids.length);
+  writeFileSync(join(root, 'in', String(index)), String(random()));
+  if (existsSync(join(root, `out-${index}`)) && random() < 0.5) rmSync(join(root, `out-${index}`));
+  state.transaction(() => {
+    state.tasks.define({ id: `extra-${random()}`, dependencies: [ids[index]!] });
+  });
+}
+
+/** A thread attaches, claims, and ends without a word. */
+async function attachAndDie(state: BuildState): Promise<void> {
+  state.tasks.define(Array.from({ length: 5 }, (_, index) => ({ id: `claimed-${index}` })));
+  const url = JSON.stringify(new URL('../../src/index.js', import.meta.url).href);
+  const code = `import(${url}).then(({ attachState }) => {
+    const { tasks } = attachState(require('node:worker_threads').workerData);
+    tasks.claim(3);
+    process.exit();
+  });`;
+  const worker = new Worker(code, { eval: true, workerData: state.share() });
+  await new Promise((resolve) => worker.once('exit', resolve));
+  await until('what the thread had claimed is Pending', () => state.tasks.counts().inProgress === 0);
+}
+
+async function held(): Promise<Held> {
+  // Threads and sockets that have ended are gone some turns of the event loop later.
+  for (let turn = 0; turn < 5; turn++) {
+    collect();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  const resident = /RssAnon:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'));
+  return {
+    heap: heapUsed + arrayBuffers,
+    resident: Number(resident![1]) * 1024,
+    descriptors: readdirSync('/proc/self/fd').length,
+    threads: readdirSync('/proc/self/task').length,
+  };
+}
+
+function compare(baseline: Held, end: Held): string[] {
+  const findings: string[] = [];
+  for (const what of ['descriptors', 'threads'] as const)
+    if (end[what] > baseline[what]) findings.push(`${end[what]} ${what} are left of ${baseline[what]}`);
+  for (const what of ['heap', 'resident'] as const) {
+    const more = end[what] - baseline[what];
+    if (more > SLACK) findings.push(`${what}: ${Math.round(more / MIB)} MiB more than in the beginning`);
+  }
+  return findings;
+}
