@@ -5,7 +5,7 @@ import { chooseSeed } from '../engine/lane-support.js';
 import { describeFailure, runCampaign } from './campaign.js';
 
 /** `npm run campaign:kill` plays many more. */
-const ROUNDS = 4;
+const ROUNDS = 3;
 
 test('kill -9 loses nothing that was acknowledged', async (t) => {
   const failures: string[] = [];

@@ -275,7 +275,7 @@ test('a damaged store is a miss that heals: no bit of any file may be another', 
   await run(project);
   const random = randomFrom(chooseSeed(t));
   for (const kind of ['blobs', 'actions'] as const) {
-    for (let round = 0; round < 12; round++) {
+    for (let round = 0; round < 5; round++) {
       const files = stored(project, kind);
       const path = files[Math.floor(random() * files.length)]!;
       const bytes = readFileSync(path);
@@ -293,7 +293,7 @@ test('a damaged store is a miss that heals: no bit of any file may be another', 
       assert.equal(project.read('out'), 'some bytes');
     }
   }
-  assert.equal(stored(project, 'quarantine').length, 24);
+  assert.equal(stored(project, 'quarantine').length, 10);
   assert.deepEqual(stored(project, 'tmp'), []);
 });
 
@@ -362,7 +362,7 @@ test('after any edits, deletions and reverts all outputs equal those of a clean 
     if (project.exists(path)) project.delete(path);
   }
   let cached = 0;
-  for (let round = 0; round < 40; round++) {
+  for (let round = 0; round < 25; round++) {
     for (let count = 0; count <= random() * 3; count++) pick(edits)();
     const result = await run(project, '-j2');
     cached += summary(result).cached;

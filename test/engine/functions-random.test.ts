@@ -13,7 +13,7 @@ import {
 } from '../../src/index.js';
 import { temporaryFolder } from './lane-support.js';
 
-const ROUNDS = 16;
+const ROUNDS = 10;
 const MODULE = `
 import { setTimeout as sleep } from 'node:timers/promises';
 export default function () {}
