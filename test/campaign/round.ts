@@ -30,6 +30,7 @@ const KNOWN_FILES = [
   /^store(\/(data|lock)\.mdb)?$/,
   /^backups(\/20[^/]*Z\.backup)?$/,
   /^log(\/millrace\.log)?$/,
+  /^reserve$/,
   /^content(\/tmp|\/(actions|blobs|inputs)(\/..(\/[^/]+)?)?)?$/,
 ];
 

@@ -5,7 +5,7 @@ import { runMany } from './many-campaign.js';
 import { soak } from './soak-campaign.js';
 
 /** The campaigns take ten minutes, and an hour. */
-const SECONDS = 6;
+const SECONDS = 3;
 
 test('many processes and threads on one state directory, which kill each other', async (t) => {
   const { deeds, findings } = await runMany(SECONDS, chooseSeed(t));

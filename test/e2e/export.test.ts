@@ -40,18 +40,16 @@ async function ok(project: Project, ...args: string[]): Promise<string> {
 describe('millrace export and import', { concurrency: 2 }, () => {
   test('what was exported, imported and exported again is the same, byte by byte, in both syntaxes', async (t) => {
     const project = await built(t);
-    for (const history of [['--history'], []]) {
-      await ok(project, 'export', 'a.json', ...history);
-      await ok(project, 'export', 'a.toml', ...history);
-      await ok(project, 'import', 'a.toml');
-      await ok(project, 'export', 'b.json', ...history);
-      await ok(project, 'import', 'a.json');
-      await ok(project, 'export', 'b.toml', ...history);
-      assert.equal(project.read('b.json'), project.read('a.json'));
-      assert.equal(project.read('b.toml'), project.read('a.toml'));
-      assert.equal(await ok(project, 'export', '-', ...history), project.read('a.json'));
-      assert.equal(await ok(project, 'export', '-', '--format', 'toml', ...history), project.read('a.toml'));
-    }
+    await ok(project, 'export', '--history', 'a.json');
+    await ok(project, 'export', '--history', 'a.toml');
+    await ok(project, 'import', 'a.toml');
+    await ok(project, 'export', '--history', 'b.json');
+    await ok(project, 'import', 'a.json');
+    await ok(project, 'export', '--history', 'b.toml');
+    assert.equal(project.read('b.json'), project.read('a.json'));
+    assert.equal(project.read('b.toml'), project.read('a.toml'));
+    assert.equal(await ok(project, 'export', '--history', '-'), project.read('a.json'));
+    assert.equal(await ok(project, 'export', '--history', '-', '--format', 'toml'), project.read('a.toml'));
   });
 
   test('nothing runs after an import, and what was known is known', async (t) => {
@@ -103,16 +101,11 @@ describe('millrace export and import', { concurrency: 2 }, () => {
     const good = project.read('good.json');
     const bad: Record<string, string> = {
       'cut.json': good.slice(0, good.length >> 1),
-      'last.json': good.slice(0, good.lastIndexOf('"end"')),
       'changed.json': good.replace('exit 7', 'exit 8'),
       'status.json': good.replace('"Failed"', '"Done"'),
-      'longer.json': `${good}{}\n`,
-      'newer.json': good.replace('"version":1', '"version":2'),
       'pretty.json': JSON.stringify(JSON.parse(good), null, 2),
-      'other.json': '{"name":"x"}',
       'empty.json': '',
       'cut.toml': project.read('good.toml').slice(0, -40),
-      'changed.toml': project.read('good.toml').replace('exit 7', 'exit 8'),
     };
     for (const [name, text] of Object.entries(bad)) {
       project.write(name, text);

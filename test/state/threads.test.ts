@@ -25,7 +25,8 @@ async function claimIn(state: BuildState, then: WorkerInput['then']): Promise<Wo
   const workerData: WorkerInput = { handle: state.share(), then };
   const worker = new Worker(WORKER, { workerData, resourceLimits: { maxOldGenerationSizeMb: 32 } });
   worker.on('error', () => {});
-  await once(worker, 'message');
+  // What it throws afterwards may be told before what it has said, for which `once` of node:events would reject.
+  await new Promise((resolve) => worker.once('message', resolve));
   return worker;
 }
 

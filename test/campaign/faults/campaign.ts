@@ -32,6 +32,8 @@ export interface FaultsOptions {
   /** Every Nth call only (default 1), beginning at `offset`. */
   readonly stride: number;
   readonly offset: number;
+  /** True: one of the errors that a call may fail with, in place of all. */
+  readonly brief?: boolean;
   /** The name of a scenario; all if it is empty. */
   readonly only: string;
   readonly onRound?: (round: Round) => void;
@@ -79,7 +81,8 @@ class Campaign {
   async play(scenario: Scenario): Promise<void> {
     for (const call of Object.keys(FAILING) as Call[]) {
       const hows = this.#options.what === 'kill' ? (['kill'] as const) : FAILING[call];
-      for (const how of hows) await this.#playAll(scenario, call, how);
+      for (const how of this.#options.brief === true ? hows.slice(0, 1) : hows)
+        await this.#playAll(scenario, call, how);
     }
   }
 

@@ -30,14 +30,19 @@ export interface Cut {
 }
 
 /** What a state is recovered from if the power goes while they run: they write nothing that is promised. */
-const ALL = SCENARIOS.filter(({ name }) => name !== 'verify');
+export const ALL = SCENARIOS.filter(({ name }) => name !== 'verify');
 
 /**
  * Records how a command changes the disk, and lets the power go after each of the changes: what was not synced is lost, or comes in parts. Then a run
  * must succeed, and what was committed must be there.
- * @param rounds power cuts, in all
+ * @param rounds power cuts, in all scenarios together
  */
-export async function runPower(rounds: number, seed: number, onCut?: (cut: Cut) => void): Promise<Cut[]> {
+export async function runPower(
+  rounds: number,
+  seed: number,
+  onCut?: (cut: Cut) => void,
+  scenarios = ALL,
+): Promise<Cut[]> {
   const random = randomFrom(seed);
   const folder = mkdtempSync(join(tmpdir(), 'millrace-power-'));
   const [template, work, record] = ['template', 'work', 'record'].map((name) => join(folder, name)) as [
@@ -49,14 +54,14 @@ export async function runPower(rounds: number, seed: number, onCut?: (cut: Cut) 
   try {
     makeTemplate(template);
     const shim = Shim.build(folder);
-    for (const scenario of ALL) {
+    for (const scenario of scenarios) {
       const fresh = (): void => begin(scenario, template, work);
       fresh();
       rmSync(record, { force: true });
       const before = await sequenceIn(work);
       await shim.run([process.execPath, MAIN, ...scenario.args], work, undefined, record);
       const changes = readRecord(record);
-      for (let round = 0; round < rounds / ALL.length; round++) {
+      for (let round = 0; round < rounds / scenarios.length; round++) {
         const after = Math.floor(random() * (changes.length + 1));
         fresh();
         replay(survivors(changes.slice(0, after), random));
