@@ -59,19 +59,12 @@ export function applyDifference(
   from: Fingerprint | undefined,
   difference: Uint8Array,
 ): Fingerprint | undefined {
-  const words = new Int32Array(Uint8Array.from(difference).buffer);
-  const kind = words[Head.Kind];
-  if (kind === Kind.Nothing || (kind === Kind.Change && from === undefined)) return undefined;
-  const inputs = new Map(kind === Kind.Change ? from!.inputs : NO_INPUTS);
-  for (const [file, content] of entriesOf(words.subarray(Head.Pairs))) {
-    if (content === GONE) inputs.delete(file);
-    else inputs.set(file, content);
-  }
-  return {
-    command: words[Head.Command]! as ContentId,
-    environment: words[Head.Environment]! as ContentId,
-    inputs,
-  };
+  const { command, environment, gone, inputs: changed, kind } = decodeDifference(difference);
+  if (kind === 'nothing' || (kind === 'change' && from === undefined)) return undefined;
+  const inputs = new Map(kind === 'change' ? from!.inputs : NO_INPUTS);
+  for (const file of gone) inputs.delete(file);
+  for (const [file, content] of changed) inputs.set(file, content);
+  return { command, environment, inputs };
 }
 
 /** What a difference says, for other machines: its numbers are those of one state. */

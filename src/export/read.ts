@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
 import type { z } from 'zod';
+import { isSystemError } from '../errors.js';
 import { sha256Hasher } from '../sha256.js';
 import { DocumentDamaged } from './damaged.js';
 import { type End, type Entry, endSchema, headSchema, type Item, SECTIONS } from './document.js';
@@ -33,7 +34,7 @@ export async function* readDocument(source: DocumentSource): AsyncGenerator<Item
     reader.finish();
   } catch (error) {
     // What whoever takes the items throws does not come this way.
-    if (isSystem(error)) throw error;
+    if (isSystemError(error)) throw error;
     throw new DocumentDamaged(`line ${Math.max(1, number)}: ${firstLine(error)}`, { cause: error });
   }
 }
@@ -122,8 +123,6 @@ async function* linesOf(source: DocumentSource): AsyncGenerator<string, void> {
 }
 
 const withoutReturn = (line: string): string => (line.endsWith('\r') ? line.slice(0, -1) : line);
-
-const isSystem = (error: unknown): boolean => error instanceof Error && 'syscall' in error;
 
 function firstLine(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);

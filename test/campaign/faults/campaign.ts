@@ -2,15 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { type constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  copyProject,
-  leftovers,
-  MAIN,
-  makeTemplate,
-  SCENARIOS,
-  type Scenario,
-  wrongOutputs,
-} from './scenarios.js';
+import { begin, leftovers, MAIN, makeTemplate, SCENARIOS, type Scenario, wrongOutputs } from './scenarios.js';
 import { type Call, type Ended, type Injection, Shim } from './shim.js';
 
 /** What may fail, and with what. */
@@ -106,9 +98,7 @@ class Campaign {
 
   #fresh(scenario: Scenario): string {
     const work = join(this.#folder, 'work');
-    rmSync(work, { recursive: true, force: true });
-    copyProject(this.#template, work);
-    scenario.prepare(work);
+    begin(scenario, this.#template, work);
     return work;
   }
 

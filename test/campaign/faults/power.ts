@@ -9,15 +9,7 @@ import { statePaths } from '../../../src/store/paths.js';
 import { CONTROL, type StoredControl } from '../../../src/store/store.js';
 import { randomFrom } from '../../engine/lane-support.js';
 import { type Change, readRecord, replay, survivors } from './disk.js';
-import {
-  copyProject,
-  leftovers,
-  MAIN,
-  makeTemplate,
-  SCENARIOS,
-  type Scenario,
-  wrongOutputs,
-} from './scenarios.js';
+import { begin, leftovers, MAIN, makeTemplate, SCENARIOS, type Scenario, wrongOutputs } from './scenarios.js';
 import { Shim } from './shim.js';
 
 /** One power cut and what came of it. */
@@ -75,12 +67,6 @@ export async function runPower(
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-function begin(scenario: Scenario, template: string, work: string): void {
-  rmSync(work, { recursive: true, force: true });
-  copyProject(template, work);
-  scenario.prepare(work);
 }
 
 async function judge(

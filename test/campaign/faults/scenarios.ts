@@ -103,8 +103,11 @@ export function leftovers(folder: string): string[] {
     .map((path) => `${path} was left`);
 }
 
-export function copyProject(from: string, to: string): void {
-  cpSync(from, to, { recursive: true, preserveTimestamps: true });
+/** Makes a copy of a project ready for a scenario, in place of what was there. */
+export function begin(scenario: Scenario, template: string, work: string): void {
+  rmSync(work, { recursive: true, force: true });
+  cpSync(template, work, { recursive: true, preserveTimestamps: true });
+  scenario.prepare(work);
 }
 
 function read(path: string): string | undefined {
