@@ -30,8 +30,10 @@ async function claimIn(state: BuildState, then: WorkerInput['then']): Promise<Wo
   return worker;
 }
 
-/** `once` would reject for an error. */
-const exitOf = (worker: Worker) => new Promise((resolve) => worker.once('exit', resolve));
+/** `once` would reject for an error. A thread that ends at once may have done so before it is asked for: messages and exit are told in one go. */
+async function exitOf(worker: Worker): Promise<void> {
+  if (worker.threadId !== -1) await new Promise((resolve) => worker.once('exit', resolve));
+}
 
 for (const then of ['exit', 'throw', 'memory', 'park'] as const) {
   test(`a worker that ends while it holds a task is noticed: ${then}`, async (t) => {
