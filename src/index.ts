@@ -22,11 +22,11 @@ export type { TaskUsage } from './artifacts/usage.js';
 export { BuildEngine } from './engine/engine.js';
 export type { BuildEvent, RunSummary, Stamp as EventStamp, TaskFinished } from './engine/events.js';
 export type { FunctionContext } from './engine/function/context.js';
-export type { BackupOptions, EngineOptions, ProjectOptions, RunOptions } from './engine/options.js';
+export type { EngineOptions, ProjectOptions, RunOptions } from './engine/options.js';
 export { openProject, type Project } from './engine/project.js';
 export * from './errors.js';
 export type { CriticalPath, DependencyGraph, Reach } from './graph/dependency-graph.js';
-export type { ManifestInfo } from './manifest/manifest.js';
+export type { BackupOptions, ManifestInfo } from './manifest/manifest.js';
 export type { StatusCounts } from './memory/counters.js';
 export type { WakeReason } from './memory/parking.js';
 export type { OpenOptions } from './open-options.js';
@@ -66,6 +66,7 @@ export type {
   RunStart,
 } from './store/history/history.js';
 export type { Ranking, StatisticsOptions, TaskStatistics } from './store/history/statistics.js';
+export type { Isolation } from './store/isolation.js';
 export type { Recovery } from './store/open.js';
 export type { VerifyReport } from './store/verify.js';
 export {

@@ -1,5 +1,16 @@
 import { InvalidArgument, type StateLocked } from './errors.js';
-import { boolean, type Check, callable, checkOptions, filled, milliseconds, shown, wrong } from './values.js';
+import { ISOLATIONS, type Isolation } from './store/isolation.js';
+import {
+  boolean,
+  type Check,
+  callable,
+  checkOptions,
+  filled,
+  milliseconds,
+  oneOf,
+  shown,
+  wrong,
+} from './values.js';
 
 /** Where a state lives and how it is opened. */
 export type OpenOptions =
@@ -15,6 +26,11 @@ export type OpenOptions =
       readonly onCorrupt?: 'recover' | 'throw';
       /** Milliseconds to wait for another process that writes the state to end (default 0: not at all). */
       readonly wait?: number;
+      /**
+       * Which process writes the store: `none` (default), this one; `process`, one that does nothing else, so that what ends it in native code, as a
+       * disk that fails in the middle of a write may, costs a commit some time and this process nothing. See docs/RELIABILITY.md for what it costs.
+       */
+      readonly isolation?: Isolation;
       /** Called once, with who holds the state, before it is waited for. */
       readonly onWait?: (holder: StateLocked) => void;
       /** @internal called with the sizes in bytes of what is about to be loaded, by name; not if read-only */
@@ -39,6 +55,7 @@ const DIRECTORY_OPTIONS = {
   onCorrupt: (value) =>
     value === 'recover' || value === 'throw' ? undefined : wrong('must be "recover" or "throw"', value),
   wait: milliseconds,
+  isolation: oneOf(ISOLATIONS),
   onWait: callable,
   beforeLoad: callable,
   lazy: boolean,

@@ -1,4 +1,5 @@
 import type { Durability } from '../artifacts/index.js';
+import type { Isolation } from '../store/isolation.js';
 
 /** Options that every command understands. */
 export interface GlobalOptions {
@@ -20,6 +21,7 @@ export interface RunCommandOptions extends GlobalOptions {
   readonly force?: boolean;
   readonly cache: boolean;
   readonly durability?: Durability;
+  readonly isolation?: Isolation;
   /** Wait for another process that writes the state. */
   readonly wait?: boolean;
   /** Only what failed or was blocked last time. */

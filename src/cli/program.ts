@@ -2,6 +2,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { DURABILITY_LEVELS } from '../artifacts/cache/durability.js';
 import { VERSION } from '../engine/version.js';
 import { didYouMean } from '../hint.js';
+import { ISOLATIONS } from '../store/isolation.js';
 import { withCommandHint } from './command-hint.js';
 import type { Context } from './context.js';
 import { ExitCode, type Failure, failureOf, reportFailure } from './failure.js';
@@ -122,6 +123,14 @@ function addRun(program: Command, context: Context, done: (exitCode: number) => 
       )
         .choices(DURABILITY_LEVELS)
         .default('rename'),
+    )
+    .addOption(
+      new Option(
+        '--isolation <kind>',
+        'who writes the state: none, this process; process, one of its own, whose crash costs no run',
+      )
+        .choices(ISOLATIONS)
+        .default('none'),
     )
     .option('--force', 'run the targets even if they are fresh (not what they need; without a target: all)')
     .option('--wait', 'if another process runs this state, wait for it to end')

@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { openProject, type Project } from '../engine/project.js';
 import { InvalidArgument, quote } from '../errors.js';
 import { findManifest } from '../manifest/index.js';
+import type { Isolation } from '../store/isolation.js';
 import type { TaskId } from '../task.js';
 import type { Output } from './context.js';
 import type { GlobalOptions } from './options.js';
@@ -14,12 +15,13 @@ export interface ProjectUse {
   readonly mode: 'read' | 'write';
   /** Milliseconds to wait for another process that writes the state (default 0). */
   readonly wait?: number;
+  readonly isolation?: Isolation | undefined;
   onWarning(message: string): void;
 }
 
 /** Opens the project that the options name, and closes it whatever happens. */
 export async function withProject<Result>(
-  { options, mode, onWarning, wait = 0 }: ProjectUse,
+  { options, mode, onWarning, wait = 0, isolation = 'none' }: ProjectUse,
   use: (project: Project) => Promise<Result>,
 ): Promise<Result> {
   if (options.directory !== undefined) enter(options.directory);
@@ -29,6 +31,7 @@ export async function withProject<Result>(
     ...(options.state === undefined ? {} : { stateDirectory: namedState(options.state) }),
     mode,
     wait,
+    isolation,
     onWarning,
   });
   if (project.state.tasks.counts().total === 0) onWarning(`${quote(project.manifest.path)} has no tasks.`);

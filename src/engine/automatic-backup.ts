@@ -2,10 +2,10 @@ import { spawn } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { MillraceError } from '../errors.js';
+import type { BackupOptions } from '../manifest/manifest.js';
 import type { BuildState } from '../state.js';
 import { isBackupDue, RETENTION } from '../store/backup/keep.js';
 import { statePaths } from '../store/paths.js';
-import type { BackupOptions } from './options.js';
 
 const EVERY_MS = 600_000;
 /** Nobody waits for a larger one at the end of a run, of which a process that goes on takes some 50 ms to start: 0.2 s for so many bytes. */

@@ -1,6 +1,8 @@
 import { statSync } from 'node:fs';
 import { DURABILITY_LEVELS, type Durability } from '../artifacts/index.js';
 import { InvalidArgument, quote } from '../errors.js';
+import type { BackupOptions } from '../manifest/manifest.js';
+import { ISOLATIONS, type Isolation } from '../store/isolation.js';
 import type { TaskId } from '../task.js';
 import {
   absolutePath,
@@ -36,16 +38,6 @@ export interface EngineOptions {
   readonly functionMemory?: number;
   /** When the state is backed up by itself, and which backups stay; false: never. */
   readonly backups?: BackupOptions | false;
-}
-
-/** Backups are made at the end of a run that has changed something. */
-export interface BackupOptions {
-  /** At most so often, in milliseconds (default 600,000). */
-  readonly every?: number;
-  /** How many of the newest stay (default 3, at least 2). */
-  readonly newest?: number;
-  /** Of how many days the newest one stays, too; days are those of UTC (default 7). */
-  readonly days?: number;
 }
 
 /** What holds for one run. */
@@ -87,6 +79,8 @@ export interface ProjectOptions {
   readonly mode: 'write' | 'read';
   /** Milliseconds to wait for another process that writes the state to end (default 0: not at all). */
   readonly wait?: number;
+  /** Which process writes the store (default `none`): see `openState`. */
+  readonly isolation?: Isolation;
   /** Gets a sentence for a person if something had to be put right. */
   readonly onWarning?: (message: string) => void;
 }
@@ -146,6 +140,7 @@ const PROJECT_OPTIONS = {
   mode: (value) =>
     value === 'write' || value === 'read' ? undefined : wrong('must be "write" or "read"', value),
   wait: milliseconds,
+  isolation: oneOf(ISOLATIONS),
   onWarning: callable,
 } satisfies Record<keyof ProjectOptions, Check>;
 

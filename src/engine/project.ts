@@ -48,6 +48,7 @@ async function openStateOf(path: string, options: ProjectOptions, threads: FileT
   return await openState({
     directory,
     ...(options.wait === undefined ? {} : { wait: options.wait }),
+    ...(options.isolation === undefined ? {} : { isolation: options.isolation }),
     onWait: ({ problem }) => options.onWarning?.(`${problem}; waiting for it to end.`),
     lazy: true,
     beforeLoad: (sizes) => {
@@ -182,8 +183,9 @@ export class Project implements AsyncDisposable {
   }
 
   #newEngine(): BuildEngine {
-    const { root, pools } = this.#manifest;
-    this.#engine = new BuildEngine(this.state, { root, pools }, this.#threads);
+    const { root, pools, backups } = this.#manifest;
+    const options = { root, pools, ...(backups === undefined ? {} : { backups }) };
+    this.#engine = new BuildEngine(this.state, options, this.#threads);
     return this.#engine;
   }
 }

@@ -1,14 +1,11 @@
 import { CommitFailed, MillraceError, NotImported } from '../errors.js';
-import { makeFolder } from '../make-folder.js';
 import { BuildState } from '../state.js';
 import { emptyDraft, removeDrafts } from '../store/draft.js';
-import { requireLocal } from '../store/file-system.js';
-import { DirectoryLock } from '../store/lock.js';
 import { Log } from '../store/log.js';
 import { openWriter } from '../store/open.js';
-import { requireOwn } from '../store/ownership.js';
-import { PRIVATE, type StatePaths, statePaths } from '../store/paths.js';
+import { type StatePaths, statePaths } from '../store/paths.js';
 import { type Replaced, replaceStore } from '../store/restore.js';
+import { takeDirectory } from '../store/take.js';
 import { fillState } from './load.js';
 import { type DocumentSource, readDocument } from './read.js';
 
@@ -19,10 +16,7 @@ export async function importDocument(
   now = new Date(),
 ): Promise<Replaced> {
   const paths = statePaths(directory);
-  makeFolder(paths.directory, PRIVATE);
-  requireOwn(paths.directory);
-  requireLocal(paths.directory);
-  const lock = DirectoryLock.acquire(paths.lock, paths.directory);
+  const lock = await takeDirectory(paths);
   try {
     const draft = await draftFrom(paths, source);
     const done = await replaceStore(paths, draft, now);

@@ -1,5 +1,15 @@
 import type { TaskDefinition, TaskId } from '../task.js';
 
+/** Backups are made at the end of a run that has changed something. */
+export interface BackupOptions {
+  /** At most so often, in milliseconds (default 600,000). */
+  readonly every?: number;
+  /** How many of the newest stay (default 3, at least 2). */
+  readonly newest?: number;
+  /** Of how many days the newest one stays, too; days are those of UTC (default 7). */
+  readonly days?: number;
+}
+
 /** What is known about a manifest without its tasks. */
 export interface ManifestInfo {
   /** `native`: `millrace.toml` or `millrace.json`. */
@@ -12,6 +22,8 @@ export interface ManifestInfo {
   readonly pools: Readonly<Record<string, number>>;
   /** Tasks to run when no target is named; empty means all. */
   readonly defaults: readonly TaskId[];
+  /** When the state is backed up by itself, and which backups stay; false: never. Left out: as it is usual. */
+  readonly backups?: BackupOptions | false;
   /** The task that makes the manifest itself, if there is one: it runs first, and the manifest is read again if it did. */
   readonly regenerate?: TaskId;
 }

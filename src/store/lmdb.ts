@@ -165,6 +165,11 @@ export class LmdbDatabase implements Database {
     this.held ??= this.beginReading();
   }
 
+  /** What another process has committed meanwhile is seen from now on. */
+  renew(): void {
+    this.asked(() => this.lmdb.resetReadTxn());
+  }
+
   async close(): Promise<void> {
     this.held?.done();
     this.held = undefined;

@@ -11,7 +11,8 @@ export type LogEvent =
   | 'exported'
   | 'imported'
   | 'migrated'
-  | 'damage';
+  | 'damage'
+  | 'writer-failed';
 
 const FILE = 'millrace.log';
 const MAX_SIZE = '1M';

@@ -1,22 +1,20 @@
-import { rmSync, statSync, writeFileSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { type ArtifactTables, afterLoad, artifactRegions, createArtifacts } from '../artifacts/index.js';
-import { StateCorrupt, StateUnavailable } from '../errors.js';
-import { makeFolder } from '../make-folder.js';
+import { StateCorrupt } from '../errors.js';
 import { TaskTable } from '../memory/table.js';
 import { OUTCOMES, type Row, TaskStatus } from '../task.js';
-import { type BackupInfo, listBackups, listExports, moveAside, sweepFolder } from './backup/folder.js';
+import { type BackupInfo, moveAside, sweepFolder } from './backup/folder.js';
 import type { Database } from './database.js';
-import { createStore, removeDrafts } from './draft.js';
-import { examineFile } from './file-check.js';
-import { requireLocal } from './file-system.js';
+import { removeDrafts } from './draft.js';
 import { Guard } from './guard.js';
 import { BuildHistory } from './history/history.js';
-import { LmdbDatabase, SchemaBehind } from './lmdb.js';
-import { DirectoryLock, endedUncleanly, type Waiting } from './lock.js';
+import type { Isolation } from './isolation.js';
+import { type DirectoryLock, endedUncleanly, type Waiting } from './lock.js';
 import { MemoryDatabase } from './memory.js';
+import { openToRead, openToWrite, requireNothing, requireVerification } from './open-database.js';
 import { requireOwn } from './ownership.js';
 import type { Sizes } from './pages.js';
-import { entryAt, isThere, PRIVATE, replacedStore, type StatePaths, statePaths } from './paths.js';
+import { entryAt, isThere, replacedStore, type StatePaths, statePaths } from './paths.js';
 import { type DraftExport, rescue } from './recover.js';
 import { Store, type StoreParts } from './store.js';
 import {
@@ -27,7 +25,7 @@ import {
   type TableControl,
   tableExtents,
 } from './table.js';
-import { verifyInChild } from './verify.js';
+import { takeDirectory } from './take.js';
 
 /** What opening had to put right. */
 export interface Recovery {
@@ -70,6 +68,8 @@ export interface WriterOptions extends LoadOptions, Waiting {
   readonly verify?: boolean | undefined;
   /** Without it, exports are no rung of the ladder. */
   readonly draftExport?: DraftExport | undefined;
+  /** Which process writes the store (default `none`: this one). */
+  readonly isolation?: Isolation | undefined;
   /** False: nothing is committed but by `commit` and `close` (default true). */
   readonly autosave?: boolean | undefined;
 }
@@ -125,7 +125,7 @@ export async function openReader(directory: string, { lazy = false }: LoadOption
   const unclean = isUnclean(paths);
   if (entryAt(paths.data) === undefined) requireNothing(paths);
   const database =
-    entryAt(paths.data) !== undefined ? await openDatabase(paths, true, unclean) : new MemoryDatabase();
+    entryAt(paths.data) !== undefined ? await openToRead(paths, unclean) : new MemoryDatabase();
   const parts = await closingOnError(database, () => {
     // What is looked into later must belong to what was loaded before.
     if (lazy) database.hold();
@@ -154,13 +154,9 @@ export async function openReader(directory: string, { lazy = false }: LoadOption
  */
 export async function openWriter(directory: string, options: WriterOptions): Promise<Opened> {
   const paths = statePaths(directory);
-  makeFolder(paths.directory, PRIVATE);
-  requireOwn(paths.directory);
-  requireLocal(paths.directory);
-  const lock = await DirectoryLock.acquireWithin(options, paths.lock, paths.directory);
+  const lock = await takeDirectory(paths, options);
   try {
-    // The mark outlives the lock: until the store was verified, every opener verifies it.
-    if (lock.tookOver || options.verify === true) requireVerification(paths);
+    if (options.verify === true) requireVerification(paths);
     const unclean = isUnclean(paths);
     const { parts, rescued } = await loadOrRescue(paths, lock, unclean, options);
     rmSync(paths.unverified, { force: true });
@@ -211,67 +207,19 @@ async function loadWriter(
   paths: StatePaths,
   lock: DirectoryLock,
   unclean: boolean,
-  options: LoadOptions,
+  options: Pick<WriterOptions, 'beforeLoad' | 'lazy' | 'isolation'>,
 ): Promise<Parts> {
-  const database = await openDatabase(paths, false, unclean);
+  let guard: Guard | undefined;
+  const isolation = options.isolation ?? 'none';
+  const database = await openToWrite(paths, unclean, isolation, (bytes) => guard?.check(bytes));
   return closingOnError(database, () => {
-    const guard = new Guard(paths, lock);
+    guard = new Guard(paths, lock);
     return loadParts(database, paths.directory, guard, 'disk', {
       beforeLoad: options.beforeLoad,
       sleeps: (region) => options.lazy === true && SLEEPERS.has(region),
       onDamage: () => requireVerification(paths),
     });
   });
-}
-
-/** Opens LMDB only after the file was found to be sound. */
-async function openDatabase(paths: StatePaths, readOnly: boolean, unclean: boolean): Promise<Database> {
-  if (!readOnly) clearReaders(paths);
-  const damage =
-    examineFile(paths, readOnly ? 'read' : 'write') ??
-    (unclean && entryAt(paths.data) !== undefined ? await verifyInChild(paths) : undefined);
-  if (damage !== undefined) throw new StateCorrupt(paths.directory, damage);
-  if (!readOnly && entryAt(paths.data) === undefined) {
-    requireNothing(paths);
-    await createStore(paths);
-  }
-  if (readOnly) return openOurs(() => LmdbDatabase.open(paths, true), paths);
-  // What is met later ends what looks at it; the next one to open the state verifies all of it, and recovers.
-  const open = (): Database =>
-    LmdbDatabase.open(paths, false, { onDamage: () => requireVerification(paths) });
-  try {
-    return open();
-  } catch (error) {
-    if (!(error instanceof SchemaBehind)) throw error;
-    // Loaded here, because hardly any opening needs it.
-    const { migrateStore } = await import('./restore.js');
-    await migrateStore(paths, error);
-    return open();
-  }
-}
-
-/** @throws StateUnavailable for a state that is to be migrated, which is for who writes it */
-function openOurs(open: () => Database, { directory }: StatePaths): Database {
-  try {
-    return open();
-  } catch (error) {
-    if (!(error instanceof SchemaBehind)) throw error;
-    throw new StateUnavailable(
-      `The state in ${directory} was written by an older millrace; the next run brings it to this one.`,
-    );
-  }
-}
-
-/** A store that is missing beside backups was there. @throws StateCorrupt */
-function requireNothing(paths: StatePaths): void {
-  if (listBackups(paths.backups).length + listExports(paths.exports).length === 0) return;
-  throw new StateCorrupt(paths.directory, 'store/data.mdb is missing');
-}
-
-/** What is no file is in LMDB's way, and holds nothing that is needed. */
-function clearReaders({ readers, store }: StatePaths): void {
-  const isFolder = statSync(store, { throwIfNoEntry: false })?.isDirectory() === true;
-  if (isFolder && entryAt(readers) === 'misplaced') moveAside(readers, new Date());
 }
 
 function loadParts(
@@ -312,10 +260,6 @@ async function closingOnError<T>(database: Database, body: () => T): Promise<T> 
     await database.close();
     throw error;
   }
-}
-
-function requireVerification({ unverified }: StatePaths): void {
-  writeFileSync(unverified, '', { mode: 0o600 });
 }
 
 const isUnclean = (paths: StatePaths): boolean =>

@@ -14,6 +14,8 @@ export interface StatePaths {
   readonly readers: string;
   /** Says which process writes (see lock.ts). */
   readonly lock: string;
+  /** Says which process writes for the one that holds the lock, if one does (see writer.ts). */
+  readonly writer: string;
   /** Where backups are (see backup/). */
   readonly backups: string;
   /** Where exports are that were given no other place (see export/). */
@@ -35,6 +37,7 @@ export function statePaths(directory: string): StatePaths {
     data: join(store, 'data.mdb'),
     readers: join(store, 'lock.mdb'),
     lock: join(absolute, 'lock'),
+    writer: join(absolute, 'writer'),
     backups: join(absolute, 'backups'),
     exports: join(absolute, 'exports'),
     reserve: join(absolute, 'reserve'),

@@ -13,10 +13,13 @@ export interface ProcessIdentity {
   readonly namespace: string;
 }
 
-export function thisProcess(): ProcessIdentity {
+export const thisProcess = (): ProcessIdentity => identityOf(process.pid);
+
+/** Of this process, or of one that it has started. */
+export function identityOf(pid: number): ProcessIdentity {
   return {
-    pid: process.pid,
-    started: startTime(process.pid),
+    pid,
+    started: startTime(pid),
     boot: readText('/proc/sys/kernel/random/boot_id'),
     host: hostname(),
     namespace: pidNamespace(),

@@ -8,10 +8,10 @@ import { draftStore, placeDraft } from './draft.js';
 import { SCHEMA_VERSION } from './envelope.js';
 import { examineFile } from './file-check.js';
 import type { SchemaBehind } from './lmdb.js';
-import { DirectoryLock } from './lock.js';
 import { Log } from './log.js';
 import { canMigrate, readMigrated } from './migrate.js';
 import { entryAt, replacedStore, type StatePaths, statePaths } from './paths.js';
+import { takeDirectory } from './take.js';
 import { verifyInChild } from './verify.js';
 
 /** All of them stay: the one that is to be restored, too. */
@@ -43,7 +43,7 @@ export async function restoreBackup(
 ): Promise<RestoreReport> {
   const paths = statePaths(directory);
   const backup = findBackup(paths, name);
-  const lock = DirectoryLock.acquire(paths.lock, paths.directory);
+  const lock = await takeDirectory(paths);
   try {
     await requireFit(backup);
     const draft = await draftStore(paths, readMigrated(backup.path));

@@ -1,6 +1,6 @@
 import { CommitFailed, MillraceError, StateCorrupt, StateUnavailable } from '../errors.js';
 import type { Region } from '../memory/region.js';
-import type { Key, Writer } from './database.js';
+import type { Database, Key, Writer } from './database.js';
 import { type Extents, type PageSource, Pages, type Sizes } from './pages.js';
 import { Records } from './records.js';
 
@@ -9,6 +9,11 @@ const AUTOSAVE_INTERVAL = 100;
 
 /** The key of what belongs to all pages. */
 export const CONTROL: Key = ['control'];
+
+/** The number of the last commit; 0 if there was none. @throws StateCorrupt */
+export function lastCommit(database: Database): number {
+  return (new Records(database).get(CONTROL) as StoredControl<unknown> | undefined)?.sequence ?? 0;
+}
 
 /** What is stored beside the pages, in the same transaction. */
 export interface StoredControl<Control> {

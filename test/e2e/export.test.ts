@@ -153,8 +153,8 @@ describe('millrace export and import', { concurrency: 2 }, () => {
     await ok(project, 'export', 'link.json');
     assert.equal(project.read('folder/old.json'), text);
     assert.ok(lstatSync(project.path('link.json')).isSymbolicLink());
-    const line = project.commandLine(['export', 'pipe']).map((word) => `'${word}'`);
-    const { result } = project.spawn(['sh', '-c', `mkfifo pipe; ${line.join(' ')} & cat pipe > got; wait`]);
+    const line = project.shellLine(['export', 'pipe']);
+    const { result } = project.spawn(['sh', '-c', `mkfifo pipe; ${line} & cat pipe > got; wait`]);
     assert.equal((await result).exitCode, 0, explain(await result));
     assert.equal(project.read('got'), text);
     assert.ok(lstatSync(project.path('pipe')).isFIFO());

@@ -30,37 +30,34 @@ outputs = ["later"]
 deps = ["fill"]
 `;
 
-test('a run that fills the disk saves what had ended, says so, and the next one goes on', {
-  skip: canMount,
-}, async (t) => {
-  const project = new Project(t, { 'disk/.keep': '', manifest: MANIFEST });
-  const line = (command: string) =>
-    project
-      .commandLine([command])
-      .map((word) => `'${word}'`)
-      .join(' ');
-  const [run, status] = [line('run'), line('status')];
-  const script = [
-    'cp ../manifest millrace.toml; touch keep; echo one > in',
-    `${run} > /dev/null; test -e .millrace/reserve && echo reserved; rm keep; echo two > in`,
-    `${run}; echo exit $?; test -e .millrace/reserve || echo given back`,
-    `${status} > status; echo exit $?; rm big`,
-    `${run}; echo exit $?; echo result $(cat later)`,
-  ];
-  const { result } = project.spawn(onSmallDisk(script.join('\n')));
-  const done = await result;
-  assert.equal(done.exitCode, 0, explain(done));
-  const lines = done.stdout.toString().split('\n');
-  assert.deepEqual(
-    lines.filter((line) => /^(exit|reserved|given)/.test(line)),
-    ['reserved', 'exit 3', 'given back', 'exit 0', 'exit 0'],
-    explain(done),
-  );
-  assert.match(
-    done.stderr,
-    /The disk of the state in .* is full, so the run was stopped; what had ended by then is saved/,
-  );
-  const after = lines.slice(lines.indexOf('given back'));
-  assert.ok(!after.some((line) => /\] (first|fill)/.test(line)), explain(done));
-  assert.ok(after.includes('result two'), explain(done));
-});
+for (const isolation of ['none', 'process'] as const) {
+  test(`a run that fills the disk saves what had ended, says so, and the next one goes on: isolation ${isolation}`, {
+    skip: canMount,
+  }, async (t) => {
+    const project = new Project(t, { 'disk/.keep': '', manifest: MANIFEST });
+    const run = project.shellLine(['run', '--isolation', isolation]);
+    const script = [
+      'cp ../manifest millrace.toml; touch keep; echo one > in',
+      `${run} > /dev/null; test -e .millrace/reserve && echo reserved; rm keep; echo two > in`,
+      `${run}; echo exit $?; test -e .millrace/reserve || echo given back`,
+      `${project.shellLine(['status'])} > status; echo exit $?; rm big`,
+      `${run}; echo exit $?; echo result $(cat later)`,
+    ];
+    const { result } = project.spawn(onSmallDisk(script.join('\n')));
+    const done = await result;
+    assert.equal(done.exitCode, 0, explain(done));
+    const lines = done.stdout.toString().split('\n');
+    assert.deepEqual(
+      lines.filter((line) => /^(exit|reserved|given)/.test(line)),
+      ['reserved', 'exit 3', 'given back', 'exit 0', 'exit 0'],
+      explain(done),
+    );
+    assert.match(
+      done.stderr,
+      /The disk of the state in .* is full, so the run was stopped; what had ended by then is saved/,
+    );
+    const after = lines.slice(lines.indexOf('given back'));
+    assert.ok(!after.some((line) => /\] (first|fill)/.test(line)), explain(done));
+    assert.ok(after.includes('result two'), explain(done));
+  });
+}

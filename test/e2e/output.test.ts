@@ -71,7 +71,7 @@ describe('what a task prints', { concurrency: 2 }, () => {
     });
     project.writeTasks({ a: noise([], 'a'), b: noise(['a'], 'b'), c: noise(['b'], 'c') });
     const toFullDisk = async (...args: string[]) => {
-      const command = [...project.commandLine(args), '>/dev/full'].join(' ');
+      const command = `${project.shellLine(args)} >/dev/full`;
       return await project.spawn(['sh', '-c', command]).result;
     };
     const sentence =

@@ -190,6 +190,13 @@ export class Project {
     return [process.execPath, CLI, ...args];
   }
 
+  /** The same for a shell. */
+  shellLine(args: readonly string[]): string {
+    return this.commandLine(args)
+      .map((word) => `'${word}'`)
+      .join(' ');
+  }
+
   start(args: readonly string[], options: Options = {}): Invocation {
     return this.spawn(this.commandLine(args), options);
   }

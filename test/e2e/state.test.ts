@@ -263,6 +263,27 @@ test('damage that comes while nothing is read is found by the next run', async (
   assert.deepEqual(await project.build(), new Map());
 });
 
+test('the manifest says when a run backs the state up, and what stays', async (t) => {
+  const project = built(t);
+  const manifest = JSON.parse(readFileSync(project.path('millrace.json'), 'utf8')) as object;
+  const backUp = (backups: object): void =>
+    project.write('millrace.json', JSON.stringify({ ...manifest, backups }));
+  const count = (): number => readdirSync(project.path('.millrace/backups')).length;
+  backUp({ every: 0, newest: 2, days: 0 });
+  const seen: number[] = [];
+  for (const text of ['1', '2', '3']) {
+    project.write('in', text);
+    await project.build();
+    seen.push(count());
+  }
+  assert.deepEqual(seen, [1, 2, 2]);
+  const before = readdirSync(project.path('.millrace/backups'));
+  backUp({ every: false });
+  project.write('in', '4');
+  await project.build();
+  assert.deepEqual(readdirSync(project.path('.millrace/backups')), before);
+});
+
 interface Answer {
   readonly backup: { readonly name: string };
   readonly before: { readonly name: string };

@@ -19,43 +19,46 @@ export async function run(
   const onWarning = (message: string): void => renderer.warning(message);
   const mode = options.dryRun === true ? 'read' : 'write';
   const wait = options.wait === true ? Number.POSITIVE_INFINITY : 0;
-  return await withProject({ options, mode, onWarning, wait }, async (project) => {
-    // Paths relative to the working directory are looked up much faster than absolute ones.
-    process.chdir(project.manifest.root);
-    using interruption = new Interruption(context.stdout, {
-      stop(by) {
-        if (by === 'SIGINT') renderer.notice('stopping… (Ctrl-C again to kill)');
-        else if (by !== 'SIGPIPE' && by !== 'lost output') renderer.notice('stopping…');
-      },
-      kill(exitCode) {
-        project.kill();
-        renderer.notice('killed (what had ended before is kept)');
-        renderer[Symbol.dispose]();
-        process.exit(exitCode);
-      },
-    });
-    const chosen = await chosenBy(project, targets, options);
-    if (chosen?.length === 0) {
-      renderer.notice('nothing failed, was blocked or interrupted last time');
-      return ExitCode.Ok;
-    }
-    const summary = await project.run({
-      ...(chosen === undefined ? {} : { targets: chosen }),
-      ...(options.jobs === undefined ? {} : { jobs: options.jobs }),
-      keepGoing: options.keepGoing,
-      force: options.force === true || options.since !== undefined,
-      cache: options.cache,
-      ...(options.durability === undefined ? {} : { durability: options.durability }),
-      dryRun: options.dryRun ?? false,
-      terminal: !options.json,
-      signal: interruption.signal,
-      onEvent(event) {
-        if (hasWork(event)) compileLater();
-        renderer.handle(event);
-      },
-    });
-    return exitCodeOf(summary, interruption);
-  });
+  return await withProject(
+    { options, mode, onWarning, wait, isolation: options.isolation },
+    async (project) => {
+      // Paths relative to the working directory are looked up much faster than absolute ones.
+      process.chdir(project.manifest.root);
+      using interruption = new Interruption(context.stdout, {
+        stop(by) {
+          if (by === 'SIGINT') renderer.notice('stopping… (Ctrl-C again to kill)');
+          else if (by !== 'SIGPIPE' && by !== 'lost output') renderer.notice('stopping…');
+        },
+        kill(exitCode) {
+          project.kill();
+          renderer.notice('killed (what had ended before is kept)');
+          renderer[Symbol.dispose]();
+          process.exit(exitCode);
+        },
+      });
+      const chosen = await chosenBy(project, targets, options);
+      if (chosen?.length === 0) {
+        renderer.notice('nothing failed, was blocked or interrupted last time');
+        return ExitCode.Ok;
+      }
+      const summary = await project.run({
+        ...(chosen === undefined ? {} : { targets: chosen }),
+        ...(options.jobs === undefined ? {} : { jobs: options.jobs }),
+        keepGoing: options.keepGoing,
+        force: options.force === true || options.since !== undefined,
+        cache: options.cache,
+        ...(options.durability === undefined ? {} : { durability: options.durability }),
+        dryRun: options.dryRun ?? false,
+        terminal: !options.json,
+        signal: interruption.signal,
+        onEvent(event) {
+          if (hasWork(event)) compileLater();
+          renderer.handle(event);
+        },
+      });
+      return exitCodeOf(summary, interruption);
+    },
+  );
 }
 
 /** The targets, or what the history says of them; undefined if it is all. */

@@ -2,12 +2,14 @@ import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { TaskDefinition, TaskId } from '../../task.js';
 import { Files, type ReadFile } from '../files.js';
-import type { Manifest } from '../manifest.js';
+import type { BackupOptions, Manifest } from '../manifest.js';
 import type { Source } from '../source.js';
 import { type Document, errorIn, locate, type Path, START } from './document.js';
+import { toMilliseconds } from './duration.js';
 import { expand } from './expand.js';
 import { readJson } from './json.js';
 import { Problems } from './problems.js';
+import type { RawBackups } from './schema.js';
 import { TaskBuilder } from './tasks.js';
 import { readToml } from './toml.js';
 import { validate } from './validate.js';
@@ -37,8 +39,14 @@ export function readNative(path: string, read: ReadFile = (file) => readFileSync
     tasks,
     pools: manifest.pools ?? {},
     defaults: manifest.default ?? [],
+    ...(manifest.backups === undefined ? {} : { backups: backupOptions(manifest.backups) }),
     placeOf: placesIn(document, tasks, paths),
   };
+}
+
+function backupOptions({ every, ...kept }: RawBackups): BackupOptions | false {
+  if (every === false) return false;
+  return { ...kept, ...(every === undefined ? {} : { every: toMilliseconds(every) }) };
 }
 
 /**

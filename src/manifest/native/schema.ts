@@ -8,6 +8,8 @@ const text = z.string('must be a string');
 const texts = z.array(text, 'must be a list of strings');
 const word = z.union([text, z.number('must be a number')], 'must be a string or a number');
 const integer = z.int('must be a whole number');
+const unitDuration = text.regex(/^\d+(\.\d+)?(ms|s|m|h)$/, 'must be a number with a unit, such as "30s"');
+const plainDuration = z.number('must be a number');
 const variables = z.record(z.string(), text, 'must be a table of strings');
 
 /** The message for a key that can't be left out. */
@@ -43,13 +45,7 @@ const body = {
     .exactOptional()
     .describe("Where the command runs, relative to the manifest's folder (the default)."),
   timeout: z
-    .union(
-      [
-        text.regex(/^\d+(\.\d+)?(ms|s|m|h)$/, 'must be a number with a unit, such as "30s"'),
-        z.number('must be a number'),
-      ],
-      'must be a number of milliseconds, or a string such as "30s"',
-    )
+    .union([unitDuration, plainDuration], 'must be a number of milliseconds, or a string such as "30s"')
     .exactOptional()
     .describe(
       'Time after which an attempt is stopped and has failed: milliseconds, or a string with ms, s, m or h.',
@@ -111,6 +107,29 @@ const matrix = z.strictObject(
   'must be a table',
 );
 
+const backups = z.strictObject(
+  {
+    every: z
+      .union(
+        [unitDuration, plainDuration.min(0, 'must not be negative'), z.literal(false)],
+        'must be a number of milliseconds, a string such as "10m", or false',
+      )
+      .exactOptional()
+      .describe(
+        'A run that has changed something makes a backup of the state at its end, at most so often: milliseconds, or a string with ms, s, m or h; 10m by default. false: never.',
+      ),
+    newest: integer
+      .min(2, 'must be at least 2')
+      .exactOptional()
+      .describe('How many of the newest backups stay; 3 by default.'),
+    days: integer
+      .min(0, 'must not be negative')
+      .exactOptional()
+      .describe('Of how many days, in UTC, the newest backup stays, too; 7 by default.'),
+  },
+  'must be a table',
+);
+
 /** The one description of millrace.toml and millrace.json. */
 export const manifestSchema = z.strictObject(
   {
@@ -132,6 +151,7 @@ export const manifestSchema = z.strictObject(
       .describe(
         'How many tasks of each pool may run at once. The pool "console" is built in: one task, with the terminal.',
       ),
+    backups: backups.exactOptional().describe('The backups that are made by themselves.'),
     tasks: z
       .record(z.string(), task, 'must be a table of tasks')
       .exactOptional()
@@ -151,6 +171,7 @@ export const manifestSchema = z.strictObject(
 );
 
 export type RawManifest = z.infer<typeof manifestSchema>;
+export type RawBackups = z.infer<typeof backups>;
 export type RawTask = z.infer<typeof task>;
 export type RawMatrix = z.infer<typeof matrix>;
 /** What a task says about itself, with or without a template. */
@@ -173,12 +194,14 @@ const KEYS = {
   tasks: Object.keys(task.shape),
   templates: Object.keys(template.shape),
   matrix: Object.keys(matrix.shape),
+  backups: Object.keys(backups.shape),
 };
 
 /** The keys that the table at a path may have, if they are fixed. */
 export function keysAt(path: readonly PropertyKey[]): readonly string[] {
   if (path.length === 0) return KEYS.manifest;
   const [section] = path;
+  if (path.length === 1 && section === 'backups') return KEYS.backups;
   return path.length === 2 && (section === 'tasks' || section === 'templates' || section === 'matrix')
     ? KEYS[section]
     : [];

@@ -5,14 +5,13 @@ import { MAX_ID_BYTES, type TaskDefinition, type TaskId } from '../../task.js';
 import { onlyExcludes } from '../../values.js';
 import { type Path, shown } from './document.js';
 import { type Draft, merge, whereIs } from './draft.js';
+import { toMilliseconds } from './duration.js';
 import { invalidOutput } from './outputs.js';
 import type { Problems } from './problems.js';
 import { MAX_TIMEOUT, type RawManifest, type TaskBody } from './schema.js';
 
 /** The pool that every build has. */
 const CONSOLE = 'console';
-
-const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
 /** Turns drafts into definitions and reports what is wrong with them. O(length of the drafts). */
 export class TaskBuilder {
@@ -197,17 +196,12 @@ export class TaskBuilder {
   /** In milliseconds. */
   #timeoutOf(draft: Draft, { timeout }: TaskBody): number | undefined {
     if (timeout === undefined) return undefined;
-    const milliseconds = typeof timeout === 'number' ? timeout : toMilliseconds(timeout);
+    const milliseconds = toMilliseconds(timeout);
     if (milliseconds > 0 && milliseconds <= MAX_TIMEOUT) return milliseconds;
     const message = `the timeout of task ${shown(draft.id)} must be more than 0 and at most ${MAX_TIMEOUT} ms (24 days)`;
     this.#problems.atValue(whereIs(draft, 'timeout'), message);
     return undefined;
   }
-}
-
-function toMilliseconds(duration: string): number {
-  const [, amount, unit] = /^([\d.]+)(\w+)$/.exec(duration)!;
-  return Number(amount) * UNITS[unit!]!;
 }
 
 function isBadVariable(name: string): boolean {

@@ -56,9 +56,12 @@ function report(issue: Issue, problems: Problems, base: Path = []): void {
   else problems.atValue(path, `${nameOf(path)} ${issue.message}`);
 }
 
+/** What is wrong with a value if it is none of those that an alternative is about. */
+const OF_ANOTHER_TYPE = new Set<Issue['code']>(['invalid_type', 'invalid_union', 'invalid_value']);
+
 /** The issue within the one alternative that fits but for it; none if the value is of no alternative's type. */
 function innerIssue(alternatives: readonly Issue[][]): Issue | undefined {
-  const isOfType = ({ code }: Issue) => code !== 'invalid_type' && code !== 'invalid_union';
+  const isOfType = ({ code }: Issue) => !OF_ANOTHER_TYPE.has(code);
   return alternatives.flat().find((issue) => issue.path.length > 0 || isOfType(issue));
 }
 

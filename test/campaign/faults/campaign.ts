@@ -2,7 +2,16 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { type constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { begin, leftovers, MAIN, makeTemplate, SCENARIOS, type Scenario, wrongOutputs } from './scenarios.js';
+import {
+  begin,
+  isIsolated,
+  leftovers,
+  MAIN,
+  makeTemplate,
+  SCENARIOS,
+  type Scenario,
+  wrongOutputs,
+} from './scenarios.js';
 import { type Call, type Ended, type Injection, Shim } from './shim.js';
 
 /** What may fail, and with what. */
@@ -85,7 +94,10 @@ class Campaign {
       const folder = this.#fresh(scenario);
       const ended = await this.#shim.run(this.#command(scenario), folder, injection);
       if (!ended.hit) return;
-      const findings = [...(how === 'kill' ? [] : judge(ended)), ...this.#aftermath(folder, ended)];
+      const findings = [
+        ...(how === 'kill' ? [] : judge(ended, isIsolated(scenario))),
+        ...this.#aftermath(folder, ended),
+      ];
       const round = { scenario: scenario.name, injection, findings };
       this.rounds.push(round);
       this.#options.onRound?.(round);
@@ -128,9 +140,9 @@ class Campaign {
 }
 
 /** The exit code says what has happened, and so does a sentence. */
-function judge({ exitCode, signal, stderr, stdout }: Ended): string[] {
+function judge({ exitCode, signal, stderr, stdout }: Ended, isIsolated: boolean): string[] {
   // lmdb writes past a buffer of its own when it says which page could not be written; what was committed stays.
-  if (signal === 'SIGABRT' && stderr.includes('Write error: ')) return [];
+  if (!isIsolated && signal === 'SIGABRT' && stderr.includes('Write error: ')) return [];
   if (signal !== null || exitCode === null) return [`ended by ${signal}`];
   if (exitCode > 3) return [`ended with ${exitCode}: ${stderr.slice(0, 1000)}`];
   if (/^\s+at .*(src|bundle)\//m.test(stderr)) return [`a stack was printed: ${stderr.slice(0, 1000)}`];

@@ -34,6 +34,17 @@ const MANIFEST = JSON.stringify({
 
 const state = (folder: string, ...parts: string[]): string => join(folder, '.millrace', ...parts);
 
+/** The state is written by a process of its own. */
+const ISOLATED = ['run', '--json', '--isolation', 'process'];
+
+function changeInput(folder: string): void {
+  // Else no backup is made.
+  rmSync(state(folder, 'backups'), { recursive: true });
+  writeFileSync(join(folder, 'in/two'), 'changed\n');
+}
+
+export const isIsolated = ({ args }: Scenario): boolean => args === ISOLATED;
+
 export const SCENARIOS: readonly Scenario[] = [
   {
     name: 'first run',
@@ -43,11 +54,12 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: 'run',
     args: ['run', '--json'],
-    prepare(folder) {
-      // Else no backup is made.
-      rmSync(state(folder, 'backups'), { recursive: true });
-      writeFileSync(join(folder, 'in/two'), 'changed\n');
-    },
+    prepare: changeInput,
+  },
+  {
+    name: 'isolated run',
+    args: ISOLATED,
+    prepare: changeInput,
   },
   {
     name: 'recovery',

@@ -6,7 +6,7 @@
  *   FAULT_CALL    which call: open, read, write, sync, rename, mkdir, unlink, link, truncate
  *   FAULT_NTH     the how manyth of these, from 1
  *   FAULT_ERROR   the errno that it fails with, without having happened; 0: SIGKILL
- *   FAULT_HIT     a file that is made when that has happened
+ *   FAULT_HIT     a file that is made when that has happened, which it does once
  *   FAULT_RECORD  a file to which all changes are appended in their order: a line of JSON each, followed by the bytes that were written; `durable`
  *                 if they were on the disk when the call returned (O_DSYNC)
  */
@@ -93,7 +93,10 @@ static int is_lmdbs(int fd) {
 
 static int fails(const char *call) {
   if (!wanted || strcmp(call, wanted) != 0 || atomic_fetch_add(&seen, 1) + 1 != nth) return 0;
-  if (hit) close(creat(hit, 0600));
+  /* Once in all processes: one that takes the place of another one begins to count anew. */
+  int made = hit ? open(hit, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
+  if (made < 0) return 0;
+  close(made);
   if (failure == 0) kill(getpid(), SIGKILL);
   errno = failure;
   return 1;

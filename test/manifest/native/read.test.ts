@@ -112,6 +112,16 @@ test('a timeout is a number of milliseconds or has a unit', () => {
   );
 });
 
+test('a manifest says when the state is backed up', () => {
+  const backupsOf = (backups: unknown) => readJson({ backups }).backups;
+  assert.deepEqual(
+    [{}, { every: '1h', newest: 5, days: 0 }, { every: 250 }, { every: false, newest: 2 }].map(backupsOf),
+    [{}, { every: 3_600_000, newest: 5, days: 0 }, { every: 250 }, false],
+  );
+  assert.equal(readJson({}).backups, undefined);
+  assert.deepEqual(readToml('[backups]\nevery = "10m"').backups, { every: 600_000 });
+});
+
 test('the built-in pool needs no definition', () => {
   assert.equal(task(readJson({ tasks: { a: { command: 'x', pool: 'console' } } }), 'a').pool, 'console');
 });

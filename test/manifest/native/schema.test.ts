@@ -49,6 +49,7 @@ test('the schema describes every key of every table', () => {
 test('the schema has the keys and types of a manifest', () => {
   assert.deepEqual(Object.keys(root.properties ?? {}).sort(), [
     '$schema',
+    'backups',
     'default',
     'env',
     'inheritEnv',

@@ -1,0 +1,89 @@
+import { statSync, writeFileSync } from 'node:fs';
+import { StateCorrupt, StateUnavailable } from '../errors.js';
+import { listBackups, listExports, moveAside } from './backup/folder.js';
+import type { Database } from './database.js';
+import { createStore } from './draft.js';
+import { examineFile } from './file-check.js';
+import { IsolatedDatabase } from './isolated.js';
+import type { Isolation } from './isolation.js';
+import { LmdbDatabase, SchemaBehind } from './lmdb.js';
+import type { Intent } from './lmdb-file.js';
+import { entryAt, type StatePaths } from './paths.js';
+import { verifyInChild } from './verify.js';
+
+/**
+ * The store that is there, to be read, once the file was found to be sound.
+ * @param unclean true: all that is committed is read first
+ * @throws StateCorrupt, StateTooNew; StateUnavailable for one that is to be migrated, which is for who writes it
+ */
+export async function openToRead(paths: StatePaths, unclean: boolean): Promise<Database> {
+  await requireSound(paths, 'read', unclean);
+  try {
+    return LmdbDatabase.open(paths, true);
+  } catch (error) {
+    if (!(error instanceof SchemaBehind)) throw error;
+    throw new StateUnavailable(
+      `The state in ${paths.directory} was written by an older millrace; the next run brings it to this one.`,
+    );
+  }
+}
+
+/**
+ * The store that is there, brought to our schema, or a new one. For who holds the lock.
+ * @param unclean true: all that is committed is read first
+ * @param beforeRetry see `IsolatedOptions`
+ * @throws StateCorrupt, StateTooNew
+ */
+export async function openToWrite(
+  paths: StatePaths,
+  unclean: boolean,
+  isolation: Isolation,
+  beforeRetry: (bytes: number) => void,
+): Promise<Database> {
+  clearReaders(paths);
+  await requireSound(paths, 'write', unclean);
+  if (entryAt(paths.data) === undefined) {
+    requireNothing(paths);
+    await createStore(paths);
+  }
+  // What is met later ends what looks at it; the next one to open the state verifies all of it, and recovers.
+  const options = { onDamage: () => requireVerification(paths) };
+  const open = (): Database =>
+    isolation === 'process'
+      ? IsolatedDatabase.open(paths, { ...options, beforeRetry })
+      : LmdbDatabase.open(paths, false, options);
+  try {
+    return open();
+  } catch (error) {
+    if (!(error instanceof SchemaBehind)) throw error;
+    // Loaded here, because hardly any opening needs it.
+    const { migrateStore } = await import('./restore.js');
+    await migrateStore(paths, error);
+    return open();
+  }
+}
+
+/** From now on whoever opens the store reads all of it first. */
+export function requireVerification({ unverified }: StatePaths): void {
+  writeFileSync(unverified, '', { mode: 0o600 });
+}
+
+/** A store that is missing beside backups was there. @throws StateCorrupt */
+export function requireNothing(paths: StatePaths): void {
+  if (listBackups(paths.backups).length + listExports(paths.exports).length === 0) return;
+  throw new StateCorrupt(paths.directory, 'store/data.mdb is missing');
+}
+
+/** LMDB crashes on files that are damaged, or not its own. @throws StateCorrupt */
+async function requireSound(paths: StatePaths, intent: Intent, unclean: boolean): Promise<void> {
+  const damage =
+    examineFile(paths, intent) ??
+    (unclean && entryAt(paths.data) !== undefined ? await verifyInChild(paths) : undefined);
+  if (damage !== undefined) throw new StateCorrupt(paths.directory, damage);
+}
+
+/** What is no file is in LMDB's way, and holds nothing that is needed. */
+function clearReaders({ readers, store }: StatePaths): void {
+  const isFolder = statSync(store, { throwIfNoEntry: false })?.isDirectory() === true;
+  if (isFolder && entryAt(readers) === 'misplaced') moveAside(readers, new Date());
+}

@@ -1,0 +1,27 @@
+import { makeFolder } from '../make-folder.js';
+import { requireLocal } from './file-system.js';
+import { DirectoryLock, type Waiting } from './lock.js';
+import { requireVerification } from './open-database.js';
+import { requireOwn } from './ownership.js';
+import { PRIVATE, type StatePaths } from './paths.js';
+import { awaitLeftWriter } from './writer.js';
+
+/**
+ * The lock of a state directory, which is made if there is none, once nobody writes there any more.
+ * @throws StateLocked; StateUnavailable for a directory that is not fit; what `node:fs` throws
+ */
+export async function takeDirectory(paths: StatePaths, waiting: Waiting = {}): Promise<DirectoryLock> {
+  makeFolder(paths.directory, PRIVATE);
+  requireOwn(paths.directory);
+  requireLocal(paths.directory);
+  const lock = await DirectoryLock.acquireWithin(waiting, paths.lock, paths.directory);
+  try {
+    // The mark outlives the lock: until the store was verified, every opener verifies it.
+    if (lock.tookOver) requireVerification(paths);
+    await awaitLeftWriter(paths);
+    return lock;
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
