@@ -3,9 +3,13 @@ import { CommitFailed, StateUnavailable } from '../errors.js';
 import type { DirectoryLock } from './lock.js';
 import type { StatePaths } from './paths.js';
 import { giveReserve } from './reserve.js';
+import { giveRoom, makeRoom } from './room.js';
 
 /** Left free on the disk: LMDB doesn't survive a full one. */
 const LEFT_FREE_BYTES = 4 << 20;
+
+/** What the system says when there is no room, or no more for this user. */
+const FULL = new Set(['ENOSPC', 'EDQUOT']);
 
 /**
  * Looks, before each commit, whether it may be written: if the files under a state were deleted or replaced, LMDB goes
@@ -27,22 +31,42 @@ export class Guard {
   /** @param bytes what will be written @throws StateUnavailable, or CommitFailed if the disk is full */
   check(bytes: number): void {
     const { directory } = this.paths;
-    const now = this.identify();
-    if (!this.lock.isHeld() || now.some((identity, index) => identity !== this.identities[index])) {
+    if (!this.isOurs()) {
       throw new StateUnavailable(
         `The files of the state in ${directory} were deleted or replaced while it was open; nothing more is written.`,
       );
     }
-    if (this.hasRoom(bytes)) return;
+    if (this.takesRoom(bytes)) return;
     this.isDiskFull = true;
-    if (giveReserve(this.paths) && this.hasRoom(bytes)) return;
+    if (giveReserve(this.paths) && this.takesRoom(bytes)) return;
     throw new CommitFailed(directory, 'the disk is full');
   }
 
-  private hasRoom(bytes: number): boolean {
+  /** The store is closed: the room that was taken is given back. What the system refuses is no reason to fail. */
+  end(): void {
+    try {
+      if (this.isOurs()) giveRoom(this.paths.data);
+    } catch {}
+  }
+
+  /** False if somebody has deleted or replaced files. */
+  private isOurs(): boolean {
+    const now = this.identify();
+    return this.lock.isHeld() && now.every((identity, index) => identity === this.identities[index]);
+  }
+
+  /** False if the disk is full. */
+  private takesRoom(bytes: number): boolean {
     const { bavail, bsize } = statfsSync(this.paths.store);
     // Twice: LMDB writes changed pages to new places, and a page of ours takes more than its bytes.
-    return bavail * bsize >= LEFT_FREE_BYTES + 2 * bytes;
+    if (bavail * bsize < LEFT_FREE_BYTES + 2 * bytes) return false;
+    try {
+      makeRoom(this.paths.data, bytes);
+      return true;
+    } catch (error) {
+      if (FULL.has((error as NodeJS.ErrnoException).code ?? '')) return false;
+      throw error;
+    }
   }
 
   private identify(): string[] {

@@ -94,7 +94,7 @@ const SLEEPERS = new Set([
 ]);
 
 /** Where nothing is written, or nothing on a disk. */
-const UNGUARDED = { check() {}, isDiskFull: false };
+const UNGUARDED = { check() {}, end() {}, isDiskFull: false };
 
 /** What even a reader looks through at once. A question about one task looks at little of all else. */
 const STATUSES = 'tasks.status';
@@ -225,7 +225,7 @@ async function loadWriter(
 function loadParts(
   database: Database,
   directory: string,
-  guard: Pick<Guard, 'check' | 'isDiskFull'>,
+  guard: Pick<Guard, 'check' | 'end' | 'isDiskFull'>,
   kind: 'disk' | 'memory',
   loading: Pick<StoreParts<TableControl>, 'beforeLoad' | 'sleeps' | 'onDamage'> = {},
   restore: (table: TaskTable, control: TableControl) => void = restoreTable,
@@ -242,8 +242,8 @@ function loadParts(
       body();
     });
   };
-  const check = (bytes: number): void => guard.check(bytes);
-  const parts = { database, directory, extents, control, undisturbed, guard: check, ...loading };
+  const guarding = { guard: (bytes: number) => guard.check(bytes), closed: () => guard.end() };
+  const parts = { database, directory, extents, control, undisturbed, ...guarding, ...loading };
   const store = new Store<TableControl>(parts);
   const stored = store.load(extents().map(([region]) => region));
   if (stored !== undefined) {

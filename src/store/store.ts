@@ -35,6 +35,8 @@ export interface StoreParts<Control> extends PageSource {
   readonly undisturbed: (body: () => void) => void;
   /** Called before every commit with the bytes that it will write; throws if nothing may be written. */
   readonly guard: (bytes: number) => void;
+  /** Called when the database is closed. */
+  readonly closed?: (() => void) | undefined;
 }
 
 /**
@@ -105,6 +107,7 @@ export class Store<Control> {
     await this.last;
     this.failure ??= new StateUnavailable('The state is closed.');
     await this.parts.database.close();
+    this.parts.closed?.();
   }
 
   private async write(): Promise<void> {

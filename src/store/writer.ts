@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { StateUnavailable } from '../errors.js';
-import type { StatePaths } from './paths.js';
+import { entryAt, type StatePaths } from './paths.js';
 import { identityOf, mayBeRunning, type ProcessIdentity } from './process.js';
 
 /** What the process answers to a batch, as a line of JSON: nothing if it is durable, or why it is not. */
@@ -64,7 +64,7 @@ export class WriterProcess {
 
   async close(): Promise<void> {
     await this.end();
-    rmSync(this.paths.writer, { force: true });
+    rmSync(this.paths.writer, { recursive: true, force: true });
   }
 
   private async ask(batch: Buffer): Promise<void> {
@@ -93,7 +93,7 @@ export class WriterProcess {
  * nothing may be read before. For who holds the lock. @throws StateUnavailable if it does not even end by SIGKILL
  */
 export async function awaitLeftWriter({ directory, writer }: StatePaths): Promise<void> {
-  const left = readIdentity(writer);
+  const left = entryAt(writer) === 'file' ? readIdentity(writer) : undefined;
   if (left !== undefined && !(await hasEndedWithin(left, END_MS))) {
     process.kill(left.pid, 'SIGKILL');
     if (!(await hasEndedWithin(left, END_MS))) {
@@ -102,7 +102,7 @@ export async function awaitLeftWriter({ directory, writer }: StatePaths): Promis
       );
     }
   }
-  rmSync(writer, { force: true });
+  rmSync(writer, { recursive: true, force: true });
 }
 
 async function startWriter(paths: StatePaths): Promise<Child> {

@@ -110,7 +110,7 @@ test('a write that the system refuses is an error, not the end; what was committ
     state = await openState(directory);
     console.log(state.tasks.counts().total);
     await state.close();`;
-  const { code: exit, signal, stdout } = await runCode(directory, code, 'ulimit -f 800; exec "$@"');
+  const { code: exit, signal, stdout } = await runCode(directory, code, 'ulimit -f 4000; exec "$@"');
   assert.deepEqual([exit, signal, stdout], [0, null, 'COMMIT_FAILED\nCOMMIT_FAILED\n1\n']);
 });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type BuildState, openState, TaskStatus } from '../../src/index.js';
@@ -145,19 +145,24 @@ test('a writer that is killed costs nothing that was acknowledged, and nothing e
 
 test('a batch that no process can write is refused, and said so', async (t) => {
   const directory = await stateDirectory(t);
-  const code = `import { openSync, writeSync } from 'node:fs';
-    const state = await openState({ directory, isolation: 'process' });
-    // Both headers are gone, in the same file.
-    writeSync(openSync(directory + '/store/data.mdb', 'r+'), Buffer.alloc(8192));
-    state.tasks.define({ id: 'a' });
-    await state.commit().catch((error) => console.log(error.code, error.cause.message));
-    await state.close().catch((error) => console.log(error.code));`;
-  const ended = await runCode(directory, code);
-  assert.deepEqual(ended, {
-    ...{ code: 0, signal: null, stderr: '' },
-    stdout: 'COMMIT_FAILED store/data.mdb is not an LMDB file\nCOMMIT_FAILED\n',
+  const state = await openIsolated(directory);
+  state.tasks.define({ id: 'a' });
+  await state.commit();
+  await killWriter(directory);
+  // No other one can say that it writes.
+  const { writer } = statePaths(directory);
+  rmSync(writer);
+  mkdirSync(writer);
+  state.tasks.define({ id: 'b' });
+  await assert.rejects(state.commit(), (error: Error) => {
+    assert.equal((error as { code?: unknown }).code, 'COMMIT_FAILED');
+    return String(error.cause).includes('EISDIR');
   });
   assert.equal(failuresIn(directory), 2, 'three were tried');
+  await assert.rejects(state.close(), { code: 'COMMIT_FAILED' });
+  await withState(directory, ({ tasks }) =>
+    assert.deepEqual([tasks.has('a'), tasks.has('b')], [true, false]),
+  );
 });
 
 test('a process that is killed leaves no writer, and its successor waits for one that hangs', async (t) => {

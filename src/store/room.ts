@@ -1,0 +1,41 @@
+import { closeSync, fstatSync, ftruncateSync, openSync, writeSync } from 'node:fs';
+import { PageReader, readMeta } from './lmdb-file.js';
+
+/** What a commit takes beside its values: branches, leaves, the list of free pages. */
+const LEAST_BYTES = 2 ** 18;
+/** Of larger commits, a part: they are rare, and zeros that are written only to be written over take their time. */
+const MOST_BYTES = 2 ** 22;
+const ZEROS = Buffer.alloc(2 ** 16);
+
+/**
+ * Makes a store's file so long that a commit of so many bytes fits behind its last page, before LMDB is asked for it: LMDB does not survive a disk
+ * that is full in the middle of a write, and another process may fill it in no time. To be called between two commits. What is behind the last page
+ * means nothing to LMDB.
+ * @throws what `node:fs` throws (ENOSPC, EDQUOT); Damage if the file is no store any more
+ */
+export function makeRoom(path: string, bytes: number): void {
+  const wanted = LEAST_BYTES + Math.min(2 * bytes, MOST_BYTES);
+  withFile(path, (file, size, end) => {
+    for (let at = size; at < end + wanted; at += ZEROS.length) writeSync(file, ZEROS, 0, ZEROS.length, at);
+  });
+}
+
+/** Cuts off what is behind the last page. Nobody may write meanwhile. @throws what `node:fs` throws; Damage */
+export function giveRoom(path: string): void {
+  withFile(path, (file, size, end) => {
+    if (end < size) ftruncateSync(file, end);
+  });
+}
+
+/** @param end of the last page, in bytes */
+function withFile(path: string, use: (file: number, size: number, end: number) => void): void {
+  const file = openSync(path, 'r+');
+  try {
+    const { size } = fstatSync(file);
+    const reader = new PageReader(file, size);
+    const last = Math.max(readMeta(reader, 0).lastPage, readMeta(reader, 1).lastPage);
+    use(file, size, (last + 1) * reader.pageSize);
+  } finally {
+    closeSync(file);
+  }
+}
