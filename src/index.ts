@@ -27,6 +27,7 @@ export { openProject, type Project } from './engine/project.js';
 export * from './errors.js';
 export type { CriticalPath, DependencyGraph, Reach } from './graph/dependency-graph.js';
 export type { BackupOptions, ManifestInfo } from './manifest/manifest.js';
+export type { MarkedProcess } from './marked-processes.js';
 export type { StatusCounts } from './memory/counters.js';
 export type { WakeReason } from './memory/parking.js';
 export type { OpenOptions } from './open-options.js';

@@ -27,6 +27,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   store: [
     'errors',
     'make-folder',
+    'marked-processes',
     'sha256',
     'sync-folder',
     'task',
@@ -40,6 +41,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   engine: [
     'errors',
     'hint',
+    'marked-processes',
     'paths',
     'sha256',
     'task',
@@ -70,6 +72,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   hint: ['errors'],
   'output-claims': [],
   'make-folder': [],
+  'marked-processes': [],
   paths: [],
   sha256: [],
   'sync-folder': [],

@@ -11,6 +11,7 @@ import type { BuildEvent, RunSummary } from './events.js';
 import { imageOf, isCurrent, type ManifestImage } from './manifest-image.js';
 import { checkProjectOptions, checkRunOptions, type ProjectOptions, type RunOptions } from './options.js';
 import { settle } from './run/assess.js';
+import { describeEscaped } from './run/escaped.js';
 import { select } from './run/selection.js';
 import { VERSION } from './version.js';
 
@@ -64,7 +65,9 @@ async function openProjectIn(
   onWarning: ((message: string) => void) | undefined,
 ): Promise<Project> {
   try {
-    if (state.recovery.message !== undefined) onWarning?.(state.recovery.message);
+    const { escaped, message } = state.recovery;
+    for (const warning of [message, describeEscaped(escaped)])
+      if (warning !== undefined) onWarning?.(warning);
     return new Project(state, await load(state, path), threads);
   } catch (error) {
     await state.close();

@@ -49,15 +49,15 @@ const UNREADABLE: Holder = {
  * itself has no flock.
  */
 export class DirectoryLock {
-  /** True if the last process that wrote ended without giving the lock back. */
-  readonly tookOver: boolean;
+  /** The last process that wrote, if it ended without giving the lock back. */
+  readonly predecessor: ProcessIdentity | undefined;
   private readonly path: string;
   private readonly own: Holder;
 
-  private constructor(path: string, own: Holder, tookOver: boolean) {
+  private constructor(path: string, own: Holder, predecessor: ProcessIdentity | undefined) {
     this.path = path;
     this.own = own;
-    this.tookOver = tookOver;
+    this.predecessor = predecessor;
   }
 
   /** @throws StateLocked with the holder's pid */
@@ -74,7 +74,7 @@ export class DirectoryLock {
         const taken = takeLock(path, draft, directory);
         if (taken === 'swept') continue;
         sweep(path);
-        return new DirectoryLock(path, own, taken === 'took over');
+        return new DirectoryLock(path, own, taken === 'free' ? undefined : taken);
       }
     } finally {
       rmSync(draft, { force: true });
@@ -117,8 +117,8 @@ export function endedUncleanly(path: string): boolean {
   return holder !== undefined && !mayBeRunning(holder);
 }
 
-/** `took over` if the lock was another's, who has ended; `swept` if somebody removed the draft, who could not read it yet. */
-function takeLock(path: string, draft: string, directory: string): 'free' | 'took over' | 'swept' {
+/** Whose it was, if that one has ended; `swept` if somebody removed the draft, who could not read it yet. */
+function takeLock(path: string, draft: string, directory: string): 'free' | Holder | 'swept' {
   while (existsSync(draft)) {
     if (tryLink(draft, path)) return 'free';
     const chain = holders(path);
@@ -131,7 +131,7 @@ function takeLock(path: string, draft: string, directory: string): 'free' | 'too
     if (sameHolders(chain, holders(path).slice(0, chain.length))) {
       renameSync(claim, path);
       for (const passed of chain) rmSync(successorPath(path, passed), { force: true });
-      return 'took over';
+      return last;
     }
     rmSync(claim, { force: true });
   }

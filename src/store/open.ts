@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { type ArtifactTables, afterLoad, artifactRegions, createArtifacts } from '../artifacts/index.js';
 import { StateCorrupt } from '../errors.js';
+import { findMarked, type MarkedProcess, markOf } from '../marked-processes.js';
 import { TaskTable } from '../memory/table.js';
 import { OUTCOMES, type Row, TaskStatus } from '../task.js';
 import { type BackupInfo, moveAside, sweepFolder } from './backup/folder.js';
@@ -33,6 +34,8 @@ export interface Recovery {
   readonly unclean: boolean;
   /** Tasks that were InProgress when it ended: Pending now, with outcome `interrupted`. */
   readonly interrupted: number;
+  /** What commands of that process had started, and still runs: it has left the session of its command, and nobody ends it. */
+  readonly escaped: readonly MarkedProcess[];
   /** Where a damaged store was moved to. */
   readonly movedAside: string | undefined;
   /** The backup that was restored in its place; undefined if none was fit. */
@@ -106,7 +109,9 @@ const NOT_RESCUED: Rescued = {
   export: undefined,
   message: undefined,
 };
-const NOTHING_RECOVERED: Recovery = { unclean: false, interrupted: 0, ...NOT_RESCUED };
+const NOTHING_RECOVERED: Recovery = { unclean: false, interrupted: 0, escaped: [], ...NOT_RESCUED };
+/** Milliseconds in which what is being ended is gone, when the process that ran it was killed. */
+const END_MS = 1000;
 
 /** A state without a disk. */
 export function openMemory(): Opened {
@@ -165,7 +170,9 @@ export async function openWriter(directory: string, options: WriterOptions): Pro
     for (const folder of [paths.backups, paths.exports]) sweepFolder(folder);
     rmSync(replacedStore(paths), { recursive: true, force: true });
     const complete = (): void => {};
-    const recovery: Recovery = { unclean, interrupted: interruptAll(parts.table, complete), ...rescued };
+    const escaped = lock.predecessor ? await findMarked(markOf(lock.predecessor), END_MS) : [];
+    const interrupted = interruptAll(parts.table, complete);
+    const recovery: Recovery = { unclean, interrupted, escaped, ...rescued };
     if (options.autosave !== false) parts.store.autosave();
     const history = new BuildHistory(parts.store.records, { readOnly: false, isWriting: () => false });
     return {

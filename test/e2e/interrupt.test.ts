@@ -143,3 +143,52 @@ test('a reader of the output who goes away stops the run', async (t) => {
   ]).result;
   assert.equal(exitCode, 141, stderr);
 });
+
+describe('a process that has left the session of its command', { concurrency: 2 }, () => {
+  /** Its parent has ended, too: nothing but its environment says where it comes from. */
+  const ESCAPE = `(setsid sleep 300.25 &); touch up; sleep 1000`;
+  const WARNING = /A process that has left the session .* still runs: (\d+) \("sleep 300\.25"\)/;
+  const escapedOf = (text: string): number => Number(WARNING.exec(text)?.[1] ?? Number.NaN);
+
+  for (const how of ['timeout', 'SIGINT'] as const) {
+    test(`is told of when the command is stopped: ${how}`, async (t) => {
+      const project = new Project(t);
+      project.writeTasks({
+        a: { command: ESCAPE, outputs: ['up'], ...(how === 'timeout' ? { timeout: 500 } : {}) },
+      });
+      const invocation = project.start(['run']);
+      await project.untilExists('up');
+      if (how === 'SIGINT') invocation.kill('SIGINT');
+      const result = await invocation.result;
+      const pid = escapedOf(result.stderr + result.stdout);
+      assert.deepEqual(project.processes(), [pid], explain(result));
+      process.kill(pid, 'SIGKILL');
+    });
+  }
+
+  test('is told of by the run after one that was killed', async (t) => {
+    const project = new Project(t);
+    project.writeTasks({ a: { command: ESCAPE, outputs: ['up'] } });
+    const invocation = project.start(['run']);
+    await project.untilExists('up');
+    invocation.kill('SIGKILL');
+    await invocation.result;
+    project.writeTasks({ a: { command: 'touch up', outputs: ['up'] } });
+    const result = await project.millrace(['run']);
+    const pid = escapedOf(result.stderr + result.stdout);
+    assert.deepEqual(project.processes(), [pid], explain(result));
+    process.kill(pid, 'SIGKILL');
+    await project.millrace(['run', '--force']);
+    const quiet = await project.millrace(['run', '--force']);
+    assert.doesNotMatch(quiet.stderr + quiet.stdout, WARNING);
+  });
+
+  test('and was meant to, is nobody’s business', async (t) => {
+    const project = new Project(t);
+    project.writeTasks({ a: { command: `(setsid sleep 300.25 &); touch up`, outputs: ['up'] } });
+    const result = await project.millrace(['run']);
+    assert.equal(result.exitCode, 0, explain(result));
+    assert.doesNotMatch(result.stderr + result.stdout, WARNING);
+    for (const pid of project.processes()) process.kill(pid, 'SIGKILL');
+  });
+});

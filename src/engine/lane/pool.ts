@@ -1,3 +1,5 @@
+import { MARK, markOf } from '../../marked-processes.js';
+import { thisProcess } from '../../store/process.js';
 import { Attempt, type Limits } from './attempt.js';
 import type { LaneCommand, LaneResult } from './command.js';
 import { DirectRunner } from './direct.js';
@@ -53,7 +55,7 @@ export class LanePool {
     this.#size = options.size;
     // OLDPWD says where somebody was before; no command should depend on it.
     const { OLDPWD: _, ...env } = options.env ?? process.env;
-    this.#env = env;
+    this.#env = { ...env, [MARK]: markOf(thisProcess()) };
     this.#shell = options.shell ?? '/bin/sh';
     this.#limits = { outputLimit: options.outputLimit ?? 16 << 20, graceMs: options.graceMs ?? 2000 };
     this.#owner = {

@@ -26,6 +26,7 @@ import { type KnownFolders, laneOptions } from './command.js';
 import { Committer } from './committer.js';
 import { DeclarationCheck } from './declarations.js';
 import type { Emitter } from './emitter.js';
+import { tellEscaped } from './escaped.js';
 import { Functions } from './functions.js';
 import { Gate } from './gate.js';
 import { isChange, Recorder } from './recorder.js';
@@ -92,6 +93,8 @@ export class Run {
   readonly #cancel = new AbortController();
   #running = 0;
   #stopped = false;
+  /** True once a command was stopped. */
+  #hasStoppedAny = false;
   #defect: unknown;
   /** Resolves the loop's wait. */
   #wake: () => void = () => {};
@@ -175,6 +178,7 @@ export class Run {
   /** Ends the lanes and the threads. */
   async close(): Promise<void> {
     await Promise.all([this.#lanes.close(), this.#functions.close()]);
+    if (this.#hasStoppedAny) await tellEscaped(this.#context.emitter);
   }
 
   /** Kills all commands at once, without waiting. */
@@ -328,6 +332,7 @@ export class Run {
       this.#recorder.end(row, end, reason, forgets);
       this.#committer.touch();
     }
+    if (end.outcome === 'timed-out' || end.outcome === 'cancelled') this.#hasStoppedAny = true;
     this.#gate.leave(row);
     this.#details.delete(row);
     // Not before its end is told: a thread may begin it anew at once.
