@@ -48,6 +48,16 @@ test('the package has what it names, and nothing that leads out of it', () => {
   );
 });
 
+test('what is installed is pinned by its digest', () => {
+  const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as {
+    packages: Readonly<Record<string, { readonly integrity?: string }>>;
+  };
+  const loose = Object.entries(packages).filter(
+    ([name, { integrity }]) => name !== '' && !integrity?.startsWith('sha512-'),
+  );
+  assert.deepEqual(loose, []);
+});
+
 test('the types suit a strict program, and hide what is internal', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-types-'));
   t.after(() => rmSync(folder, { recursive: true }));
