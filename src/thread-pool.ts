@@ -14,7 +14,10 @@ export type ThreadPool = Piscina;
 /**
  * Threads that run what `filename` exports, each one thing at a time. Piscina is loaded here, because most runs never need it; by `require`, which
  * takes half as long.
- * @param filename URL of a module
+ *
+ * What they load is one file, CommonJS, and read at once: a thread that is ended while it loads ES modules leaves the descriptors of those that it was reading
+ * open, or even ends the process (Node.js 20, `v8::Module::IsGraphAsync`). So it is bundled from `workers/`.
+ * @param filename URL of it
  */
 export function startPool(filename: string, { memory, ...threads }: ThreadPoolOptions): ThreadPool {
   const { Piscina } = createRequire(import.meta.url)('piscina') as typeof import('piscina');

@@ -30,7 +30,7 @@ export class FileThreads {
   start(): void {
     if (this.count === 0) return;
     const threads = { minThreads: this.count, maxThreads: this.count };
-    this.pool ??= startPool(new URL('../../workers/files.js', import.meta.url).href, threads);
+    this.pool ??= startPool(new URL('../../bundle/workers/files.cjs', import.meta.url).href, threads);
   }
 
   /** All threads work for the job. Resolves when none does any more, also if one breaks down: what it leaves is the caller's. */

@@ -139,7 +139,7 @@ class Backlog {
 }
 
 function start({ memory, size }: FunctionThreadsOptions, minThreads: number): ThreadPool {
-  const filename = new URL('../../workers/functions.cjs', import.meta.url).href;
+  const filename = new URL('../../bundle/workers/functions.cjs', import.meta.url).href;
   const pool = startPool(filename, { minThreads, maxThreads: size, memory });
   // What a thread throws that has nothing to do any more is nobody's.
   pool.on('error', () => {});

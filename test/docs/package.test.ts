@@ -38,7 +38,12 @@ test('the package has what it names, and nothing that leads out of it', () => {
   const named = [bin, ...Object.values(exports)].flatMap((entry) =>
     typeof entry === 'string' ? entry : Object.values(entry),
   );
-  for (const path of [...named, './dist/workers/files.js', './dist/src/store/verify-process.js']) {
+  for (const path of [
+    ...named,
+    './dist/bundle/workers/files.cjs',
+    './dist/bundle/workers/functions.cjs',
+    './dist/src/store/verify-process.js',
+  ]) {
     assert.ok(files.includes(path), path);
   }
   // A map names the sources, which are not in the package; the command line is bundled.

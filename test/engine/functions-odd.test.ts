@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { BuildEngine, type BuildEvent, openState, type RunOptions } from '../../src/index.js';
@@ -127,3 +127,23 @@ for (const [way, more] of [
     }
   });
 }
+
+test('a thread that is ended while it starts leaves no file open', async (t) => {
+  const { run, state } = await setUp(t);
+  const open = (): string[] =>
+    readdirSync('/proc/self/fd').flatMap((name) => {
+      try {
+        const file = readlinkSync(`/proc/self/fd/${name}`);
+        return /\.[cm]?js$/.test(file) ? [file] : [];
+      } catch {
+        return [];
+      }
+    });
+  const before = open();
+  // From before it begins to load to after it has.
+  for (let ms = 0; ms < 80; ms += 2) {
+    state.tasks.define(call(`a${ms}`, 'quick'));
+    await run({ signal: AbortSignal.timeout(ms), jobs: 2 });
+  }
+  assert.deepEqual(open(), before);
+});
