@@ -79,6 +79,8 @@ export class Threads {
   /** Where this thread counts: in its line, but in the control block while it is alone, or no other one is there. */
   counters: Int32Array<SharedArrayBuffer>;
   countersAt: number = Counters;
+  /** True once this thread has waited for one that is dead. */
+  hasMetDead = false;
   /** Puts right what a thread has left that died while it was alone; called by the one that is alone in its place. */
   rescue: () => void = () => {};
 
@@ -256,6 +258,7 @@ export class Threads {
   private waitForGate(closedBy: number): void {
     if (wait(this.control, Gate, closedBy, PATIENCE) !== 'timed-out' || !this.isGone((closedBy - 1) * LINE))
       return;
+    this.hasMetDead = true;
     // The gate goes from hand to hand and is never open meanwhile: nobody is to see what the dead thread has left.
     if (compareExchange(this.control, Gate, closedBy, this.line) === closedBy) this.behindGate(this.rescue);
   }
@@ -276,8 +279,10 @@ export class Threads {
     while (load(this.words, at) !== IDLE) {
       const activity = compareExchange(this.words, at, BUSY, AWAITED);
       if (activity === IDLE) return;
+      if (wait(this.words, at, AWAITED, PATIENCE) !== 'timed-out' || !this.isGone(line)) continue;
       // What a dead thread has left half done is for who buries it.
-      if (wait(this.words, at, AWAITED, PATIENCE) === 'timed-out' && this.isGone(line)) return;
+      this.hasMetDead = true;
+      return;
     }
   }
 

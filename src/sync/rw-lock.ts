@@ -5,9 +5,6 @@ import { THIS_THREAD } from '../memory/system-threads.js';
 import { type ThreadIdentity, Threads } from '../memory/threads.js';
 import { isPromiseLike } from '../values.js';
 
-/** Who has waited for longer looks for threads that have ended. Milliseconds. */
-const SLOW_MS = 50;
-
 /** The word of the control block that says whether a writer has died: of this lock nothing else uses it. Who is alone. */
 const ABANDONED = 0;
 
@@ -83,11 +80,10 @@ export class RwLock {
     if (this.readers > 0)
       throw new InvalidArgument('This thread reads, and cannot write before that is over.');
     if (this.isWriting) return body(false);
-    const began = performance.now();
     return this.threads.alone(() => {
       this.isWriting = true;
-      // It may have waited for a thread that has ended: once is enough.
-      if (performance.now() - began > SLOW_MS) this.bury();
+      // To have waited for a thread that has ended once is enough.
+      if (this.threads.hasMetDead) this.bury();
       const isAbandoned = load(this.control, ABANDONED) === 1;
       store(this.control, ABANDONED, 0);
       try {
@@ -109,6 +105,7 @@ export class RwLock {
 
   private bury(): void {
     for (const thread of this.threads.dead()) this.threads.bury(thread);
+    this.threads.hasMetDead = false;
   }
 
   /** This thread takes part no more: all further calls are refused. */

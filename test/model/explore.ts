@@ -1,4 +1,5 @@
 import { DEATH, describePlace, IS_DEAD, type Step, type Steps, WatchedMemory } from './memory.js';
+import { ModelThread, States } from './states.js';
 
 /** As a method's type, so that models of whatever memory fit into one list. */
 type Body<Shared> = { run(shared: Shared, world: World): unknown }['run'];
@@ -45,29 +46,13 @@ export interface Bounds {
 /** So many steps without a write, and a thread is taken to spin. None does as many otherwise: to make it stop at a place of ours would hide others. */
 const SPIN = 2000;
 
+const MAX_THREADS = 8;
+
 /** As a choice. */
 const DIES = -2;
 
 /** Thrown through the code of a thread that is to stop here; it goes on by being run again. */
 const SUSPEND = { message: 'a model thread is suspended' };
-
-class ModelThread {
-  /** Its steps, and what they gave. */
-  readonly given: { readonly step: Step; readonly value: unknown }[] = [];
-  /** Steps of this run of its body that were answered. */
-  cursor = 0;
-  isUnwinding = false;
-  /** The next step was decided about. */
-  mayStep = false;
-  /** Steps since it wrote last. */
-  reads = 0;
-  status: 'ready' | 'asleep' | 'done' | 'dead' = 'ready';
-  sleepsAt: Step | undefined;
-  timesOut = false;
-  asleepSince = 0;
-  result: unknown;
-  error: unknown;
-}
 
 interface Choice {
   readonly options: readonly number[];
@@ -81,9 +66,12 @@ interface Usage {
 }
 
 /**
- * A stateless model checker in the manner of CHESS (Musuvathi et al., OSDI 2008: context bounds) and loom: all interleavings of a
+ * A model checker in the manner of CHESS (Musuvathi et al., OSDI 2008: context bounds) and loom: all interleavings of a
  * few threads, with at most so many preemptions, of the real code. A switch is possible before each step on a word that
  * several threads touch and one of them writes; which these are is learned, and the exploration begins anew until no more are found.
+ *
+ * What is left to come depends on memory and on what the threads were given (see states.ts), so a state that was met before ends an execution: interleavings
+ * that differ in nothing but the order of steps which do not touch the same words are explored once.
  *
  * Memory is sequentially consistent here, as it is for atomic operations; plain ones are steps like any other.
  */
@@ -95,12 +83,16 @@ export class Explorer<Shared> implements Steps, World {
   /** The words on which threads meet, as far as they are known; those found in this execution count from the next one on. */
   private readonly visible = new Set<number>();
   private readonly learned = new Set<number>();
-  private readonly taken = new Set<string>();
+  private readonly taken = new Set<number | string>();
   private threads: ModelThread[] = [];
   private running = -1;
   private preemptions = 0;
   private sleeps = 0;
   private choices: Choice[] = [];
+  /** In which there was a choice. */
+  private readonly states = new States();
+  /** This execution has come to such a state. */
+  private isKnown = false;
   private depth = 0;
   private trace: string[] | undefined;
 
@@ -120,6 +112,7 @@ export class Explorer<Shared> implements Steps, World {
         for (const place of this.learned) this.visible.add(place);
         this.learned.clear();
         this.choices = [];
+        this.states.clear();
       } else if (!this.nextChoices()) {
         return { executions, failure: undefined, isComplete: true };
       }
@@ -188,7 +181,7 @@ export class Explorer<Shared> implements Steps, World {
 
   private awaken(thread: ModelThread, value: 'ok' | 'timed-out'): void {
     thread.status = 'ready';
-    thread.given.push({ step: thread.sleepsAt!, value });
+    thread.give(thread.sleepsAt!, value);
   }
 
   /** Before a step that others may see: whether the thread goes on, or another one does. */
@@ -204,8 +197,18 @@ export class Explorer<Shared> implements Steps, World {
       (isVisible || step.writes) &&
       !this.threads.some(({ status }) => status === 'dead');
     const mayStop = isVisible && this.preemptions < this.bounds.preemptions;
-    const others = mayStop ? this.enabled(this.running).slice(1) : [];
-    const next = this.choose([this.running, ...others, ...(mayDie ? [DIES] : [])]);
+    if (!mayStop && !mayDie) {
+      thread.mayStep = true;
+      return;
+    }
+    const next = this.choose([
+      ...(mayStop ? this.enabled(this.running) : [this.running]),
+      ...(mayDie ? [DIES] : []),
+    ]);
+    if (next === undefined) {
+      thread.isUnwinding = true;
+      throw SUSPEND;
+    }
     // Whoever stops here does this step when its turn comes again.
     thread.mayStep = true;
     if (next === this.running) return;
@@ -236,7 +239,7 @@ export class Explorer<Shared> implements Steps, World {
   private note(thread: ModelThread, step: Step, value: unknown): void {
     this.tell(step, value);
     thread.mayStep = false;
-    thread.given.push({ step, value });
+    thread.give(step, value);
     thread.cursor++;
   }
 
@@ -248,7 +251,11 @@ export class Explorer<Shared> implements Steps, World {
   }
 
   private learn({ from, to, writes }: Step): void {
-    const key = `${this.running} ${from} ${to} ${writes}`;
+    // As most steps touch one word, a number does.
+    const isOne = from === to;
+    const key = isOne
+      ? (from * 2 + Number(writes)) * MAX_THREADS + this.running
+      : `${this.running} ${from} ${to} ${writes}`;
     if (this.taken.has(key)) return;
     this.taken.add(key);
     const bit = 1 << this.running;
@@ -271,14 +278,21 @@ export class Explorer<Shared> implements Steps, World {
 
   /** Threads that can go on, the one given first. */
   private enabled(first: number): number[] {
-    const ready = this.threads.flatMap(({ status }, index) => (status === 'ready' ? [index] : []));
-    return ready.includes(first) ? [first, ...ready.filter((index) => index !== first)] : ready;
+    const enabled: number[] = this.threads[first]?.status === 'ready' ? [first] : [];
+    for (const [index, { status }] of this.threads.entries())
+      if (status === 'ready' && index !== first) enabled.push(index);
+    return enabled;
   }
 
-  private choose(options: readonly number[]): number {
+  /** Undefined if all that can follow was seen already, or will be. */
+  private choose(options: readonly number[]): number | undefined {
     if (options.length === 1) return options[0]!;
-    const choice = this.choices[this.depth] ?? { options, at: 0 };
-    this.choices[this.depth++] = choice;
+    if (this.depth === this.choices.length) {
+      this.isKnown = this.states.wasHere(this.memory.hash, this.running, this.threads, this.preemptions);
+      if (this.isKnown) return undefined;
+      this.choices.push({ options, at: 0 });
+    }
+    const choice = this.choices[this.depth++]!;
     return choice.options[choice.at]!;
   }
 
@@ -297,20 +311,24 @@ export class Explorer<Shared> implements Steps, World {
     this.threads = this.model.threads.map(() => new ModelThread());
     this.depth = 0;
     this.preemptions = 0;
+    this.isKnown = false;
+    this.next = -1;
     let last = -1;
     for (;;) {
       if (this.next < 0) {
         const ready = this.enabled(last);
-        if (ready.length > 0) this.next = this.choose(ready);
+        if (ready.length > 0) this.next = this.choose(ready) ?? -1;
         else if (this.timeOut()) continue;
         else break;
+        if (this.isKnown) break;
       }
       last = this.next;
       this.next = -1;
       this.resume(last, shared);
+      if (this.isKnown) break;
     }
     this.running = -1;
-    return this.judge(shared);
+    return this.isKnown ? undefined : this.judge(shared);
   }
 
   /** When nothing else can happen, time passes: the one that waits for longest and only so long goes on. False if there is none. */

@@ -1,4 +1,5 @@
 import type { Operations } from '../../src/memory/atomic.js';
+import { type Hash, toggle } from './hash.js';
 
 /** One step of a thread on shared memory. */
 export interface Step {
@@ -25,6 +26,8 @@ const SIZE = BUFFER_WORDS - 1;
 
 interface View {
   readonly target: Int32Array | Buffer;
+  /** All of the buffer. */
+  readonly words: Int32Array;
   readonly buffer: number;
   readonly wordBytes: number;
 }
@@ -49,6 +52,8 @@ export class WatchedMemory {
   private readonly buffers: SharedArrayBuffer[] = [];
   private readonly views = new WeakMap<object, View>();
   private readonly undo: (() => void)[] = [];
+  /** Of what differs from what was kept: the same whenever memory is the same. */
+  readonly hash: Hash = { one: 0, two: 0 };
 
   constructor(steps: Steps) {
     this.steps = steps;
@@ -62,11 +67,15 @@ export class WatchedMemory {
   /** What is there now is what `restore` brings back. */
   keep(): void {
     this.undo.length = 0;
+    this.hash.one = 0;
+    this.hash.two = 0;
   }
 
   /** Takes back all that was written since `keep`. Growth stays. */
   restore(): void {
     for (let undo = this.undo.pop(); undo !== undefined; undo = this.undo.pop()) undo();
+    this.hash.one = 0;
+    this.hash.two = 0;
   }
 
   readonly operations: Operations = {
@@ -102,7 +111,11 @@ export class WatchedMemory {
     sizeOf: (buffer: SharedArrayBuffer) =>
       this.steps.take(this.sizeStep('size', buffer, false), () => buffer.byteLength),
     grow: (buffer: SharedArrayBuffer, bytes: number) =>
-      this.steps.take(this.sizeStep('grow', buffer, true), () => buffer.grow(bytes)),
+      this.steps.take(this.sizeStep('grow', buffer, true), () => {
+        toggle(this.hash, this.numberOf(buffer) * BUFFER_WORDS + SIZE, buffer.byteLength);
+        buffer.grow(bytes);
+        toggle(this.hash, this.numberOf(buffer) * BUFFER_WORDS + SIZE, bytes);
+      }),
   } as unknown as Operations;
 
   private update(name: string, change: (before: number, value: number) => number) {
@@ -121,17 +134,16 @@ export class WatchedMemory {
     writes: boolean,
     perform: (target: Int32Array) => number,
   ): number {
-    const { target, step } = this.locate(name, words, index, writes);
-    return this.steps.take(step, () => {
-      if (writes) this.save(target, index, index + 1);
-      return perform(target);
-    });
+    const { view, target, step } = this.locate(name, words, index, writes);
+    return this.steps.take(step, () =>
+      writes ? this.change(view, index, index + 1, step, () => perform(target)) : perform(target),
+    );
   }
 
   private locate(name: string, words: Int32Array, index: number, writes: boolean) {
     const view = this.views.get(words);
     if (view === undefined) throw new Error(`${name} of a word that is not shared`);
-    return { target: view.target as Int32Array, step: stepOf(name, view, index, index + 1, writes) };
+    return { view, target: view.target as Int32Array, step: stepOf(name, view, index, index + 1, writes) };
   }
 
   private sizeStep(name: string, buffer: SharedArrayBuffer, writes: boolean): Step {
@@ -145,7 +157,9 @@ export class WatchedMemory {
   }
 
   private open<T extends Int32Array | Buffer>(target: T, wordBytes: number): T {
-    const view: View = { target, buffer: this.numberOf(target.buffer as SharedArrayBuffer), wordBytes };
+    const buffer = target.buffer as SharedArrayBuffer;
+    const words = new Int32Array(buffer, 0, ...(buffer.growable ? [] : [buffer.byteLength >> 2]));
+    const view: View = { target, words, buffer: this.numberOf(buffer), wordBytes };
     const proxy = new Proxy(target, {
       get: (_, key) => this.read(view, key),
       set: (_, key, value) => this.write(view, Number(key), value),
@@ -165,11 +179,13 @@ export class WatchedMemory {
   }
 
   private write(view: View, index: number, value: number): boolean {
-    return this.steps.take(stepOf('write', view, index, index + 1, true), () => {
-      this.save(view.target, index, index + 1);
-      view.target[index] = value;
-      return true;
-    });
+    const step = stepOf('write', view, index, index + 1, true);
+    return this.steps.take(step, () =>
+      this.change(view, index, index + 1, step, () => {
+        view.target[index] = value;
+        return true;
+      }),
+    );
   }
 
   /** A method of the array: one step for all the words of it, because nothing here relies on half of them. */
@@ -184,18 +200,34 @@ export class WatchedMemory {
       if (!writes && !READING.has(String(key)) && key !== Symbol.iterator) {
         throw new Error(`the model knows no ${String(key)} of shared memory`);
       }
-      const given = this.steps.take(stepOf(String(key), view, 0, target.length, writes), () => {
-        if (writes) this.save(target, 0, target.length);
+      const step = stepOf(String(key), view, 0, target.length, writes);
+      const perform = (): unknown => {
         if (key === Symbol.iterator) return target.slice();
         return method.apply(
           target,
           args.map((arg) => this.views.get(arg as object)?.target ?? arg),
         );
-      });
+      };
+      const given = this.steps.take(step, () =>
+        writes ? this.change(view, 0, target.length, step, perform) : perform(),
+      );
       // A step may be given again, so nobody may change what it gave.
       const copy = given instanceof Int32Array || given instanceof Uint8Array ? given.slice() : given;
       return key === Symbol.iterator ? (copy as Int32Array)[Symbol.iterator]() : copy;
     };
+  }
+
+  /** Keeps what is there, to be taken back, and the hash of what comes. */
+  private change<T>(view: View, from: number, to: number, step: Step, perform: () => T): T {
+    this.save(view.target, from, to);
+    this.toggle(view, step);
+    const value = perform();
+    this.toggle(view, step);
+    return value;
+  }
+
+  private toggle({ words }: View, { from, to }: Step): void {
+    for (let place = from; place <= to; place++) toggle(this.hash, place, words[place % BUFFER_WORDS]!);
   }
 
   private save(target: Int32Array | Buffer, from: number, to: number): void {

@@ -240,6 +240,22 @@ export const MUTANTS: readonly Mutant[] = [
     preemptions: 2,
   },
   {
+    name: 'who reads does not say so',
+    file: 'sync/rw-lock.js',
+    from: 'if (this.readers++ === 0)\n            this.threads.begin();',
+    to: 'this.readers++;',
+    model: 'rwLocking1',
+    preemptions: 1,
+  },
+  {
+    name: 'nobody is told that a writer has died',
+    file: 'sync/rw-lock.js',
+    from: 'store(control, ABANDONED, 1);',
+    to: '',
+    model: 'deathWithRwLock',
+    preemptions: 0,
+  },
+  {
     name: 'who has got the lock stays its heir',
     file: 'sync/mutex.js',
     from: 'compareExchange(this.words, HEIR, this.self, NOBODY);\n        return result;',
