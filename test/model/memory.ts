@@ -33,6 +33,18 @@ interface View {
 }
 
 type Method = (...args: unknown[]) => unknown;
+/** Which elements a method writes. */
+const WRITING: Readonly<
+  Record<string, (args: readonly unknown[], length: number) => [from: number, to: number]>
+> = {
+  fill: ([, from = 0, to], length) => [from as number, (to as number | undefined) ?? length],
+  set: ([values, from = 0]) => [from as number, (from as number) + (values as ArrayLike<number>).length],
+  copyWithin: ([from, source, end], length) => [
+    from as number,
+    (from as number) + ((end as number | undefined) ?? length) - (source as number),
+  ],
+  write: ([text, from = 0]) => [from as number, (from as number) + Buffer.byteLength(text as string)],
+};
 const READING = new Set([
   'slice',
   'includes',
@@ -196,11 +208,12 @@ export class WatchedMemory {
         const part = method.apply(target, args) as Int32Array & Buffer;
         return this.open(part, wordBytes);
       }
-      const writes = key === 'fill' || key === 'set' || key === 'copyWithin' || key === 'write';
-      if (!writes && !READING.has(String(key)) && key !== Symbol.iterator) {
+      const written = WRITING[String(key)]?.(args, target.length);
+      if (written === undefined && !READING.has(String(key)) && key !== Symbol.iterator) {
         throw new Error(`the model knows no ${String(key)} of shared memory`);
       }
-      const step = stepOf(String(key), view, 0, target.length, writes);
+      const [from, to] = written ?? [0, target.length];
+      const step = stepOf(String(key), view, from, to, written !== undefined);
       const perform = (): unknown => {
         if (key === Symbol.iterator) return target.slice();
         return method.apply(
@@ -209,7 +222,7 @@ export class WatchedMemory {
         );
       };
       const given = this.steps.take(step, () =>
-        writes ? this.change(view, 0, target.length, step, perform) : perform(),
+        written === undefined ? perform() : this.change(view, from, to, step, perform),
       );
       // A step may be given again, so nobody may change what it gave.
       const copy = given instanceof Int32Array || given instanceof Uint8Array ? given.slice() : given;
@@ -220,14 +233,18 @@ export class WatchedMemory {
   /** Keeps what is there, to be taken back, and the hash of what comes. */
   private change<T>(view: View, from: number, to: number, step: Step, perform: () => T): T {
     this.save(view.target, from, to);
-    this.toggle(view, step);
+    const first = step.from % BUFFER_WORDS;
+    const end = (step.to % BUFFER_WORDS) + 1;
+    const before = view.words.slice(first, end);
     const value = perform();
-    this.toggle(view, step);
+    for (let word = first; word < end; word++) {
+      const [was, is] = [before[word - first]!, view.words[word]!];
+      if (was === is) continue;
+      const place = step.from + word - first;
+      toggle(this.hash, place, was);
+      toggle(this.hash, place, is);
+    }
     return value;
-  }
-
-  private toggle({ words }: View, { from, to }: Step): void {
-    for (let place = from; place <= to; place++) toggle(this.hash, place, words[place % BUFFER_WORDS]!);
   }
 
   private save(target: Int32Array | Buffer, from: number, to: number): void {
@@ -237,7 +254,10 @@ export class WatchedMemory {
         target[from] = before;
       });
     } else {
-      const before = new Int32Array(target).subarray(from, to);
+      // The `slice` of a Buffer is a view.
+      const before = Buffer.isBuffer(target)
+        ? Uint8Array.from(target.subarray(from, to))
+        : target.slice(from, to);
       this.undo.push(() => target.set(before, from));
     }
   }
