@@ -1,8 +1,10 @@
 /**
- * `npm run campaign:stress -- [--operations N] [--threads N] [--seed N] [--seconds N]`: threads that share a state make calls at random, and
- * what they did to sampled tasks is checked for linearisability.
+ * `npm run campaign:stress -- [--operations N] [--threads N] [--seed N] [--seconds N] [--nodes VERSION,…]`: threads that share a state make calls at
+ * random, and what they did to sampled tasks is checked for linearisability. Then the same on other versions of Node.js, which are fetched from npm.
  */
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { runOnNodes } from './nodes.js';
 import { runStress, type StressResult } from './stress/campaign.js';
 
 const { values } = parseArgs({
@@ -11,6 +13,7 @@ const { values } = parseArgs({
     threads: { type: 'string', default: '8' },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
     seconds: { type: 'string', default: 'Infinity' },
+    nodes: { type: 'string', default: '' },
   },
 });
 const [operations, threads, seed, seconds] = [
@@ -46,4 +49,9 @@ console.table({
 });
 for (const finding of findings) console.log(finding);
 console.log(`Again, with the same choices of each thread, but their timing is never the same: ${again}`);
-process.exitCode = findings.length > 0 ? 1 : 0;
+const args = ['--operations', '--threads', '--seed', '--seconds'].flatMap((name, index) => [
+  name,
+  String([operations, threads, seed, seconds][index]),
+]);
+const failed = runOnNodes(fileURLToPath(import.meta.url), args, values.nodes.split(',').filter(Boolean));
+process.exitCode = findings.length + failed > 0 ? 1 : 0;
