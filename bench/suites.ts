@@ -14,6 +14,7 @@ import { suite as threads } from './core/threads.js';
 import { suite as transition } from './core/transition.js';
 import { suite as fingerprints } from './store/fingerprints.js';
 import { suite as persistence } from './store/persistence.js';
+import { suite as survival } from './store/survival.js';
 import type { BenchSuite } from './suite.js';
 
 /** All that `npm run bench` measures, in this order: threads last, because memory once shared is slower for its owner, too. */
@@ -29,6 +30,7 @@ export const suites: readonly BenchSuite[] = [
   commandLine,
   persistence,
   fingerprints,
+  survival,
   threads,
   sharing,
   locks,

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,10 +8,12 @@ import Database from 'libsql';
 import { type BuildState, openState, partsOf } from '../../src/state.js';
 import type { Row } from '../../src/task.js';
 import { definitions, MILLION } from '../core/graphs.js';
-import { type BenchRow, type BenchSuite, median, timed } from '../suite.js';
+import { type BenchRow, type BenchSuite, loopDelay, median, timed } from '../suite.js';
 
 const CHANGED = 100_000;
 const ROUNDS = 5;
+/** Until the code of both processes is compiled. */
+const WARM_ROUNDS = 60;
 
 /** Ours and the peer take turns. */
 interface Commits {
@@ -27,6 +29,7 @@ export const suite: BenchSuite = {
       await makeMillion(join(folder, 'million'));
       const rows = [await reopen('1 M tasks with 3 dependencies each', join(folder, 'million'), 600)];
       rows.push(await groupCommit(folder));
+      rows.push(...(await isolatedCommit(folder)));
       await makeSmall(join(folder, 'small'));
       rows.push(await reopen('100 tasks', join(folder, 'small'), 25));
       return rows;
@@ -76,6 +79,47 @@ async function groupCommit(folder: string): Promise<BenchRow> {
     peer: { name: 'SQLite', value: peer },
     ratio: ours / peer,
   };
+}
+
+/** The same by a process of its own: that, and this process, take turns, until both are warm. */
+async function isolatedCommit(folder: string): Promise<BenchRow[]> {
+  const copy = join(folder, 'isolated');
+  await cp(join(folder, 'million'), copy, { recursive: true });
+  await using plain = await openState(join(folder, 'million'));
+  await using isolated = await openState({ directory: copy, isolation: 'process' });
+  const times: { plain: number[]; isolated: number[] } = { plain: [], isolated: [] };
+  const delays = { plain: loopDelay(), isolated: loopDelay() };
+  let first = 0;
+  for (let round = 0; round < WARM_ROUNDS; round++) {
+    for (const [which, state] of Object.entries({ plain, isolated }) as [
+      'plain' | 'isolated',
+      BuildState,
+    ][]) {
+      changeTasks(state, round);
+      const ms = await delays[which].during(() => timed(() => state.commit()));
+      times[which].push(ms);
+      if (round === 0 && which === 'isolated') first = ms;
+    }
+  }
+  const [ours, peer] = [median(times.isolated), median(times.plain)];
+  return [
+    {
+      what: 'the same, written by a process of its own (ratio to this process <= 1.05)',
+      value: ours,
+      unit: 'ms',
+      target: { atMost: 1.05 * peer },
+      peer: { name: 'this process', value: peer },
+      ratio: ours / peer,
+    },
+    { what: 'the first such commit, which starts that process', value: first, unit: 'ms' },
+    {
+      what: 'how long such a commit blocks the event loop, p99',
+      value: delays.isolated.p99(),
+      unit: 'ms',
+      peer: { name: 'this process', value: delays.plain.p99() },
+      ratio: delays.isolated.p99() / delays.plain.p99(),
+    },
+  ];
 }
 
 /** Every tenth task of the million gets another status word and duration: two columns, all over the table. */

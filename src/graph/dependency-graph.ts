@@ -10,7 +10,7 @@ import { Control } from '../memory/layout.js';
 import type { RowLists } from '../memory/lists.js';
 import type { TaskTable } from '../memory/table.js';
 import { type Row, type TaskId, TaskStatus } from '../task.js';
-import { shown } from '../values.js';
+import { boolean, type Check, checkOptions, shown } from '../values.js';
 import { packLists } from './csr.js';
 import { shortestPath } from './cycle.js';
 import { orderEdge } from './incremental.js';
@@ -22,6 +22,8 @@ export interface Reach {
   /** Also what is reached through others (default false). */
   readonly transitive?: boolean;
 }
+
+const REACH = { transitive: boolean } satisfies Record<keyof Reach, Check>;
 
 /** The chain of tasks that bounds the build's duration from below. */
 export interface CriticalPath {
@@ -85,13 +87,15 @@ export class DependencyGraph {
     return true;
   }
 
-  /** What a task needs, in the order of definition; if transitive, nearest first. @throws UnknownTask */
+  /** What a task needs, in the order of definition; if transitive, nearest first. @throws UnknownTask, InvalidArgument */
   dependenciesOf(task: TaskId, reach?: Reach): TaskId[] {
+    if (reach !== undefined) checkOptions('dependenciesOf', reach, REACH);
     return this.look(() => this.follow(this.table.dependencies, task, reach));
   }
 
-  /** Who needs a task; if transitive, nearest first. @throws UnknownTask */
+  /** Who needs a task; if transitive, nearest first. @throws UnknownTask, InvalidArgument */
   dependentsOf(task: TaskId, reach?: Reach): TaskId[] {
+    if (reach !== undefined) checkOptions('dependentsOf', reach, REACH);
     return this.look(() => this.follow(this.table.dependents, task, reach));
   }
 

@@ -14,6 +14,7 @@ test('answers about a diamond', () => {
   const { graph, tasks } = openCore(...DIAMOND);
   assert.deepEqual(graph.dependenciesOf('d'), ['b', 'c']);
   assert.deepEqual(graph.dependenciesOf('d', { transitive: true }), ['b', 'c', 'a']);
+  assert.throws(() => graph.dependenciesOf('d', { deep: true } as never), { code: 'INVALID_ARGUMENT' });
   assert.deepEqual(graph.dependentsOf('a'), ['b', 'c']);
   assert.deepEqual(graph.dependentsOf('a', { transitive: true }), ['b', 'c', 'd']);
   assert.deepEqual(graph.order(), ['a', 'lone', 'b', 'c', 'd']);
