@@ -120,7 +120,8 @@ export class Round {
     const mustNotRun = [...this.ledger.mustNotRun];
     const before = this.project.starts();
     const { directory, stateDirectory } = this.project;
-    const args = [`-j${1 + this.upTo(4)}`, `-k${this.upTo(3)}`];
+    const isolation = this.upTo(3) === 0 ? 'process' : 'none';
+    const args = [`-j${1 + this.upTo(4)}`, `-k${this.upTo(3)}`, '--isolation', isolation];
     const ending = await launch({ directory, stateDirectory, args, mark, ...(kill && { kill }) });
     this.ledger.hear(ending.events);
     if (ending.how === 'exited') {
