@@ -60,7 +60,7 @@ function hasEnded(pid: number): boolean {
 /** '' for a process that has gone, or is not ours. */
 function read(pid: number, file: 'cmdline' | 'environ' | 'stat'): string {
   try {
-    return readFileSync(`/proc/${pid}/${file}`, 'latin1');
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
   } catch {
     return '';
   }

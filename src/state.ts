@@ -227,8 +227,11 @@ export class BuildState implements AsyncDisposable {
     try {
       if (!this.readOnly) await store.commit();
     } finally {
-      await store.close();
-      lock?.release();
+      try {
+        await store.close();
+      } finally {
+        lock?.release();
+      }
     }
   }
 }

@@ -25,6 +25,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'tasks',
   ],
   store: [
+    'descriptors',
     'errors',
     'make-folder',
     'marked-processes',
@@ -39,6 +40,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   manifest: ['errors', 'hint', 'output-claims', 'paths', 'task', 'values'],
   engine: [
+    'descriptor-limit',
+    'descriptors',
     'errors',
     'hint',
     'marked-processes',
@@ -72,6 +75,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   hint: ['errors'],
   'output-claims': [],
   'make-folder': [],
+  'descriptor-limit': [],
+  descriptors: ['descriptor-limit'],
   'marked-processes': [],
   paths: [],
   sha256: [],

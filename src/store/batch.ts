@@ -13,6 +13,8 @@ const HEAD_BYTES = 8;
 const REMOVED = 0xffffffff;
 const FIRST_BYTES = 2 ** 16;
 const READ_BYTES = 2 ** 18;
+/** The largest buffer that is kept for the next batch. */
+const KEPT_BYTES = 2 ** 25;
 
 /** Collects changes. The bytes of a batch are used again for the next one. */
 export class BatchWriter implements Writer {
@@ -21,6 +23,7 @@ export class BatchWriter implements Writer {
 
   begin(): void {
     this.length = 0;
+    if (this.buffer.length > KEPT_BYTES) this.buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
   }
 
   put(key: Key, value: Uint8Array): void {

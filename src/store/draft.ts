@@ -1,18 +1,21 @@
-import { renameSync, rmSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeFolder } from '../make-folder.js';
 import { syncFolder } from '../sync-folder.js';
 import type { BackupEntry } from './backup/format.js';
-import { LmdbDatabase } from './lmdb.js';
+import { LmdbDatabase, refusalOf } from './lmdb.js';
+import { emptyFile } from './lmdb-file.js';
 import { PRIVATE, type StatePaths, statePaths } from './paths.js';
 
 /** Bytes of values that are written in one transaction. */
 const BATCH_BYTES = 2 ** 24;
 
-/** A store comes into being whole: LMDB makes an empty file first, which would look damaged if we were killed then. */
-export async function createStore(paths: StatePaths): Promise<void> {
+/**
+ * A store comes into being whole: an empty file would look damaged if we were killed then. LMDB is not asked for it, as it does not survive that the system
+ * refuses it a write while it opens a file.
+ */
+export function createStore(paths: StatePaths): void {
   const draft = emptyDraft(paths);
-  await LmdbDatabase.open(draft, false).close();
   makeFolder(paths.store, PRIVATE);
   renameSync(draft.data, paths.data);
   rmSync(draft.directory, { recursive: true });
@@ -20,13 +23,23 @@ export async function createStore(paths: StatePaths): Promise<void> {
 
 /**
  * A store with these values, beside the one that it may take the place of. Call `place` then, or leave it: the next draft removes it.
- * @throws what `entries` throws; then nothing is left behind
+ * @throws what `entries` throws; StateUnavailable for what the system refuses to LMDB; then nothing is left behind
  */
 export async function draftStore(
   paths: StatePaths,
   entries: AsyncIterable<BackupEntry>,
 ): Promise<StatePaths> {
   const draft = emptyDraft(paths);
+  try {
+    await fill(draft, entries);
+    return draft;
+  } catch (error) {
+    rmSync(draft.directory, { recursive: true });
+    throw refusalOf(error, paths.directory);
+  }
+}
+
+async function fill(draft: StatePaths, entries: AsyncIterable<BackupEntry>): Promise<void> {
   const database = LmdbDatabase.open(draft, false);
   try {
     for await (const batch of batches(entries)) {
@@ -34,13 +47,9 @@ export async function draftStore(
         for (const { key, payload } of batch) writer.put(key, payload);
       });
     }
-  } catch (error) {
+  } finally {
     await database.close();
-    rmSync(draft.directory, { recursive: true });
-    throw error;
   }
-  await database.close();
-  return draft;
 }
 
 /** Puts a draft where the store was, which is no longer there. */
@@ -57,11 +66,12 @@ export function removeDrafts(paths: StatePaths): void {
 
 const draftFolder = ({ directory }: StatePaths): string => join(directory, 'draft');
 
-/** Where a store can be made beside that of a state. Any draft that is there is removed. */
+/** An empty store beside that of a state. Any draft that is there is removed. */
 export function emptyDraft(paths: StatePaths): StatePaths {
   removeDrafts(paths);
   const draft = statePaths(draftFolder(paths));
   makeFolder(draft.store, PRIVATE);
+  writeFileSync(draft.data, emptyFile(), { mode: 0o600, flush: true });
   return draft;
 }
 

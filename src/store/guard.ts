@@ -1,7 +1,7 @@
-import { statfsSync, statSync } from 'node:fs';
+import { statfsSync } from 'node:fs';
 import { CommitFailed, StateUnavailable } from '../errors.js';
 import type { DirectoryLock } from './lock.js';
-import type { StatePaths } from './paths.js';
+import { identifyFile, type StatePaths } from './paths.js';
 import { giveReserve } from './reserve.js';
 import { giveRoom, makeRoom } from './room.js';
 
@@ -70,9 +70,6 @@ export class Guard {
   }
 
   private identify(): string[] {
-    return [this.paths.data, this.paths.readers].map((path) => {
-      const stat = statSync(path, { throwIfNoEntry: false });
-      return stat === undefined ? '' : `${stat.dev}:${stat.ino}`;
-    });
+    return [this.paths.data, this.paths.readers].map(identifyFile);
   }
 }

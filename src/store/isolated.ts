@@ -1,8 +1,8 @@
 import { BatchWriter } from './batch.js';
 import type { Database, Key, KeyPrefix, Snapshot, Writer } from './database.js';
-import { LmdbDatabase, type LmdbOptions } from './lmdb.js';
+import { LmdbDatabase, type LmdbOptions, makeReaders } from './lmdb.js';
 import { Log } from './log.js';
-import type { StatePaths } from './paths.js';
+import { identifyFile, type StatePaths } from './paths.js';
 import { WriterProcess } from './writer.js';
 
 export interface IsolatedOptions extends LmdbOptions {
@@ -17,21 +17,29 @@ export interface IsolatedOptions extends LmdbOptions {
 export class IsolatedDatabase implements Database {
   private readonly reader: LmdbDatabase;
   private readonly writer: WriterProcess;
-  private readonly batch = new BatchWriter();
 
-  private constructor(reader: LmdbDatabase, writer: WriterProcess) {
+  private readonly batch = new BatchWriter();
+  private readonly log: Log;
+  /** What is being noted there. */
+  private noted: Promise<void> = Promise.resolve();
+
+  private constructor(reader: LmdbDatabase, paths: StatePaths, beforeRetry: (bytes: number) => void) {
     this.reader = reader;
-    this.writer = writer;
+    this.log = new Log(paths);
+    this.writer = new WriterProcess({
+      paths,
+      file: identifyFile(paths.data),
+      beforeRetry: (problem, bytes) => {
+        this.noted = this.log.write('writer-failed', { problem });
+        beforeRetry(bytes);
+      },
+    });
   }
 
   /** As `LmdbDatabase.open`. */
   static open(paths: StatePaths, { beforeRetry, ...options }: IsolatedOptions): IsolatedDatabase {
-    const log = new Log(paths);
-    const writer = new WriterProcess(paths, (problem, bytes) => {
-      void log.write('writer-failed', { problem });
-      beforeRetry(bytes);
-    });
-    return new IsolatedDatabase(LmdbDatabase.open(paths, true, options), writer);
+    makeReaders(paths);
+    return new IsolatedDatabase(LmdbDatabase.open(paths, true, options), paths, beforeRetry);
   }
 
   get schema(): number {
@@ -66,7 +74,10 @@ export class IsolatedDatabase implements Database {
   }
 
   async close(): Promise<void> {
-    await this.writer.close();
-    await this.reader.close();
+    try {
+      await this.writer.close();
+    } finally {
+      await Promise.all([this.reader.close(), this.noted]);
+    }
   }
 }

@@ -33,12 +33,13 @@ const PAGE = { number: 0, transaction: 8, flags: 18, lower: 20 } as const;
 const META = {
   magic: HEAD,
   version: HEAD + 4,
+  mapSize: HEAD + 16,
   free: HEAD + 24,
   main: HEAD + 72,
   last: HEAD + 120,
   transaction: HEAD + 128,
 };
-const DB = { pad: 0, depth: 6, entries: 32, root: 40 } as const;
+const DB = { pad: 0, flags: 4, depth: 6, entries: 32, root: 40 } as const;
 const NODE_HEAD = 8;
 const OVERFLOW_REF = 24;
 
@@ -46,6 +47,8 @@ const MAGIC = 0xbeefc0de;
 const FORMAT = 2;
 const Flag = { Branch: 1, Leaf: 2, Meta: 8 } as const;
 const BIG_DATA = 1;
+/** Of the free tree. */
+const INTEGER_KEYS = 8;
 const NO_PAGE = -1;
 const ALL_BITS = 0xffffffff;
 const MAX_DEPTH = 16;
@@ -64,6 +67,29 @@ interface Branch {
   readonly depth: number;
   readonly from: Buffer | undefined;
   readonly to: Buffer | undefined;
+}
+
+/** The size of the pages of what is written here. LMDB itself would take that of the system's memory pages; it reads any. */
+const OWN_PAGE = 4096;
+/** What LMDB begins with. */
+const FIRST_MAP = 2 ** 17;
+
+/** A store without a value, as LMDB writes it (mdb_env_init_meta): two headers, of transaction 0. */
+export function emptyFile(): Buffer {
+  const file = Buffer.alloc(2 * OWN_PAGE);
+  for (const page of [0, 1]) {
+    const bytes = file.subarray(page * OWN_PAGE, (page + 1) * OWN_PAGE);
+    bytes.writeUInt32LE(page, PAGE.number);
+    bytes.writeUInt16LE(Flag.Meta, PAGE.flags);
+    bytes.writeUInt32LE(MAGIC, META.magic);
+    bytes.writeUInt32LE(FORMAT, META.version);
+    bytes.writeUInt32LE(FIRST_MAP, META.mapSize);
+    bytes.writeUInt32LE(OWN_PAGE, META.free + DB.pad);
+    bytes.writeUInt16LE(INTEGER_KEYS, META.free + DB.flags);
+    for (const tree of [META.free, META.main]) bytes.fill(0xff, tree + DB.root, tree + DB.root + 8);
+    bytes.writeUInt32LE(1, META.last);
+  }
+  return file;
 }
 
 /** Reads a file page by page; every look at a page that can't be one of the file's throws Damage. */

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync, readdirSync } from 'node:fs';
+import { closeSync, existsSync, ftruncateSync, openSync, readdirSync } from 'node:fs';
 import { devNull } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type * as LmdbModule from 'lmdb';
@@ -46,6 +46,12 @@ const LAST = '\u{10ffff}';
 /** So many descriptors LMDB opens at most: of the data for reading, for writing and for durable writing, and of the readers. */
 const DESCRIPTORS = 4;
 
+/** More than LMDB needs for so many readers: it would lengthen a shorter file, and does not survive that this is refused. */
+const READERS_BYTES = 2 ** 17;
+
+/** How often to look for readers that have ended without saying so. Milliseconds. */
+const READERS_CHECK_MS = 60_000;
+
 /** The largest value that is written, but for records. */
 const SCRATCH_BYTES = HEAD_BYTES + 2 ** 14;
 
@@ -92,6 +98,7 @@ export class LmdbDatabase implements Database {
   /** False until the schema version is stored, which the first transaction does. */
   private stamped: boolean;
   private readonly scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+  private readersCheckedAt = performance.now();
   /** The read transaction of `hold`. */
   private held: LmdbModule.Transaction | undefined;
 
@@ -150,6 +157,7 @@ export class LmdbDatabase implements Database {
   }
 
   async transact(body: (writer: Writer) => void): Promise<void> {
+    this.checkReaders();
     try {
       await this.lmdb.childTransaction(() => {
         if (!this.stamped) this.lmdb.put(SCHEMA_KEY, packVersion(SCHEMA_VERSION));
@@ -159,6 +167,14 @@ export class LmdbDatabase implements Database {
     } catch (error) {
       throw await causeOf(error);
     }
+  }
+
+  /** A reader that was killed would keep pages from being used again until the store is opened the next time. */
+  private checkReaders(): void {
+    const now = performance.now();
+    if (now - this.readersCheckedAt < READERS_CHECK_MS) return;
+    this.readersCheckedAt = now;
+    this.lmdb.readerCheck();
   }
 
   hold(): void {
@@ -242,7 +258,7 @@ export class LmdbDatabase implements Database {
  */
 function openLmdb(paths: StatePaths, readOnly: boolean): Lmdb {
   requireDescriptors();
-  if (!readOnly && !existsSync(paths.readers)) closeSync(openSync(paths.readers, 'a', 0o600));
+  if (!readOnly) makeReaders(paths);
   const { open } = loadLmdb();
   try {
     return open<Buffer, LmdbKey>({ ...SETTINGS, path: paths.store, readOnly });
@@ -251,8 +267,20 @@ function openLmdb(paths: StatePaths, readOnly: boolean): Lmdb {
   }
 }
 
-/** LMDB's errors have numbers. */
-function refusalOf(error: unknown, directory: string): unknown {
+/** Makes the table of readers, if there is none. For who holds the lock. */
+export function makeReaders({ readers }: StatePaths): void {
+  if (existsSync(readers)) return;
+  const file = openSync(readers, 'wx', 0o600);
+  try {
+    // No bytes are written: somebody else may have begun to use it.
+    ftruncateSync(file, READERS_BYTES);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** LMDB's errors have numbers; of others, the same. */
+export function refusalOf(error: unknown, directory: string): unknown {
   const { code, message } = error as { code?: unknown; message: string };
   if (typeof code !== 'number') return error;
   return new StateUnavailable(`The state in ${directory} cannot be used: ${message}.`, { cause: error });

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type * as RotatingFileStream from 'rotating-file-stream';
 import { makeFolder } from '../make-folder.js';
 import { PRIVATE, type StatePaths } from './paths.js';
@@ -30,6 +32,8 @@ export class Log {
   async write(event: LogEvent, fields: Readonly<Record<string, unknown>>): Promise<void> {
     const line = JSON.stringify({ time: new Date().toISOString(), pid: process.pid, event, ...fields });
     try {
+      // What somebody has deleted does not come back for this.
+      if (!existsSync(dirname(this.#folder))) return;
       makeFolder(this.#folder, PRIVATE);
       await append(this.#folder, `${line}\n`);
     } catch {}

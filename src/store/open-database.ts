@@ -44,7 +44,7 @@ export async function openToWrite(
   await requireSound(paths, 'write', unclean);
   if (entryAt(paths.data) === undefined) {
     requireNothing(paths);
-    await createStore(paths);
+    createStore(paths);
   }
   // What is met later ends what looks at it; the next one to open the state verifies all of it, and recovers.
   const options = { onDamage: () => requireVerification(paths) };

@@ -51,6 +51,12 @@ export function isThere(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
+/** Tells a file from every other one that ever has this name; '' if there is none. */
+export function identifyFile(path: string): string {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat === undefined ? '' : `${stat.dev}:${stat.ino}`;
+}
+
 /** Errors that say what is in a path, and not that we may not look. */
 const IN_THE_WAY = new Set(['ENOTDIR', 'ELOOP']);
 

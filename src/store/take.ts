@@ -4,7 +4,7 @@ import { DirectoryLock, type Waiting } from './lock.js';
 import { requireVerification } from './open-database.js';
 import { requireOwn } from './ownership.js';
 import { PRIVATE, type StatePaths } from './paths.js';
-import { awaitLeftWriter } from './writer.js';
+import { awaitLeftWriter } from './writer-mark.js';
 
 /**
  * The lock of a state directory, which is made if there is none, once nobody writes there any more.

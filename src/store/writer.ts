@@ -1,30 +1,35 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { withoutInherited } from '../descriptors.js';
 import { StateUnavailable } from '../errors.js';
-import { entryAt, type StatePaths } from './paths.js';
-import { identityOf, mayBeRunning, type ProcessIdentity } from './process.js';
+import type { StatePaths } from './paths.js';
+import { identityOf, type ProcessIdentity } from './process.js';
+import { END_MS, markWriter, unmarkWriter } from './writer-mark.js';
 
-/** What the process answers to a batch, as a line of JSON: nothing if it is durable, or why it is not. */
-export interface Answer {
-  readonly failure?: string;
-}
+/** What the process answers to a batch, as a line of JSON: that it is durable, or why it is not. */
+export type Answer = { readonly written: number } | { readonly failure: string };
 
-/** So many processes in turn are given a batch. */
-const TRIES = 3;
+/** Milliseconds to wait before another process is given a batch that one has failed to write: what the system refuses it may grant soon. */
+const PAUSES_MS = [100, 1000];
 /** Milliseconds in which a batch must be durable: many times what a slow disk needs for a large one. */
 const ANSWER_MS = 120_000;
-/** Milliseconds that a process gets to end by itself, when nobody can send it anything any more. */
-const END_MS = 5000;
-const LOOK_MS = 20;
 
 /** A process, and the way to it. */
 interface Child {
   readonly process: ChildProcess;
   readonly socket: Socket;
+  readonly identity: ProcessIdentity;
+}
+
+export interface WriterOptions {
+  readonly paths: StatePaths;
+  /** Device and number of the store's file: no other one is written. */
+  readonly file: string;
+  /** Called with what a process has failed with, before a batch of so many bytes is given to another one; may throw to end it. */
+  readonly beforeRetry: (problem: string, bytes: number) => void;
 }
 
 /**
@@ -38,43 +43,45 @@ interface Child {
  * like this.
  */
 export class WriterProcess {
-  private readonly paths: StatePaths;
-  private readonly beforeRetry: (problem: string, bytes: number) => void;
+  private readonly options: WriterOptions;
   private child: Child | undefined;
+  /** One that did not even end by SIGKILL. */
+  private stuck: Child | undefined;
 
-  /** @param beforeRetry called with what a process has failed with, before a batch of so many bytes is given to another one; may throw to end it */
-  constructor(paths: StatePaths, beforeRetry: (problem: string, bytes: number) => void) {
-    this.paths = paths;
-    this.beforeRetry = beforeRetry;
+  constructor(options: WriterOptions) {
+    this.options = options;
   }
 
   /** Resolves when the batch is durable. One at a time. @throws Error with what the last of the processes has failed with */
   async write(batch: Buffer): Promise<void> {
-    for (let tries = 1; ; tries++) {
+    for (let tries = 0; ; tries++) {
       try {
         await this.ask(batch);
         return;
       } catch (error) {
         await this.end('SIGKILL');
-        if (tries === TRIES) throw error;
-        this.beforeRetry((error as Error).message, batch.length);
+        if (tries === PAUSES_MS.length) throw error;
+        this.options.beforeRetry((error as Error).message, batch.length);
+        await delay(PAUSES_MS[tries]);
       }
     }
   }
 
+  /** @throws StateUnavailable if it does not end */
   async close(): Promise<void> {
     await this.end();
-    rmSync(this.paths.writer, { recursive: true, force: true });
+    this.requireNoneStuck();
   }
 
   private async ask(batch: Buffer): Promise<void> {
-    if (this.child === undefined || hasEnded(this.child)) this.child = await startWriter(this.paths);
+    this.requireNoneStuck();
+    if (this.child === undefined || hasEnded(this.child)) this.child = await startWriter(this.options);
     const { child } = this;
     const done = new AbortController();
     hold(child);
     try {
-      const { failure } = await answerOf(child, batch, done.signal);
-      if (failure !== undefined) throw new Error(failure);
+      const answer = await answerOf(child, batch, done.signal);
+      if ('failure' in answer) throw new Error(answer.failure);
     } finally {
       done.abort();
       letGo(child);
@@ -84,67 +91,68 @@ export class WriterProcess {
   private async end(signal?: 'SIGKILL'): Promise<void> {
     const { child } = this;
     this.child = undefined;
-    if (child !== undefined) await end(child, signal);
+    if (child === undefined) return;
+    if (await hasBeenEnded(child, signal)) unmarkWriter(this.options.paths, child.identity);
+    else this.stuck = child;
+  }
+
+  /** As long as it is there, it may go on to write. */
+  private requireNoneStuck(): void {
+    if (this.stuck === undefined || hasEnded(this.stuck)) return;
+    throw new StateUnavailable(
+      `Process ${this.stuck.identity.pid}, which writes the state in ${this.options.paths.directory}, does not end: it waits for a device.`,
+    );
   }
 }
 
-/**
- * Waits for the process that wrote for one that has ended: it ends by itself when what it was given is written, and
- * nothing may be read before. For who holds the lock. @throws StateUnavailable if it does not even end by SIGKILL
- */
-export async function awaitLeftWriter({ directory, writer }: StatePaths): Promise<void> {
-  const left = entryAt(writer) === 'file' ? readIdentity(writer) : undefined;
-  if (left !== undefined && !(await hasEndedWithin(left, END_MS))) {
-    process.kill(left.pid, 'SIGKILL');
-    if (!(await hasEndedWithin(left, END_MS))) {
-      throw new StateUnavailable(
-        `Process ${left.pid}, which wrote the state in ${directory} for a process that has ended, does not end.`,
-      );
-    }
-  }
-  rmSync(writer, { recursive: true, force: true });
-}
-
-async function startWriter(paths: StatePaths): Promise<Child> {
+async function startWriter({ paths, file }: WriterOptions): Promise<Child> {
   // Loaded here, because a run without work writes nothing.
   const { spawn } = await import('node:child_process');
   const script = fileURLToPath(new URL('../../src/store/writer-process.js', import.meta.url));
-  const child = spawn(process.execPath, [script, paths.directory], {
+  const process = spawn(globalThis.process.execPath, [script, paths.directory, file], {
     // It keeps no folder from being unmounted but that of the state.
     cwd: '/',
-    env: { ...process.env, NODE_OPTIONS: '' },
+    env: { ...globalThis.process.env, NODE_OPTIONS: '' },
     // A signal from the terminal is for us: we say when it ends.
     detached: true,
     // LMDB prints a stack when a write fails.
-    stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+    stdio: withoutInherited(['ignore', 'ignore', 'ignore', 'pipe'])!,
   });
-  await once(child, 'spawn');
-  const socket = child.stdio[3] as Socket;
-  // What fails later is told by the end of the process.
-  for (const part of [child, socket]) part.on('error', () => {});
+  const socket = process.stdio[3] as Socket;
   try {
-    // Before it is given anything, so that who comes after us knows whom to wait for.
-    writeFileSync(paths.writer, JSON.stringify(identityOf(child.pid!)), { mode: 0o600 });
+    await once(process, 'spawn');
   } catch (error) {
-    await end({ process: child, socket }, 'SIGKILL');
+    socket.destroy();
     throw error;
   }
-  return { process: child, socket };
+  // What fails later is told by the end of the process.
+  for (const part of [process, socket]) part.on('error', () => {});
+  const child = { process, socket, identity: identityOf(process.pid!) };
+  try {
+    // Before it is given anything, so that who comes after us knows whom to wait for.
+    markWriter(paths, child.identity);
+  } catch (error) {
+    await hasBeenEnded(child, 'SIGKILL');
+    throw error;
+  }
+  return child;
 }
 
-/** Nothing is sent to the process any more: it ends by itself, or by the signal. */
-async function end(child: Child, signal?: 'SIGKILL'): Promise<void> {
+/** Nothing is sent to the process any more: it ends by itself, or by the signal. @returns false if it does neither */
+async function hasBeenEnded(child: Child, signal?: 'SIGKILL'): Promise<boolean> {
   const { process, socket } = child;
   if (!hasEnded(child)) {
     hold(child);
-    const ended = once(process, 'exit');
+    const ended = once(process, 'exit').then(() => true);
     if (signal !== undefined) process.kill(signal);
     socket.end();
-    const timer = setTimeout(() => process.kill('SIGKILL'), END_MS);
-    await ended;
-    clearTimeout(timer);
+    const late = () => delay(END_MS, false, { ref: false });
+    if (!(await Promise.race([ended, late()]))) process.kill('SIGKILL');
+    await Promise.race([ended, late()]);
   }
   socket.destroy();
+  letGo(child);
+  return hasEnded(child);
 }
 
 /** What the process says of a batch. @throws Error if it ends before, or takes too long */
@@ -152,7 +160,7 @@ async function answerOf({ process, socket }: Child, batch: Buffer, signal: Abort
   const ended = once(process, 'exit', { signal }).then(([code, by]) => {
     throw new Error(`the process that writes the store was ended by ${by ?? `exit code ${code}`}`);
   });
-  const late = delay(ANSWER_MS, undefined, { signal }).then(() => {
+  const late = lateness(signal).then(() => {
     throw new Error(`the process that writes the store did not answer within ${ANSWER_MS / 1000} s`);
   });
   const answered = lineFrom(socket, signal).then((line) => JSON.parse(line) as Answer);
@@ -160,14 +168,24 @@ async function answerOf({ process, socket }: Child, batch: Buffer, signal: Abort
   return await Promise.race([answered, ended, late]);
 }
 
-/** The next line that comes, for there is one answer at a time. */
-async function lineFrom(socket: Socket, signal: AbortSignal): Promise<string> {
-  let text = '';
-  while (!text.endsWith('\n')) {
-    const [bytes] = (await once(socket, 'data', { signal })) as [Buffer];
-    text += bytes.toString();
-  }
-  return text;
+/** Resolves when an answer is late. Timers come before what was received: if this process was held up, an answer may be there already. */
+async function lateness(signal: AbortSignal): Promise<void> {
+  await delay(ANSWER_MS, undefined, { signal });
+  await nextTurn();
+  await nextTurn();
+}
+
+/** The next line that comes, for there is one answer at a time. Never, if the socket fails: the end of the process says why. */
+function lineFrom(socket: Socket, signal: AbortSignal): Promise<string> {
+  return new Promise((resolve) => {
+    let text = '';
+    const take = (bytes: Buffer): void => {
+      text += bytes.toString();
+      if (text.endsWith('\n')) resolve(text);
+    };
+    socket.on('data', take);
+    signal.addEventListener('abort', () => socket.off('data', take), { once: true });
+  });
 }
 
 /** From now on the process keeps this one alive. */
@@ -183,22 +201,3 @@ function letGo({ process, socket }: Child): void {
 
 const hasEnded = ({ process: { exitCode, signalCode } }: Child): boolean =>
   exitCode !== null || signalCode !== null;
-
-async function hasEndedWithin(other: ProcessIdentity, ms: number): Promise<boolean> {
-  const deadline = performance.now() + ms;
-  while (mayBeRunning(other)) {
-    if (performance.now() >= deadline) return false;
-    await delay(LOOK_MS);
-  }
-  return true;
-}
-
-/** Undefined also for a file that says nothing: it was lost in a crash of the machine, which has ended all processes. */
-function readIdentity(path: string): ProcessIdentity | undefined {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8')) as ProcessIdentity;
-  } catch (error) {
-    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-}

@@ -12,14 +12,15 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { openState } from '../../src/index.js';
 import { SCHEMA_VERSION } from '../../src/store/envelope.js';
 import { examineFile } from '../../src/store/file-check.js';
-import { PageReader, readMeta } from '../../src/store/lmdb-file.js';
+import { emptyFile, PageReader, readMeta } from '../../src/store/lmdb-file.js';
 import { statePaths } from '../../src/store/paths.js';
-import { chooseSeed, randomFrom } from '../engine/lane-support.js';
+import { chooseSeed, randomFrom, temporaryFolder } from '../engine/lane-support.js';
 import { everything, runCode, stateDirectory, withState } from './support.js';
 
 const RANDOM_FLIPS = 2500;
@@ -254,4 +255,18 @@ test('a store of a newer version is refused', async (t) => {
   for (let at = bytes.indexOf(ours); at >= 0; at = bytes.indexOf(ours, at + 1)) newer.copy(bytes, at);
   writeFileSync(data, bytes);
   await assert.rejects(openState(directory), { code: 'STATE_TOO_NEW', message: /version 9/ });
+});
+
+test('an empty store of ours is what LMDB makes', async (t) => {
+  const folder = await temporaryFolder(t);
+  const { open } = createRequire(import.meta.url)('lmdb') as typeof import('lmdb');
+  const settings = {
+    path: folder,
+    pageSize: 4096,
+    overlappingSync: false,
+    encoding: 'binary',
+    maxReaders: 1024,
+  };
+  await open({ ...settings, maxDbs: 32 } as never).close();
+  assert.deepEqual(emptyFile(), readFileSync(join(folder, 'data.mdb')));
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type BuildState, openState, TaskStatus } from '../../src/index.js';
@@ -149,16 +149,17 @@ test('a batch that no process can write is refused, and said so', async (t) => {
   state.tasks.define({ id: 'a' });
   await state.commit();
   await killWriter(directory);
-  // No other one can say that it writes.
-  const { writer } = statePaths(directory);
-  rmSync(writer);
-  mkdirSync(writer);
+  const { execPath } = process;
+  t.after(() => {
+    process.execPath = execPath;
+  });
+  process.execPath = '/bin/false';
   state.tasks.define({ id: 'b' });
   await assert.rejects(state.commit(), (error: Error) => {
     assert.equal((error as { code?: unknown }).code, 'COMMIT_FAILED');
-    return String(error.cause).includes('EISDIR');
+    return String(error.cause).includes('ended by exit code 1');
   });
-  assert.equal(failuresIn(directory), 2, 'three were tried');
+  process.execPath = execPath;
   await assert.rejects(state.close(), { code: 'COMMIT_FAILED' });
   await withState(directory, ({ tasks }) =>
     assert.deepEqual([tasks.has('a'), tasks.has('b')], [true, false]),
@@ -185,6 +186,56 @@ test('a process that is killed leaves no writer, and its successor waits for one
     assert.deepEqual([state.tasks.has('a'), state.recovery.unclean], [true, true]);
   });
   assert.equal(writerOf(directory), undefined);
+});
+
+test('what cannot be the writer of this state is left alone, and keeps nobody out', async (t) => {
+  const directory = await stateDirectory(t);
+  await withState(directory, ({ tasks }) => tasks.define({ id: 'a' }));
+  const { writer } = statePaths(directory);
+  const stranger = spawn('sleep', ['1000'], { stdio: 'ignore' });
+  t.after(() => stranger.kill('SIGKILL'));
+  await once(stranger, 'spawn');
+  const identity = identityOf(stranger.pid!);
+  for (const said of ['', 'null', '5', '{}', '[]', { ...identity, pid: -1 }, { ...identity, pid: 1 }]) {
+    writeFileSync(writer, typeof said === 'string' ? said : JSON.stringify(said));
+    await withState(directory, ({ tasks }) => assert.ok(tasks.has('a')));
+    assert.equal(existsSync(writer), false);
+  }
+  const link = join(await temporaryFolder(t), 'elsewhere');
+  writeFileSync(link, 'kept');
+  symlinkSync(link, writer);
+  await withState(directory, ({ tasks }) => assert.ok(tasks.has('a')));
+  for (const elsewhere of [{ host: 'another' }, { namespace: 'another' }, { started: '' }]) {
+    // On this machine, where no start time is known, any process of that number may be meant.
+    if ('started' in elsewhere && identity.started !== '') continue;
+    writeFileSync(writer, JSON.stringify({ ...identity, ...elsewhere }));
+    await assert.rejects(openState(directory), { code: 'STATE_UNAVAILABLE', message: /remove .*writer/ });
+    rmSync(writer);
+  }
+  assert.equal(readFileSync(link, 'utf8'), 'kept');
+  assert.equal(stranger.signalCode, null);
+});
+
+test('a store that is gone when the writer starts is not made anew', async (t) => {
+  const directory = await stateDirectory(t);
+  const state = await openIsolated(directory);
+  state.tasks.define({ id: 'a' });
+  await state.commit();
+  await state.backup();
+  await killWriter(directory);
+  const { data } = statePaths(directory);
+  state.tasks.define({ id: 'b' });
+  const commit = state.commit();
+  // After this process has looked, before the other one does.
+  for (let turn = 0; turn < 5; turn++) await null;
+  rmSync(data);
+  await assert.rejects(commit, { code: /COMMIT_FAILED|STATE_UNAVAILABLE/ });
+  assert.equal(existsSync(data), false);
+  await assert.rejects(state.close());
+  await withState(directory, ({ recovery, tasks }) => {
+    assert.ok(tasks.has('a'));
+    assert.notEqual(recovery.backup, undefined);
+  });
 });
 
 test('nothing is written by whoever did not see the last commit', async (t) => {
