@@ -174,6 +174,11 @@ export class BuildState implements AsyncDisposable {
     return { table: this.opened.table.handle(), readOnly: this.readOnly };
   }
 
+  /** @internal For who is about to end the process: resolves when no commit is under way any more, and none begins. */
+  halt(): Promise<void> {
+    return this.opened.store.halt();
+  }
+
   /** @internal A run of an engine: `close` stops it by the signal, and waits for its end. */
   async hold<Result>(run: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
     if (this.closing !== undefined) throw new StateUnavailable('The state is closed.');

@@ -21,6 +21,7 @@ const FAILURES = new Set([
   'FILE_UNREADABLE',
   'NOT_RESTORED',
   'BACKUP_FAILED',
+  'NO_BACKUP',
   'EXPORT_FAILED',
   'NOT_IMPORTED',
 ]);

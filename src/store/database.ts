@@ -22,6 +22,8 @@ export interface Snapshot extends Disposable {
 export interface Database {
   /** The schema version of its values: ours, unless it was opened to be migrated. */
   readonly schema: number;
+  /** Whether it can be written after a write that has failed. */
+  readonly outlivesFailure: boolean;
   /** The value, valid until the next call; undefined if there is none. @throws StateCorrupt if it is damaged */
   get(key: Key): Buffer | undefined;
   /** The keys that begin with `prefix`, in order; all of them if it is empty. */

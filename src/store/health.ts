@@ -3,6 +3,7 @@ import { type BackupInfo, listBackups, moveAside } from './backup/folder.js';
 import { BackupDamaged } from './backup/format.js';
 import { checkBackup } from './backup/make.js';
 import { Log } from './log.js';
+import { whyMissing } from './open-database.js';
 import { entryAt, statePaths } from './paths.js';
 import { whyDamaged } from './restore.js';
 
@@ -35,7 +36,7 @@ export async function examineState(
   now = new Date(),
 ): Promise<StateHealth> {
   const paths = statePaths(directory);
-  const problem = entryAt(paths.data) !== undefined ? await whyDamaged(paths) : undefined;
+  const problem = entryAt(paths.data) !== undefined ? await whyDamaged(paths) : whyMissing(paths);
   const backups: BackupHealth[] = [];
   for (const backup of listBackups(paths.backups)) {
     const why = await whyUnreadable(backup);

@@ -15,6 +15,7 @@ export interface IsolatedOptions extends LmdbOptions {
  * fails) costs a commit some time, and this process nothing.
  */
 export class IsolatedDatabase implements Database {
+  readonly outlivesFailure = true;
   private readonly reader: LmdbDatabase;
   private readonly writer: WriterProcess;
 

@@ -91,6 +91,7 @@ export class SchemaBehind extends Error {
  * values until it has written them and isn't atomic if its body throws.)
  */
 export class LmdbDatabase implements Database {
+  readonly outlivesFailure = false;
   readonly schema: number;
   private readonly directory: string;
   private readonly onDamage: () => void;

@@ -68,10 +68,17 @@ export function requireVerification({ unverified }: StatePaths): void {
   writeFileSync(unverified, '', { mode: 0o600 });
 }
 
-/** A store that is missing beside backups was there. @throws StateCorrupt */
+/** What is wrong if there is no store: one that is missing beside backups was there. */
+export function whyMissing({ backups, exports }: StatePaths): string | undefined {
+  return listBackups(backups).length + listExports(exports).length > 0
+    ? 'store/data.mdb is missing'
+    : undefined;
+}
+
+/** @throws StateCorrupt for a store that is missing */
 export function requireNothing(paths: StatePaths): void {
-  if (listBackups(paths.backups).length + listExports(paths.exports).length === 0) return;
-  throw new StateCorrupt(paths.directory, 'store/data.mdb is missing');
+  const problem = whyMissing(paths);
+  if (problem !== undefined) throw new StateCorrupt(paths.directory, problem);
 }
 
 /** LMDB crashes on files that are damaged, or not its own. @throws StateCorrupt */

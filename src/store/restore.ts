@@ -95,7 +95,9 @@ async function requireFit({ name, path }: BackupInfo): Promise<void> {
     await checkBackup(path);
   } catch (error) {
     if (!(error instanceof BackupDamaged)) throw error;
-    throw new NoBackup(`Backup ${quote(name)} cannot be restored: ${error.message}. The state is as it was.`);
+    throw new NoBackup(
+      `Backup ${quote(name)} cannot be restored, as it is damaged: ${error.message}. The state is as it was; name another backup.`,
+    );
   }
   const { schema } = await readHead(path);
   if (canMigrate(schema)) return;

@@ -43,7 +43,7 @@ export interface StoreParts<Control> extends PageSource {
  * Keeps regions and records in a database. Owner only.
  *
  * A commit copies what changed and writes it in one transaction; there is one at a time, and who asks for one
- * meanwhile shares the next. After a commit that failed nothing is written any more.
+ * meanwhile shares the next. After a commit that failed nothing is written any more, unless the database outlives that: then the next one tries again.
  */
 export class Store<Control> {
   readonly records: Records;
@@ -54,7 +54,10 @@ export class Store<Control> {
   private queued: Promise<void> | undefined;
   /** Settles, always well, when the newest commit has ended. */
   private last: Promise<void> = Promise.resolve();
+  /** Why nothing is written any more. */
   private failure: MillraceError | undefined;
+  /** The last commit has failed. */
+  private hasFailed = false;
   private timer: NodeJS.Timeout | undefined;
 
   constructor(parts: StoreParts<Control>) {
@@ -80,7 +83,7 @@ export class Store<Control> {
 
   /**
    * Resolves when all that was changed before the call is durable.
-   * @throws CommitFailed, StateUnavailable (also if an earlier commit failed)
+   * @throws CommitFailed, StateUnavailable (also if an earlier commit failed, and the database does not outlive that)
    */
   commit(): Promise<void> {
     if (this.queued === undefined) {
@@ -97,15 +100,22 @@ export class Store<Control> {
   autosave(): void {
     this.timer = setInterval(() => {
       // Whoever commits or closes next is told of a failure.
-      if (this.failure === undefined && this.changedBytes() > 0) this.commit().catch(() => {});
+      if (this.failure === undefined && !this.hasFailed && this.changedBytes() > 0)
+        this.commit().catch(() => {});
     }, AUTOSAVE_INTERVAL).unref();
   }
 
-  /** Ends the commit under way; what has changed since is not written. */
-  async close(): Promise<void> {
+  /** No commit begins any more. Resolves when the one under way has ended. */
+  async halt(): Promise<void> {
     clearInterval(this.timer);
-    await this.last;
     this.failure ??= new StateUnavailable('The state is closed.');
+    await this.last;
+  }
+
+  /** Ends the commits that were asked for; what has changed since is not written. */
+  async close(): Promise<void> {
+    await this.last;
+    await this.halt();
     await this.parts.database.close();
     this.parts.closed?.();
   }
@@ -117,14 +127,22 @@ export class Store<Control> {
     try {
       this.parts.guard(bytes);
       await this.transact();
+      this.sequence++;
       this.pages.written();
       this.records.written();
+      this.hasFailed = false;
     } catch (error) {
       this.pages.failed();
       this.records.failed();
-      this.failure = error instanceof MillraceError ? error : new CommitFailed(this.parts.directory, error);
-      throw this.failure;
+      throw this.failed(error);
     }
+  }
+
+  private failed(error: unknown): MillraceError {
+    const failure = error instanceof MillraceError ? error : new CommitFailed(this.parts.directory, error);
+    this.hasFailed = true;
+    if (!this.parts.database.outlivesFailure || failure instanceof StateUnavailable) this.failure ??= failure;
+    return failure;
   }
 
   private transact(): Promise<void> {
@@ -136,8 +154,7 @@ export class Store<Control> {
     const { extents, control } = this.parts;
     const now = extents();
     const sizes = Object.fromEntries(now.map(([region, used]) => [region.name, used]));
-    this.sequence++;
-    const stored: StoredControl<Control> = { sequence: this.sequence, sizes, control: control() };
+    const stored: StoredControl<Control> = { sequence: this.sequence + 1, sizes, control: control() };
     this.pages.write(now, writer);
     this.records.put(CONTROL, stored);
     this.records.write(writer);

@@ -1,5 +1,5 @@
 /**
- * `npm run campaign:faults -- [--kill] [--stride N] [--offset N] [--only SCENARIO]`: has the Nth call of each kind on a file of
+ * `npm run campaign:faults -- [--kill] [--stride N] [--offset N] [--only SCENARIO] [--call CALL]`: has the Nth call of each kind on a file of
  * the project fail, or the process killed there, for N = 1, 2, … until a command passes untouched. Needs Linux and gcc.
  */
 import { parseArgs } from 'node:util';
@@ -12,6 +12,7 @@ const { values } = parseArgs({
     stride: { type: 'string', default: '1' },
     offset: { type: 'string', default: '0' },
     only: { type: 'string', default: '' },
+    call: { type: 'string' },
   },
 });
 const reason = whyNot();
@@ -26,6 +27,7 @@ const rounds = await runFaults({
   stride: Number(values.stride),
   offset: Number(values.offset),
   only: values.only,
+  call: values.call,
   onRound(round) {
     if (++played % 100 === 0) console.log(`${played} rounds played`);
     if (round.findings.length > 0) console.log(show(round));

@@ -170,7 +170,8 @@ test('a state is restored by name, after it was backed up itself', async (t) => 
   for (const { path } of await backupsOf(directory)) truncateSync(path, 200);
   const refused = {
     code: 'NO_BACKUP',
-    message: /cannot be restored: it is cut off\. The state is as it was\./,
+    message:
+      /cannot be restored, as it is damaged: it is cut off\. The state is as it was; name another backup\./,
   };
   await assert.rejects(restoreState(directory), refused);
   await withState(directory, (state) => assert.ok(state.tasks.has('later')));
@@ -234,6 +235,10 @@ test('verifyState tells what is damaged, and repairs only if it is to', async (t
   assert.equal(repaired.recovery?.backup?.name, backup.name);
   assert.ok(existsSync(repaired.backups[0]!.movedAside!));
   assert.equal((await verifyState(directory)).ok, true);
+  rmSync(statePaths(directory).store, { recursive: true });
+  const { ok, problem } = await verifyState(directory);
+  assert.deepEqual([ok, problem], [false, 'store/data.mdb is missing']);
+  assert.equal((await verifyState(directory, { repair: true })).recovery?.backup?.name, backup.name);
 });
 
 test('the newest stay, and one of each day; automatic ones come from the engine', () => {

@@ -9,6 +9,9 @@ import type { RunCommandOptions } from '../options.js';
 import { withProject } from '../project.js';
 import { createRenderer } from '../render/index.js';
 
+/** Milliseconds for a commit that is under way when the run is killed. */
+const LEAVE_MS = 2000;
+
 /** `millrace run`: runs what is not fresh and shows it. */
 export async function run(
   targets: readonly string[],
@@ -33,7 +36,7 @@ export async function run(
           project.kill();
           renderer.notice('killed (what had ended before is kept)');
           renderer[Symbol.dispose]();
-          process.exit(exitCode);
+          void leave(project, exitCode);
         },
       });
       const chosen = await chosenBy(project, targets, options);
@@ -59,6 +62,13 @@ export async function run(
       return exitCodeOf(summary, interruption);
     },
   );
+}
+
+/** In the middle of a commit the process would not end: LMDB's thread waits for this one, and Node.js for that thread. */
+async function leave(project: Project, exitCode: number): Promise<void> {
+  setTimeout(() => process.kill(process.pid, 'SIGKILL'), LEAVE_MS).unref();
+  await project.state.halt();
+  process.exit(exitCode);
 }
 
 /** The targets, or what the history says of them; undefined if it is all. */

@@ -37,6 +37,8 @@ export interface FaultsOptions {
   readonly brief?: boolean;
   /** The name of a scenario; all if it is empty. */
   readonly only: string;
+  /** Only this call; all if it is left out. */
+  readonly call?: string | undefined;
   readonly onRound?: (round: Round) => void;
 }
 
@@ -80,7 +82,8 @@ class Campaign {
   }
 
   async play(scenario: Scenario): Promise<void> {
-    for (const call of Object.keys(FAILING) as Call[]) {
+    const { call: only } = this.#options;
+    for (const call of (Object.keys(FAILING) as Call[]).filter((one) => (only ?? one) === one)) {
       const hows = this.#options.what === 'kill' ? (['kill'] as const) : FAILING[call];
       for (const how of this.#options.brief === true ? hows.slice(0, 1) : hows)
         await this.#playAll(scenario, call, how);
