@@ -98,7 +98,8 @@ async function hot(workers: readonly Crew[], counts: readonly number[]): Promise
   for (const count of counts.filter((count) => count > 1)) {
     const job = { kind: 'hot', row: 0, ms: 1000 } as const;
     const said = await Promise.all(workers.slice(0, count).map((worker) => worker.do<[number, number]>(job)));
-    const tried = said.reduce((sum, [tries]) => sum + tries, 0) / 1e6;
+    // Who has won takes it back, which is a change, too.
+    const tried = said.reduce((sum, [tries, wins]) => sum + tries + wins, 0) / 1e6;
     const won = said.map(([, wins]) => wins);
     const least = (Math.min(...won) / won.reduce((sum, wins) => sum + wins)) * 100;
     const target = count === 2 ? { target: { atLeast: 5 } } : {};
