@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -51,6 +52,13 @@ test('the package has what it names, and nothing that leads out of it', () => {
     files.filter((path) => /\.map$|\/src\/cli\/|\/test\/|\/bench\//.test(path)),
     [],
   );
+});
+
+test('what millrace builds itself with is there', () => {
+  const manifest = readFileSync(join(ROOT, 'millrace.toml'), 'utf8');
+  const scripts = [...manifest.matchAll(/node (dist\/\S+\.js)/g)].map(([, path]) => path!);
+  assert.ok(scripts.length > 0);
+  for (const path of scripts) assert.ok(existsSync(join(ROOT, path)), path);
 });
 
 test('what is installed is pinned by its digest', () => {
