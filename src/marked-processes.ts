@@ -14,7 +14,6 @@ export interface MarkedProcess {
 
 /** Milliseconds between two looks at processes that are about to end. */
 const LOOK_MS = 20;
-const ENDED = new Set(['Z', 'X']);
 
 /** The mark of what a process starts. */
 export const markOf = ({ pid, started }: { readonly pid: number; readonly started: string }): string =>
@@ -36,8 +35,8 @@ export async function findMarked(mark: string, patience: number): Promise<Marked
 function markedNow(entry: string): MarkedProcess[] {
   return processes().flatMap((pid) => {
     const isMarked = pid !== process.pid && read(pid, 'environ').split('\0').includes(entry);
-    // What has ended, and was only not yet waited for, has no command line.
-    const command = isMarked && !hasEnded(pid) ? read(pid, 'cmdline').replaceAll('\0', ' ').trim() : '';
+    // What has ended, and was only not yet waited for, has neither an environment nor a command line (proc(5)).
+    const command = isMarked ? read(pid, 'cmdline').replaceAll('\0', ' ').trim() : '';
     return command === '' ? [] : [{ pid, command }];
   });
 }
@@ -52,13 +51,8 @@ function processes(): number[] {
   }
 }
 
-function hasEnded(pid: number): boolean {
-  const stat = read(pid, 'stat');
-  return ENDED.has(stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3));
-}
-
 /** '' for a process that has gone, or is not ours. */
-function read(pid: number, file: 'cmdline' | 'environ' | 'stat'): string {
+function read(pid: number, file: 'cmdline' | 'environ'): string {
   try {
     return readFileSync(`/proc/${pid}/${file}`, 'utf8');
   } catch {

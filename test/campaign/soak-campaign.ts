@@ -4,7 +4,6 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
-  readlinkSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
@@ -14,7 +13,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Worker } from 'node:worker_threads';
 import { BuildEngine, type BuildState, openState, type TaskDefinition } from '../../src/index.js';
-import { randomFrom, until } from '../engine/lane-support.js';
+import { openFiles, randomFrom, until } from '../engine/lane-support.js';
 
 /** What a process holds. */
 export interface Held {
@@ -168,16 +167,6 @@ async function held(): Promise<Held> {
     modules,
     threads: readdirSync('/proc/self/task').length,
   };
-}
-
-function openFiles(): string[] {
-  return readdirSync('/proc/self/fd').map((name) => {
-    try {
-      return readlinkSync(`/proc/self/fd/${name}`);
-    } catch {
-      return '';
-    }
-  });
 }
 
 /**

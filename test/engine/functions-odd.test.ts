@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readlinkSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { BuildEngine, type BuildEvent, openState, type RunOptions } from '../../src/index.js';
-import { temporaryFolder } from './lane-support.js';
+import { openFiles, temporaryFolder } from './lane-support.js';
 
 const MODULE = `
 export const quick = () => 1;
@@ -130,15 +130,7 @@ for (const [way, more] of [
 
 test('a thread that is ended while it starts leaves no file open', async (t) => {
   const { run, state } = await setUp(t);
-  const open = (): string[] =>
-    readdirSync('/proc/self/fd').flatMap((name) => {
-      try {
-        const file = readlinkSync(`/proc/self/fd/${name}`);
-        return /\.[cm]?js$/.test(file) ? [file] : [];
-      } catch {
-        return [];
-      }
-    });
+  const open = (): string[] => openFiles().filter((file) => /\.[cm]?js$/.test(file));
   const before = open();
   // From before it begins to load to after it has.
   for (let ms = 0; ms < 80; ms += 2) {
