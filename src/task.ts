@@ -129,6 +129,8 @@ export interface TaskState extends TaskDefinition {
   readonly dependencies: readonly TaskId[];
   /** Duration of the last attempt that ran, in milliseconds; 0 if none did. */
   readonly duration: number;
+  /** The version that it has made, as `setArtifact` was told. `BuildEngine` tells nothing: what it keeps, it finds by the action. */
+  readonly artifact?: string;
 }
 
 /** The dense index of a task in the table; stays the same for the life of the task. */

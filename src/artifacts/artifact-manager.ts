@@ -4,6 +4,7 @@ import { dirname, isAbsolute } from 'node:path';
 import { InvalidArgument, quote, StateUnavailable, UnknownVersion } from '../errors.js';
 import type { TaskTable } from '../memory/table.js';
 import type { TaskId } from '../task.js';
+import { artifactOf, recordedArtifacts } from '../tasks/artifact.js';
 import {
   absolutePath,
   boolean,
@@ -227,7 +228,7 @@ export class ArtifactManager {
 
   /**
    * Brings the files of a version to a folder, all or none, each checked against its digest.
-   * @param of a version, or a task: then the one that it has made last
+   * @param of a version, or a task: then the one that `setArtifact` has named, or else the one that it has made last
    * @param into absolute; made if it is not there. Files in the way are replaced, others left alone.
    * @throws UnknownVersion if it is not there or not whole; InvalidArgument; NotRestored if the folder or what is in it stands in the
    * way, or the system refuses
@@ -236,16 +237,24 @@ export class ArtifactManager {
     requireAbsolute(into);
     const { decodeEntry, restoreTo, storedPath } = await load();
     if (typeof of !== 'string') checkOptions('restore', of, { task: filled }, ['task']);
-    const found = typeof of === 'string' ? await this.lookup(of) : (await this.versions(of.task))[0];
-    if (found === undefined) {
-      const { task } = of as { readonly task: TaskId };
-      throw new UnknownVersion(task, 0, task);
-    }
+    const found = typeof of === 'string' ? await this.lookup(of) : await this.lastOf(of.task);
     const bytes = readIfThere(storedPath(this.directory, 'actions', found.version));
     const entry = bytes && decodeEntry(bytes);
     const isWhole = entry !== undefined && (await restoreTo(into, this.directory, entry));
     if (!isWhole) throw new UnknownVersion(found.version, 0);
     return found;
+  }
+
+  private async lastOf(task: TaskId): Promise<ArtifactVersion> {
+    const { names } = this.table;
+    const recorded = this.table.changes.look(() => {
+      const row = names.find(task);
+      return this.table.isLive(row) ? artifactOf(this.table, row) : undefined;
+    });
+    if (recorded !== undefined) return await this.lookup(recorded);
+    const [last] = await this.versions(task);
+    if (last === undefined) throw new UnknownVersion(task, 0, task);
+    return last;
   }
 
   /** Keeps a version until `unpin`, whatever its age and size. @throws UnknownVersion */
@@ -283,7 +292,7 @@ export class ArtifactManager {
   }
 
   /**
-   * Removes what was of no use for long, or is too much. Never what a task that is defined has made or got back last, or what is pinned; other
+   * Removes what was of no use for long, or is too much. Never what a task that is defined has made or got back last, what `setArtifact` has named, or what is pinned; other
    * processes may build, restore and collect meanwhile. O(entries + files).
    * @returns undefined if it was given up in time
    * @throws StateUnavailable for a state in memory; InvalidArgument; what `node:fs` throws
@@ -298,6 +307,7 @@ export class ArtifactManager {
       maxBytes,
       dryRun,
       isDefined: (task) => this.table.names.find(task) >= 0,
+      recorded: recordedArtifacts(this.table),
     });
     return await inSlices(steps, options.within);
   }

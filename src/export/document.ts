@@ -70,6 +70,7 @@ const task = z.strictObject({
   outcome: z.enum(OUTCOMES).exactOptional(),
   attempt: count.max(127).exactOptional().describe('Attempts since the task was last defined or reset.'),
   duration: milliseconds.exactOptional().describe('Milliseconds of the last attempt that ran.'),
+  artifact: content.exactOptional().describe('The version of its artifacts that was recorded as its own.'),
   success: success.exactOptional(),
 });
 

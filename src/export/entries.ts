@@ -12,6 +12,7 @@ import { attemptOf, outcomeOf, statusOf } from '../memory/layout.js';
 import { type BuildState, partsOf, type StateParts } from '../state.js';
 import type { Attempt, BuildHistory, RunRecord, Trace } from '../store/history/history.js';
 import { OUTCOMES, type Row, STATUS_NAMES, TaskStatus } from '../task.js';
+import { artifactOf } from '../tasks/artifact.js';
 import { unpackDetails } from '../tasks/details.js';
 import {
   type AttemptEntry,
@@ -83,6 +84,7 @@ class Exporter {
       outcome: outcome === 0 ? undefined : OUTCOMES[outcome],
       attempt: attemptOf(word) || undefined,
       duration: table.duration(row) || undefined,
+      artifact: artifactOf(table, row),
       success: record && this.#success(record),
     });
   }

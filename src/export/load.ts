@@ -11,6 +11,7 @@ import { nextStatus } from '../memory/layout.js';
 import { type BuildState, partsOf, type StateParts } from '../state.js';
 import type { Attempt, Trace } from '../store/history/history.js';
 import { OUTCOMES, type Row, STATUS_NAMES, type TaskDefinition, type TaskStatus } from '../task.js';
+import { setArtifact } from '../tasks/artifact.js';
 import { DocumentDamaged } from './damaged.js';
 import type {
   AttemptEntry,
@@ -96,7 +97,10 @@ class Loader {
     columns.position.set(row, row);
   }
 
-  #setTask(row: Row, { attempt = 0, duration, outcome = 'none', status, success }: TaskEntry): void {
+  #setTask(
+    row: Row,
+    { artifact, attempt = 0, duration, outcome = 'none', status, success }: TaskEntry,
+  ): void {
     const { artifacts, table } = this.#parts;
     const word = nextStatus(
       0,
@@ -106,6 +110,7 @@ class Loader {
     );
     table.columns.status.set(row, word);
     if (duration !== undefined) table.setDuration(row, duration);
+    if (artifact !== undefined) setArtifact(table, row, artifact);
     if (success === undefined) return;
     artifacts.taskFiles.adopt(table, row);
     artifacts.records.write(row, recordOf(this.#parts, success));
@@ -165,6 +170,7 @@ class HistoryLoader {
 }
 
 function definitionOf({
+  artifact: _artifact,
   attempt: _attempt,
   duration: _duration,
   outcome: _outcome,

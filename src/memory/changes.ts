@@ -1,6 +1,6 @@
 import { TaskStatus } from '../task.js';
 import { add, load, store } from './atomic.js';
-import { COLUMNS } from './handle.js';
+import { COLUMNS, LISTS } from './handle.js';
 import { Control, isVacant, nextStatus, VACANT_BIT } from './layout.js';
 import type { Region } from './region.js';
 import { giveBackRows } from './rows.js';
@@ -60,8 +60,8 @@ export class Changes {
   constructor(table: TaskTable, log: UndoLog) {
     this.table = table;
     this.log = log;
-    const { control, columns, names, dependencies, dependents, details } = table;
-    const parts = [names, dependencies, dependents, details];
+    const { control, columns, names, lists } = table;
+    const parts = [names, ...Object.values(lists)];
     this.regions = [...Object.values(columns), ...parts.flatMap((part) => part.overwritten())];
     this.regions.forEach((region, index) => {
       region.logAs(log, CONTROL + 1 + index);
@@ -193,12 +193,10 @@ export class Changes {
     const { control, rowCount } = table;
     const end = log.end;
     for (const index of SAVED) log.saveWord(CONTROL, index, control[index]!);
-    const { columns, names, dependencies, dependents, details } = table;
+    const { columns, names, lists } = table;
     for (const name of COLUMNS) columns[name].protect(0, rowCount);
     names.protect(rowCount);
-    dependencies.protect(rowCount);
-    dependents.protect(rowCount);
-    details.protect(rowCount);
+    for (const name of LISTS) lists[name].protect(rowCount);
     return { end, rowCount, told: this.untold.length };
   }
 
@@ -216,8 +214,8 @@ export class Changes {
 
   /** Makes vacant rows of those that were not there before. */
   private blank(from: number, to: number): void {
-    const { columns, names, dependencies, dependents, details } = this.table;
-    for (const part of [names, dependencies, dependents, details]) part.forgetFrom(from, to);
+    const { columns, names, lists } = this.table;
+    for (const part of [names, ...Object.values(lists)]) part.forgetFrom(from, to);
     for (let row = from; row < to; row++) {
       const word = columns.status.ints[row]!;
       if (!isVacant(word)) columns.status.put(row, nextStatus(word, TaskStatus.Pending, 0, 0) | VACANT_BIT);

@@ -18,7 +18,7 @@ import { TaskStatus } from '../task.js';
  */
 
 export const LAYOUT_MAGIC = 0x4d4c5243;
-export const LAYOUT_VERSION = 3;
+export const LAYOUT_VERSION = 4;
 
 /** Bytes of a page: the unit of dirtiness and of what is written to disk. */
 export const PAGE_SHIFT = 14;

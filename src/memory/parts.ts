@@ -1,7 +1,7 @@
 import { StateUnavailable } from '../errors.js';
 import { wordsOf } from './atomic.js';
 import { Feed } from './feed.js';
-import { COLUMNS, type ColumnName, type TableHandle } from './handle.js';
+import { COLUMNS, type ColumnName, LISTS, type ListsName, type TableHandle } from './handle.js';
 import { CONTROL_WORDS, Control, LAYOUT_MAGIC, LAYOUT_VERSION } from './layout.js';
 import { RowLists } from './lists.js';
 import { NameTable } from './names.js';
@@ -19,10 +19,7 @@ export interface TableParts {
   readonly control: Int32Array<SharedArrayBuffer>;
   readonly columns: Readonly<Record<ColumnName, Region>>;
   readonly names: NameTable;
-  readonly dependencies: RowLists;
-  readonly dependents: RowLists;
-  /** Row → the rest of its definition, packed (see tasks/details). */
-  readonly details: RowLists;
+  readonly lists: Readonly<Record<ListsName, RowLists>>;
   readonly ready: ReadySet;
   readonly threads: Threads;
   readonly undo: UndoLog;
@@ -35,11 +32,9 @@ export function createParts(thread: ThreadIdentity): TableParts {
   control[Control.Version] = LAYOUT_VERSION;
   return {
     control,
-    columns: makeColumns((name) => Region.create(`tasks.${name}`, MAX_ROWS * 4)),
+    columns: makeAll(COLUMNS, (name) => Region.create(`tasks.${name}`, MAX_ROWS * 4)),
     names: NameTable.create('tasks.names', MAX_ROWS),
-    dependencies: RowLists.create('tasks.dependencies', MAX_ROWS, MAX_LIST_WORDS),
-    dependents: RowLists.create('tasks.dependents', MAX_ROWS, MAX_LIST_WORDS),
-    details: RowLists.create('tasks.details', MAX_ROWS, MAX_LIST_WORDS),
+    lists: makeAll(LISTS, (name) => RowLists.create(`tasks.${name}`, MAX_ROWS, MAX_LIST_WORDS)),
     ready: ReadySet.create(MAX_ROWS),
     threads: Threads.create(control, thread),
     undo: UndoLog.create(),
@@ -57,11 +52,9 @@ export function partsFrom(handle: TableHandle, thread: ThreadIdentity): TablePar
   }
   return {
     control,
-    columns: makeColumns((name) => Region.from(handle.columns[name])),
+    columns: makeAll(COLUMNS, (name) => Region.from(handle.columns[name])),
     names: NameTable.from(handle.names),
-    dependencies: RowLists.from(handle.dependencies),
-    dependents: RowLists.from(handle.dependents),
-    details: RowLists.from(handle.details),
+    lists: makeAll(LISTS, (name) => RowLists.from(handle.lists[name])),
     ready: ReadySet.from(handle.ready),
     threads: Threads.from(control, handle.threads, thread),
     undo: UndoLog.from(handle.undo),
@@ -73,11 +66,9 @@ export function partsFrom(handle: TableHandle, thread: ThreadIdentity): TablePar
 export function handleOf(parts: TableParts): TableHandle {
   return {
     control: parts.control.buffer,
-    columns: makeColumns((name) => parts.columns[name].handle()),
+    columns: makeAll(COLUMNS, (name) => parts.columns[name].handle()),
     names: parts.names.handle(),
-    dependencies: parts.dependencies.handle(),
-    dependents: parts.dependents.handle(),
-    details: parts.details.handle(),
+    lists: makeAll(LISTS, (name) => parts.lists[name].handle()),
     ready: parts.ready.handle(),
     threads: parts.threads.handle(),
     undo: parts.undo.handle(),
@@ -85,6 +76,9 @@ export function handleOf(parts: TableParts): TableHandle {
   };
 }
 
-function makeColumns<T>(make: (name: ColumnName) => T): Record<ColumnName, T> {
-  return Object.fromEntries(COLUMNS.map((name) => [name, make(name)])) as Record<ColumnName, T>;
+function makeAll<Name extends ColumnName | ListsName, T>(
+  names: readonly Name[],
+  make: (name: Name) => T,
+): Record<Name, T> {
+  return Object.fromEntries(names.map((name) => [name, make(name)])) as Record<Name, T>;
 }

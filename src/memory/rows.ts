@@ -1,6 +1,7 @@
 import { CapacityExceeded } from '../errors.js';
 import { TaskStatus } from '../task.js';
 import { load, store } from './atomic.js';
+import { LISTS } from './handle.js';
 import { Control, isVacant, nextStatus, VACANT_BIT } from './layout.js';
 import { MAX_ROWS } from './parts.js';
 import type { TaskTable } from './table.js';
@@ -72,7 +73,7 @@ function extend(table: TaskTable, from: number, to: number): void {
   const { status, ...others } = table.columns;
   for (const column of Object.values(others)) column.ensure(to * 4);
   table.names.reserve(to);
-  for (const lists of [table.dependencies, table.dependents, table.details]) lists.ensureRows(to);
+  for (const name of LISTS) table.lists[name].ensureRows(to);
   table.ready.extend(from, to);
   // Last: another thread whose view of the statuses covers a row relies on all other columns covering it.
   status.ensure(to * 4);

@@ -4,7 +4,7 @@ import { add, compareExchange, load, sub } from './atomic.js';
 import { Changes } from './changes.js';
 import { countsOf, countTransition, type StatusCounts } from './counters.js';
 import type { Feed } from './feed.js';
-import { COLUMNS, type ColumnName, type TableHandle } from './handle.js';
+import { COLUMNS, type ColumnName, LISTS, type ListsName, type TableHandle } from './handle.js';
 import {
   attemptOf,
   Control,
@@ -66,6 +66,7 @@ export class TaskTable implements TableParts {
   readonly control: Int32Array<SharedArrayBuffer>;
   readonly columns: Readonly<Record<ColumnName, Region>>;
   readonly names: NameTable;
+  readonly lists: Readonly<Record<ListsName, RowLists>>;
   readonly dependencies: RowLists;
   readonly dependents: RowLists;
   /** Row → the rest of its definition, packed (see tasks/details). */
@@ -86,9 +87,10 @@ export class TaskTable implements TableParts {
     this.control = parts.control;
     this.columns = parts.columns;
     this.names = parts.names;
-    this.dependencies = parts.dependencies;
-    this.dependents = parts.dependents;
-    this.details = parts.details;
+    this.lists = parts.lists;
+    this.dependencies = parts.lists.dependencies;
+    this.dependents = parts.lists.dependents;
+    this.details = parts.lists.details;
     this.ready = parts.ready;
     this.threads = parts.threads;
     this.undo = parts.undo;
@@ -136,9 +138,7 @@ export class TaskTable implements TableParts {
     // The status column, first in the list, is the last to grow: if it covers a row, all others do.
     for (const name of COLUMNS) this.columns[name].renew();
     this.names.renew();
-    this.dependencies.renew();
-    this.dependents.renew();
-    this.details.renew();
+    for (const name of LISTS) this.lists[name].renew();
     this.ready.renew();
   }
 

@@ -90,6 +90,7 @@ export interface LoadOptions {
 /** What a run without work does not look into: what tasks are beside their files and edges, and how to find names and digests. */
 const SLEEPERS = new Set([
   'tasks.details.pool',
+  'tasks.artifact.pool',
   'tasks.names.slots',
   'files.names.slots',
   'contents.digests',

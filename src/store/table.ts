@@ -1,4 +1,5 @@
 import { load, store } from '../memory/atomic.js';
+import { LISTS } from '../memory/handle.js';
 import { Control } from '../memory/layout.js';
 import { findVacantRows } from '../memory/rows.js';
 import type { TaskTable } from '../memory/table.js';
@@ -24,9 +25,7 @@ export function tableExtents(table: TaskTable): Extents {
   return [
     ...columns.map((column) => [column, rows * 4] as const),
     ...table.names.regions(rows),
-    ...table.dependencies.regions(rows),
-    ...table.dependents.regions(rows),
-    ...table.details.regions(rows),
+    ...LISTS.flatMap((name) => table.lists[name].regions(rows)),
   ];
 }
 
@@ -42,7 +41,7 @@ export function readControl(table: TaskTable): TableControl {
 /** Completes a table whose stored regions were loaded. O(rows + edges). */
 export function restoreTable(table: TaskTable, control: TableControl): void {
   restoreForReading(table, control);
-  for (const lists of [table.dependencies, table.dependents, table.details]) {
+  for (const lists of Object.values(table.lists)) {
     if (lists.wasted > 0.5) lists.compact(control.rowCount);
   }
   completeTable(table);
@@ -52,6 +51,8 @@ export function restoreTable(table: TaskTable, control: TableControl): void {
 export function restoreForReading(table: TaskTable, control: TableControl): void {
   const { rowCount, nextPosition, structure } = control;
   for (const column of Object.values(table.columns)) column.ensure(rowCount * 4);
+  // A state of before there were artifacts of tasks has none of them.
+  for (const lists of Object.values(table.lists)) lists.ensureRows(rowCount);
   store(table.control, Control.NextPosition, nextPosition);
   store(table.control, Control.RowCount, rowCount);
   store(table.control, Control.Structure, structure);

@@ -128,6 +128,7 @@ const STATE = {
   outcome: anything,
   attempt: anything,
   duration: anything,
+  artifact: anything,
 } satisfies Record<Exclude<keyof TaskState, keyof TaskDefinition>, Check>;
 
 const CHECKS = new Map<string, Check>(Object.entries({ ...DEFINITION, ...STATE }));

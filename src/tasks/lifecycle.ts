@@ -34,6 +34,20 @@ export function start(table: TaskTable, row: Row): void {
   if (!table.transition(row, Pending, InProgress, NONE)) throw refusal(table, row, InProgress);
 }
 
+/** The best ones that are ready, now InProgress; fewer than `count` if no more are. @throws InvalidArgument */
+export function claimMany(table: TaskTable, count: number): Row[] {
+  if (!Number.isInteger(count) || count < 0) {
+    throw new InvalidArgument(`claim takes how many tasks, not ${shown(count)}.`);
+  }
+  const rows: Row[] = [];
+  while (rows.length < count) {
+    const row = table.claim();
+    if (row === -1) break;
+    rows.push(row);
+  }
+  return rows;
+}
+
 /** InProgress → Completed (outcome `executed`); with outcome `fresh` or `cached` also Pending → Completed, if ready. */
 export function complete(table: TaskTable, row: Row, result?: AttemptResult): void {
   const code = result === undefined ? EXECUTED : codeOfCompletion(table, row, result);

@@ -13,6 +13,7 @@ export class ReadOnlyTasks extends TaskManager {
   override reset: TaskManager['reset'] = refuse;
   override retry: TaskManager['retry'] = refuse;
   override claim: TaskManager['claim'] = refuse;
+  override setArtifact: TaskManager['setArtifact'] = refuse;
   override update: TaskManager['update'] = refuse;
   override prioritize: TaskManager['prioritize'] = refuse;
 }

@@ -47,4 +47,5 @@ export function vacate(table: TaskTable, row: Row): void {
   table.dependencies.clear(row);
   table.dependents.clear(row);
   table.details.clear(row);
+  table.lists.artifact.clear(row);
 }

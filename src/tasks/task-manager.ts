@@ -6,6 +6,7 @@ import type { WakeReason } from '../memory/parking.js';
 import type { TaskTable } from '../memory/table.js';
 import type { Row, TaskDefinition, TaskId, TaskState, TaskStatus } from '../task.js';
 import { checkOptions, shown } from '../values.js';
+import { artifactOf, setArtifact } from './artifact.js';
 import { defineTasks } from './define.js';
 import { prioritize } from './derive.js';
 import { type TaskDetails, unpackDetails } from './details.js';
@@ -131,9 +132,11 @@ export class TaskManager {
     const word = this.table.read(row);
     if (word === undefined) throw new UnknownTask(row);
     const priority = this.table.columns.priority.get(row);
+    const artifact = artifactOf(this.table, row);
     return {
       ...unpackDetails(this.table.details, row),
       ...(priority === 0 ? {} : { priority }),
+      ...(artifact === undefined ? {} : { artifact }),
       id: this.table.names.nameOf(row),
       ...word,
       dependencies: Array.from(this.table.dependencies.items(row), (at) => this.table.names.nameOf(at)),
@@ -288,22 +291,9 @@ export class TaskManager {
   claim(count?: number): Row | undefined | Row[] {
     // A plain load: if it is late, so is the order. What must be true is looked at again.
     if (this.table.control[STRUCTURE] !== this.seenStructure) this.rankIfDue();
-    if (count !== undefined) return this.claimMany(count);
+    if (count !== undefined) return lifecycle.claimMany(this.table, count);
     const row = this.table.claim();
     return row === -1 ? undefined : row;
-  }
-
-  private claimMany(count: number): Row[] {
-    if (!Number.isInteger(count) || count < 0) {
-      throw new InvalidArgument(`claim takes how many tasks, not ${shown(count)}.`);
-    }
-    const rows: Row[] = [];
-    while (rows.length < count) {
-      const row = this.table.claim();
-      if (row === -1) break;
-      rows.push(row);
-    }
-    return rows;
   }
 
   /**
@@ -319,6 +309,15 @@ export class TaskManager {
     if (!isIterable(changes))
       throw new InvalidArgument(`update needs a list of changes, not ${shown(changes)}.`);
     this.table.changes.make(() => applyAll(this.table, changes, (task) => this.find(task)));
+  }
+
+  /**
+   * Says which version a task has made, one that `artifacts.record` has returned; `undefined`: none. It stays until the task is removed, and
+   * `artifacts.collect` leaves that version alone. In a transaction beside `complete`, both are there or neither. O(1).
+   * @throws UnknownTask, InvalidArgument
+   */
+  setArtifact(task: TaskId | Row, version: string | undefined): void {
+    this.table.changes.make(() => setArtifact(this.table, this.find(task), version));
   }
 
   /** Orders the ready set by the durations recorded by now. O(tasks + edges). */

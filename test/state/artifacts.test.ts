@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { BuildEngine, openState } from '../../src/index.js';
+import { BuildEngine, type BuildState, openState } from '../../src/index.js';
 import { temporaryFolder } from '../artifacts/support.js';
 import { stateDirectory, withState } from '../store/support.js';
 
@@ -60,6 +60,47 @@ describe('an embedder', () => {
       assert.deepEqual(namesIn('whole/out'), namesIn('out'));
       assert.equal(readFileSync(join(into, 'out/tool'), 'utf8'), 'another tool');
       await assert.rejects(artifacts.restore({ task: 'unknown' }, into), { code: 'UNKNOWN_VERSION' });
+    });
+  });
+
+  test("names a version as a task's own in a transaction, and it stays", async (t) => {
+    const root = temporaryFolder(t);
+    const directory = await stateDirectory(t);
+    const make = async ({ artifacts }: BuildState, content: string) => {
+      writeFileSync(join(root, 'f'), content);
+      return (await artifacts.record('t', { root, paths: ['f'] })).version;
+    };
+    const [first, second] = await withState(directory, async (state) => {
+      const versions = [await make(state, 'first'), await make(state, 'second')] as const;
+      state.transaction(() => {
+        state.tasks.define([{ id: 't' }, { id: 'other' }]);
+        state.tasks.complete('t', { outcome: 'cached' });
+        state.tasks.setArtifact('t', versions[0]);
+        state.tasks.setArtifact('other', versions[1]);
+      });
+      assert.throws(() => state.tasks.setArtifact('t', 'first'), { code: 'INVALID_ARGUMENT' });
+      assert.throws(() => state.tasks.setArtifact('unknown', versions[0]), { code: 'UNKNOWN_TASK' });
+      return versions;
+    });
+    await withState(directory, async (state) => {
+      const { artifacts, tasks } = state;
+      assert.equal(tasks.get('t').artifact, first);
+      await artifacts.restore({ task: 't' }, root);
+      assert.equal(readFileSync(join(root, 'f'), 'utf8'), 'first');
+      const third = await make(state, 'third');
+      await make(state, 'fourth');
+      await artifacts.collect({ maxBytes: 0, maxAge: 0 });
+      const kept = (await artifacts.versions()).map(({ version }) => version);
+      assert.deepEqual(
+        [first, second, third].map((version) => kept.includes(version)),
+        [true, true, false],
+      );
+      tasks.setArtifact('t', undefined);
+      tasks.remove('other');
+      assert.equal('artifact' in tasks.get('t'), false);
+      // Its row is given to another task, which has made nothing.
+      tasks.define({ id: 'new' });
+      assert.equal('artifact' in tasks.get('new'), false);
     });
   });
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
 import { attachState, type StateHandle } from '../../src/index.js';
 
@@ -6,6 +7,11 @@ export interface StructureInput {
   readonly handle: StateHandle;
   readonly name: string;
   readonly how: 'for ever' | 'exit' | 'hang';
+}
+
+/** What a task has made: another name for each. */
+export function artifactOf(id: string): string {
+  return createHash('sha256').update(id).digest('hex');
 }
 
 /** How many pairs of tasks a worker keeps. */
@@ -25,6 +31,7 @@ if (parentPort !== null) {
         tasks.start(`${name}-${turn}-a`);
         if (how === 'hang') parentPort!.postMessage('hangs');
         while (how === 'hang');
+        tasks.setArtifact(`${name}-${turn}-a`, artifactOf(`${name}-${turn}-a`));
         tasks.complete(`${name}-${turn}-a`);
         // Also the one that the turn before should have removed, if that was taken back.
         for (const old of [turn - KEPT, turn - KEPT - 1].map((at) => `${name}-${at}`)) {

@@ -5,7 +5,7 @@ import { Worker } from 'node:worker_threads';
 import { type BuildState, openState, type TaskState, TaskStatus } from '../../src/index.js';
 import { until } from '../engine/lane-support.js';
 import { stateDirectory } from '../store/support.js';
-import { KEPT, type StructureInput } from './structure-worker.js';
+import { artifactOf, KEPT, type StructureInput } from './structure-worker.js';
 
 const WORKER = new URL('./structure-worker.js', import.meta.url);
 
@@ -17,11 +17,12 @@ function startWorker(state: BuildState, name: string, how: StructureInput['how']
 /** Whole pairs only: each worker's tasks come and go by two. @returns how many pairs */
 function checkPairs(tasks: readonly TaskState[]): number {
   const byId = new Map(tasks.map((task) => [task.id, task]));
-  for (const { id, dependencies } of tasks) {
+  for (const { id, dependencies, artifact } of tasks) {
     const other = byId.get(id.endsWith('-a') ? id.replace(/a$/, 'b') : id.replace(/b$/, 'a'));
     assert.ok(other !== undefined, `${id} is alone among ${[...byId.keys()].join()}`);
     if (id.endsWith('-b')) assert.deepEqual(dependencies, [other.id]);
     else assert.equal(byId.get(id)!.status, TaskStatus.Completed, id);
+    assert.equal(artifact, id.endsWith('-b') ? undefined : artifactOf(id));
   }
   return tasks.length / 2;
 }

@@ -94,6 +94,7 @@ function addTasks(state: BuildState, random: Random, from: number, count: number
 function work(state: BuildState, random: Random): void {
   for (let id = state.tasks.claim(); id !== undefined; id = state.tasks.claim()) {
     const how = random();
+    if (how < 0.2) state.tasks.setArtifact(id, createHash('sha256').update(`${id}`).digest('hex'));
     if (how < 0.6) state.tasks.complete(id, { duration: random() * 1000 });
     else if (how < 0.8) state.tasks.fail(id, { duration: random() });
   }

@@ -39,7 +39,7 @@ test('whatever is looked into first is there', async (t) => {
     'a new name': (state) => state.tasks.define({ id: 'new', dependencies: ['task-1'] }).length === 1,
     'a removal': (state) => state.tasks.remove('task-7') === undefined && !state.tasks.has('task-7'),
     'a replacement': (state) => state.tasks.replaceAll([{ id: 'task-1' }]).removed === TASKS - 1,
-    'another thread': (state) => state.share().table.details.pool.buffer.byteLength > TASKS * 16,
+    'another thread': (state) => state.share().table.lists.details.pool.buffer.byteLength > TASKS * 16,
     'a file': (state) => partsOf(state).artifacts.files.find('task-2000.in') > 0,
     'a new file': (state) => partsOf(state).artifacts.files.intern('new.in') > TASKS,
     'a content': (state) => partsOf(state).artifacts.contents.intern(Buffer.alloc(32, 1)) > TASKS,

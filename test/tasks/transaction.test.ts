@@ -46,6 +46,7 @@ describe('a transaction', () => {
       state.tasks.remove('old');
       state.tasks.start('a');
       state.tasks.complete('a', { duration: 5 });
+      state.tasks.setArtifact('a', 'a1'.repeat(32));
       state.tasks.define({ id: 'c' });
       state.graph.add('c', 'b');
       return state.tasks.claim();
@@ -54,6 +55,7 @@ describe('a transaction', () => {
     assert.deepEqual(state.graph.order(), ['a', 'b', 'c']);
     assert.equal(state.tasks.status('b'), TaskStatus.InProgress);
     assert.equal(state.tasks.get('a').duration, 5);
+    assert.equal(state.tasks.get('a').artifact, 'a1'.repeat(32));
   });
 
   test('does nothing if its body throws, and throws that', async () => {
@@ -64,6 +66,7 @@ describe('a transaction', () => {
       state.transaction(() => {
         state.tasks.start('b');
         state.tasks.complete('b', { duration: 7 });
+        state.tasks.setArtifact('a', 'a'.repeat(64));
         state.tasks.remove('c');
         state.tasks.define([
           { id: 'c', command: 'another' },
@@ -195,6 +198,7 @@ function act(state: BuildState, pick: Pick): void {
     () => tasks.release(id()),
     () => tasks.retry(id()),
     () => tasks.prioritize(),
+    () => tasks.setArtifact(id(), pick(3) === 0 ? undefined : `${pick(10)}`.repeat(64)),
     () =>
       tasks.update([
         { task: id(), action: 'start' },

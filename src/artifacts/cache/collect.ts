@@ -18,6 +18,8 @@ export interface CollectOptions {
   readonly dryRun?: boolean;
   /** Whether a task is still defined: the entries of one that is which were made last, and used last, stay, whatever their age and size. */
   readonly isDefined: (task: string) => boolean;
+  /** Versions that tasks have on record as their own: they stay, too (default: none). */
+  readonly recorded?: ReadonlySet<string>;
 }
 
 /** What a collection found and removed. */
@@ -105,13 +107,13 @@ function keptEntries(
   options: CollectOptions,
 ): Set<CatalogEntry> {
   const { entries } = catalog;
-  const { isDefined, maxBytes, usedSince } = options;
+  const { isDefined, maxBytes, recorded = new Set(), usedSince } = options;
   const lastUsedFirst = [...entries].sort((one, other) => other.usedAt - one.usedAt);
   const defined = entries.filter(({ retired, task }) => !retired && isDefined(task));
   const kept = new Set([
     ...lastOf(defined, (one, other) => one.madeAt - other.madeAt),
     ...lastOf(defined, (one, other) => one.usedAt - other.usedAt || one.madeAt - other.madeAt),
-    ...entries.filter(({ key }) => pinned.has(key)),
+    ...entries.filter(({ key }) => pinned.has(key) || recorded.has(key)),
   ]);
   const room = new Room(catalog);
   for (const entry of kept) room.add(entry);
