@@ -1,5 +1,6 @@
-import { DEATH, describePlace, IS_DEAD, type Step, type Steps, WatchedMemory } from './memory.js';
-import { ModelThread, States } from './states.js';
+import { MeetingPlaces } from './meeting-places.js';
+import { DEATH, describePlace, IS_DEAD, type Mark, type Step, type Steps, WatchedMemory } from './memory.js';
+import { ModelThread, States, type ThreadMark } from './states.js';
 
 /** As a method's type, so that models of whatever memory fit into one list. */
 type Body<Shared> = { run(shared: Shared, world: World): unknown }['run'];
@@ -13,7 +14,7 @@ export interface World {
 /** What a model is made of: threads that run shipped code on shared memory, and what must hold whatever their order. */
 export interface Model<Shared> {
   readonly name: string;
-  /** Makes the memory, once; it is put back before every execution. */
+  /** Makes the memory, once; what was written is taken back for every execution. */
   setup(): Shared;
   /**
    * What each thread does, from its own view of the memory on. It is run again from the beginning whenever it goes on, with what
@@ -24,8 +25,6 @@ export interface Model<Shared> {
   check(shared: Shared, results: readonly unknown[], world: World): void;
   /** A thread that may die before any of its steps. */
   readonly mortal?: number;
-  /** Memory grows, which cannot be undone: `setup` runs before every execution. */
-  readonly grows?: boolean;
 }
 
 export interface Exploration {
@@ -46,8 +45,6 @@ export interface Bounds {
 /** So many steps without a write, and a thread is taken to spin. None does as many otherwise: to make it stop at a place of ours would hide others. */
 const SPIN = 2000;
 
-const MAX_THREADS = 8;
-
 /** As a choice. */
 const DIES = -2;
 
@@ -57,12 +54,18 @@ const SUSPEND = { message: 'a model thread is suspended' };
 interface Choice {
   readonly options: readonly number[];
   at: number;
+  readonly point: Point;
 }
 
-/** Of a word: which threads touch it, as bits, and whether one of them writes it. */
-interface Usage {
-  threads: number;
-  isWritten: boolean;
+/** What there was when a choice was made. */
+interface Point {
+  readonly memory: Mark;
+  readonly threads: readonly ThreadMark[];
+  /** The thread that was about to make a step; -1 if none was. */
+  readonly running: number;
+  readonly last: number;
+  readonly preemptions: number;
+  readonly sleeps: number;
 }
 
 /**
@@ -79,13 +82,15 @@ export class Explorer<Shared> implements Steps, World {
   readonly memory = new WatchedMemory(this);
   private readonly model: Model<Shared>;
   private readonly bounds: Bounds;
-  private readonly usage = new Map<number, Usage>();
-  /** The words on which threads meet, as far as they are known; those found in this execution count from the next one on. */
-  private readonly visible = new Set<number>();
-  private readonly learned = new Set<number>();
-  private readonly taken = new Set<number | string>();
+  private readonly meetingPlaces = new MeetingPlaces();
   private threads: ModelThread[] = [];
   private running = -1;
+  /** Who is to go on; -1: not decided. */
+  private next = -1;
+  /** Who went on last. */
+  private last = -1;
+  /** Memory as `setup` has made it. */
+  private start = this.memory.mark();
   private preemptions = 0;
   private sleeps = 0;
   private choices: Choice[] = [];
@@ -103,30 +108,32 @@ export class Explorer<Shared> implements Steps, World {
 
   explore(): Exploration {
     const end = performance.now() + (this.bounds.seconds ?? Number.POSITIVE_INFINITY) * 1000;
-    let shared = this.setUp();
+    const shared = this.model.setup();
+    this.start = this.memory.mark();
+    this.begin();
     for (let executions = 1; ; executions++) {
       const problem = this.execute(shared);
       if (problem !== undefined)
         return { executions, failure: this.explain(problem, shared), isComplete: true };
-      if (this.learned.size > 0) {
-        for (const place of this.learned) this.visible.add(place);
-        this.learned.clear();
+      if (this.meetingPlaces.adopt()) {
         this.choices = [];
         this.states.clear();
-      } else if (!this.nextChoices()) {
+        this.begin();
+      } else if (!this.goBack()) {
         return { executions, failure: undefined, isComplete: true };
       }
       if (performance.now() >= end) return { executions, failure: undefined, isComplete: false };
-      if (this.model.grows) shared = this.setUp();
-      else this.memory.restore();
     }
   }
 
-  private setUp(): Shared {
-    this.memory.reset();
-    const shared = this.model.setup();
-    this.memory.keep();
-    return shared;
+  /** An execution from the beginning. */
+  private begin(): void {
+    this.memory.back(this.start);
+    this.threads = this.model.threads.map(() => new ModelThread());
+    this.depth = 0;
+    this.preemptions = 0;
+    this.next = -1;
+    this.last = -1;
   }
 
   take<T>(step: Step, perform: () => T): T {
@@ -186,11 +193,11 @@ export class Explorer<Shared> implements Steps, World {
 
   /** Before a step that others may see: whether the thread goes on, or another one does. */
   private decide(thread: ModelThread, step: Step): void {
-    this.learn(step);
+    this.meetingPlaces.learn(step, this.running);
     if (thread.mayStep) return;
     thread.reads = step.writes ? 0 : thread.reads + 1;
     if (thread.reads > SPIN) this.yieldTurn(thread);
-    const isVisible = this.isVisible(step);
+    const isVisible = this.meetingPlaces.has(step);
     // Memory as it is at a death may be looked at afterwards by anybody, so every change counts.
     const mayDie =
       this.model.mortal === this.running &&
@@ -209,16 +216,8 @@ export class Explorer<Shared> implements Steps, World {
       thread.isUnwinding = true;
       throw SUSPEND;
     }
-    // Whoever stops here does this step when its turn comes again.
-    thread.mayStep = true;
+    this.follow(this.running, next);
     if (next === this.running) return;
-    if (next === DIES) {
-      thread.status = 'dead';
-      this.learn(DEATH);
-    } else {
-      this.preemptions++;
-      this.next = next;
-    }
     thread.isUnwinding = true;
     throw SUSPEND;
   }
@@ -234,8 +233,6 @@ export class Explorer<Shared> implements Steps, World {
     throw SUSPEND;
   }
 
-  private next = -1;
-
   private note(thread: ModelThread, step: Step, value: unknown): void {
     this.tell(step, value);
     thread.mayStep = false;
@@ -244,36 +241,10 @@ export class Explorer<Shared> implements Steps, World {
   }
 
   private tell(step: Step, value: unknown): void {
-    if (!this.trace || !this.isVisible(step)) return;
+    if (!this.trace || !this.meetingPlaces.has(step)) return;
     this.trace.push(
       `thread ${this.running}: ${step.name} ${describePlace(step.from)} gives ${String(value)}`,
     );
-  }
-
-  private learn({ from, to, writes }: Step): void {
-    // As most steps touch one word, a number does.
-    const isOne = from === to;
-    const key = isOne
-      ? (from * 2 + Number(writes)) * MAX_THREADS + this.running
-      : `${this.running} ${from} ${to} ${writes}`;
-    if (this.taken.has(key)) return;
-    this.taken.add(key);
-    const bit = 1 << this.running;
-    for (let place = from; place <= to; place++) {
-      const usage = this.usage.get(place) ?? { threads: 0, isWritten: false };
-      usage.threads |= bit;
-      usage.isWritten ||= writes;
-      this.usage.set(place, usage);
-      const { isWritten, threads } = usage;
-      const isMet = isWritten && (threads & (threads - 1)) !== 0;
-      if (isMet && !this.visible.has(place)) this.learned.add(place);
-    }
-  }
-
-  private isVisible({ from, to }: Step): boolean {
-    if (from === to) return this.visible.has(from);
-    for (const place of this.visible) if (place >= from && place <= to) return true;
-    return false;
   }
 
   /** Threads that can go on, the one given first. */
@@ -290,44 +261,73 @@ export class Explorer<Shared> implements Steps, World {
     if (this.depth === this.choices.length) {
       this.isKnown = this.states.wasHere(this.memory.hash, this.running, this.threads, this.preemptions);
       if (this.isKnown) return undefined;
-      this.choices.push({ options, at: 0 });
+      this.choices.push({ options, at: 0, point: this.point() });
     }
     const choice = this.choices[this.depth++]!;
     return choice.options[choice.at]!;
   }
 
-  /** The next sequence of choices, depth first; false after the last. */
-  private nextChoices(): boolean {
+  /** To where another choice is left, depth first, and makes it; false if there is none. */
+  private goBack(): boolean {
     for (;;) {
-      const last = this.choices.at(-1);
-      if (last === undefined) return false;
-      if (++last.at < last.options.length) return true;
+      const choice = this.choices.at(-1);
+      if (choice === undefined) return false;
+      if (++choice.at < choice.options.length) {
+        this.restore(choice.point);
+        this.depth = this.choices.length;
+        this.follow(choice.point.running, choice.options[choice.at]!);
+        return true;
+      }
       this.choices.pop();
     }
   }
 
+  private point(): Point {
+    const { last, preemptions, running, sleeps } = this;
+    const threads = this.threads.map((thread) => thread.mark());
+    return { memory: this.memory.mark(), threads, last, preemptions, running, sleeps };
+  }
+
+  private restore({ memory, threads, last, preemptions, sleeps }: Point): void {
+    this.memory.back(memory);
+    for (const [index, mark] of threads.entries()) this.threads[index]!.back(mark);
+    this.last = last;
+    this.preemptions = preemptions;
+    this.sleeps = sleeps;
+    this.next = -1;
+  }
+
+  /** What was chosen when that thread was about to make a step, or when none was. */
+  private follow(running: number, chosen: number): void {
+    const thread = this.threads[running];
+    // Whoever stops here does this step when its turn comes again.
+    if (thread !== undefined) thread.mayStep = true;
+    if (chosen === running) return;
+    if (chosen === DIES) {
+      thread!.status = 'dead';
+      this.meetingPlaces.learn(DEATH, running);
+      return;
+    }
+    if (thread !== undefined) this.preemptions++;
+    this.next = chosen;
+  }
+
   /** Runs all threads to their ends. @returns what does not hold */
   private execute(shared: Shared): string | undefined {
-    this.threads = this.model.threads.map(() => new ModelThread());
-    this.depth = 0;
-    this.preemptions = 0;
     this.isKnown = false;
-    this.next = -1;
-    let last = -1;
     for (;;) {
       if (this.next < 0) {
-        const ready = this.enabled(last);
+        const ready = this.enabled(this.last);
         if (ready.length > 0) this.next = this.choose(ready) ?? -1;
         else if (this.timeOut()) continue;
         else break;
         if (this.isKnown) break;
       }
-      last = this.next;
+      this.last = this.next;
       this.next = -1;
-      this.resume(last, shared);
+      this.resume(this.last, shared);
       if (this.isKnown) break;
     }
-    this.running = -1;
     return this.isKnown ? undefined : this.judge(shared);
   }
 
@@ -377,9 +377,9 @@ export class Explorer<Shared> implements Steps, World {
 
   /** The same execution again, with its steps. */
   private explain(problem: string, shared: Shared): string {
-    this.memory.restore();
+    this.begin();
     this.trace = [];
-    this.execute(this.model.grows ? this.setUp() : shared);
+    this.execute(shared);
     return `${problem}\n  ${this.trace.join('\n  ')}`;
   }
 }

@@ -32,27 +32,51 @@ interface View {
   readonly wordBytes: number;
 }
 
+const MAX_BUFFERS = 256;
+
+/** So many words at a time are looked at as one: of those that are filled, few become others. */
+const COMPARED_WORDS = 512;
+
+/** A moment of memory. */
+export interface Mark extends Hash {
+  /** Words that had been overwritten by then. */
+  readonly written: number;
+}
+
+/** A word, and what it held. */
+interface Overwritten {
+  readonly words: Int32Array;
+  readonly index: number;
+  readonly was: number;
+}
+
 type Method = (...args: unknown[]) => unknown;
 /** Which elements a method writes. */
-const WRITING: Readonly<
-  Record<string, (args: readonly unknown[], length: number) => [from: number, to: number]>
-> = {
-  fill: ([, from = 0, to], length) => [from as number, (to as number | undefined) ?? length],
-  set: ([values, from = 0]) => [from as number, (from as number) + (values as ArrayLike<number>).length],
-  copyWithin: ([from, source, end], length) => [
-    from as number,
-    (from as number) + ((end as number | undefined) ?? length) - (source as number),
+type Extent = (args: readonly unknown[], length: number) => [from: number, to: number];
+const WRITING = new Map<string | symbol, Extent>([
+  ['fill', ([, from = 0, to], length) => [from as number, (to as number | undefined) ?? length]],
+  ['set', ([values, from = 0]) => [from as number, (from as number) + (values as ArrayLike<number>).length]],
+  [
+    'copyWithin',
+    ([from, source, end], length) => [
+      from as number,
+      (from as number) + ((end as number | undefined) ?? length) - (source as number),
+    ],
   ],
-  write: ([text, from = 0]) => [from as number, (from as number) + Buffer.byteLength(text as string)],
-};
-const READING = new Set([
-  'slice',
-  'includes',
-  'toString',
-  'readUInt16LE',
-  'utf8Slice',
-  'latin1Slice',
-  'indexOf',
+  ['write', ([text, from = 0]) => [from as number, (from as number) + Buffer.byteLength(text as string)]],
+]);
+const between: Extent = ([from = 0, to], length) => [from as number, (to as number | undefined) ?? length];
+const all: Extent = (_, length) => [0, length];
+/** Which elements a method reads. */
+const READING = new Map<string | symbol, Extent>([
+  ['slice', between],
+  ['utf8Slice', between],
+  ['latin1Slice', between],
+  ['toString', ([, ...range], length) => between(range, length)],
+  ['readUInt16LE', ([from]) => [from as number, (from as number) + 2]],
+  ['includes', all],
+  ['indexOf', all],
+  [Symbol.iterator, all],
 ]);
 
 /**
@@ -62,8 +86,13 @@ const READING = new Set([
 export class WatchedMemory {
   private readonly steps: Steps;
   private readonly buffers: SharedArrayBuffer[] = [];
+  /** Of each buffer, in bytes: growth is taken back as words are, though the buffer stays as large as it was. */
+  private readonly sizes = new Int32Array(MAX_BUFFERS);
   private readonly views = new WeakMap<object, View>();
-  private readonly undo: (() => void)[] = [];
+  private readonly wholes = new WeakMap<SharedArrayBuffer, Map<string, Int32Array | Buffer>>();
+  private readonly undo: Overwritten[] = [];
+  /** What a step on many words has found there. */
+  private before = new Int32Array(0);
   /** Of what differs from what was kept: the same whenever memory is the same. */
   readonly hash: Hash = { one: 0, two: 0 };
 
@@ -71,23 +100,19 @@ export class WatchedMemory {
     this.steps = steps;
   }
 
-  /** Before memory is made: buffers are numbered in the order in which they are opened. */
-  reset(): void {
-    this.buffers.length = 0;
+  /** For `back`: memory as it is now. */
+  mark(): Mark {
+    return { ...this.hash, written: this.undo.length };
   }
 
-  /** What is there now is what `restore` brings back. */
-  keep(): void {
-    this.undo.length = 0;
-    this.hash.one = 0;
-    this.hash.two = 0;
-  }
-
-  /** Takes back all that was written since `keep`. Growth stays. */
-  restore(): void {
-    for (let undo = this.undo.pop(); undo !== undefined; undo = this.undo.pop()) undo();
-    this.hash.one = 0;
-    this.hash.two = 0;
+  /** Takes back all that was written since. */
+  back({ one, two, written }: Mark): void {
+    while (this.undo.length > written) {
+      const { words, index, was } = this.undo.pop()!;
+      words[index] = was;
+    }
+    this.hash.one = one;
+    this.hash.two = two;
   }
 
   readonly operations: Operations = {
@@ -116,18 +141,25 @@ export class WatchedMemory {
     },
     notify: (words: Int32Array, index: number, count = Number.POSITIVE_INFINITY) =>
       this.steps.wake(this.locate('notify', words, index, true).step, count),
-    wordsOf: (buffer: SharedArrayBuffer, bytes = buffer.byteLength) =>
-      this.open(new Int32Array(buffer, 0, bytes >> 2), 4),
-    bytesOf: (buffer: SharedArrayBuffer, bytes = buffer.byteLength) =>
-      this.open(Buffer.from(buffer, 0, bytes), 1),
-    sizeOf: (buffer: SharedArrayBuffer) =>
-      this.steps.take(this.sizeStep('size', buffer, false), () => buffer.byteLength),
-    grow: (buffer: SharedArrayBuffer, bytes: number) =>
-      this.steps.take(this.sizeStep('grow', buffer, true), () => {
-        toggle(this.hash, this.numberOf(buffer) * BUFFER_WORDS + SIZE, buffer.byteLength);
-        buffer.grow(bytes);
-        toggle(this.hash, this.numberOf(buffer) * BUFFER_WORDS + SIZE, bytes);
-      }),
+    wordsOf: (buffer: SharedArrayBuffer, bytes = this.sizes[this.numberOf(buffer)]!) =>
+      this.whole(buffer, `words ${bytes}`, () => this.open(new Int32Array(buffer, 0, bytes >> 2), 4)),
+    bytesOf: (buffer: SharedArrayBuffer, bytes = this.sizes[this.numberOf(buffer)]!) =>
+      this.whole(buffer, `bytes ${bytes}`, () => this.open(Buffer.from(buffer, 0, bytes), 1)),
+    sizeOf: (buffer: SharedArrayBuffer) => {
+      const number = this.numberOf(buffer);
+      return this.steps.take(sizeStep('size', number, false), () => this.sizes[number]);
+    },
+    grow: (buffer: SharedArrayBuffer, bytes: number) => {
+      const number = this.numberOf(buffer);
+      const step = sizeStep('grow', number, true);
+      this.steps.take(step, () => {
+        const was = this.sizes[number]!;
+        if (bytes < was) throw new RangeError(`a buffer of ${was} bytes cannot shrink`);
+        if (bytes > buffer.byteLength) buffer.grow(bytes);
+        this.sizes[number] = bytes;
+        this.note(this.sizes, number, was, step.from);
+      });
+    },
   } as unknown as Operations;
 
   private update(name: string, change: (before: number, value: number) => number) {
@@ -148,7 +180,7 @@ export class WatchedMemory {
   ): number {
     const { view, target, step } = this.locate(name, words, index, writes);
     return this.steps.take(step, () =>
-      writes ? this.change(view, index, index + 1, step, () => perform(target)) : perform(target),
+      writes ? this.change(view, step, () => perform(target)) : perform(target),
     );
   }
 
@@ -158,14 +190,25 @@ export class WatchedMemory {
     return { view, target: view.target as Int32Array, step: stepOf(name, view, index, index + 1, writes) };
   }
 
-  private sizeStep(name: string, buffer: SharedArrayBuffer, writes: boolean): Step {
-    const place = this.numberOf(buffer) * BUFFER_WORDS + SIZE;
-    return { name, from: place, to: place, writes };
-  }
-
   private numberOf(buffer: SharedArrayBuffer): number {
     const known = this.buffers.indexOf(buffer);
-    return known >= 0 ? known : this.buffers.push(buffer) - 1;
+    if (known >= 0) return known;
+    this.sizes[this.buffers.length] = buffer.byteLength;
+    return this.buffers.push(buffer) - 1;
+  }
+
+  /** Threads attach again whenever they go on: the same view of a buffer is made once. */
+  private whole<T extends Int32Array | Buffer>(buffer: SharedArrayBuffer, key: string, open: () => T): T {
+    let views = this.wholes.get(buffer);
+    if (views === undefined) {
+      views = new Map();
+      this.wholes.set(buffer, views);
+    }
+    const known = views.get(key) as T | undefined;
+    if (known !== undefined) return known;
+    const view = open();
+    views.set(key, view);
+    return view;
   }
 
   private open<T extends Int32Array | Buffer>(target: T, wordBytes: number): T {
@@ -193,7 +236,7 @@ export class WatchedMemory {
   private write(view: View, index: number, value: number): boolean {
     const step = stepOf('write', view, index, index + 1, true);
     return this.steps.take(step, () =>
-      this.change(view, index, index + 1, step, () => {
+      this.change(view, step, () => {
         view.target[index] = value;
         return true;
       }),
@@ -208,12 +251,10 @@ export class WatchedMemory {
         const part = method.apply(target, args) as Int32Array & Buffer;
         return this.open(part, wordBytes);
       }
-      const written = WRITING[String(key)]?.(args, target.length);
-      if (written === undefined && !READING.has(String(key)) && key !== Symbol.iterator) {
-        throw new Error(`the model knows no ${String(key)} of shared memory`);
-      }
-      const [from, to] = written ?? [0, target.length];
-      const step = stepOf(String(key), view, from, to, written !== undefined);
+      const isWriting = WRITING.has(key);
+      const extent = (WRITING.get(key) ?? READING.get(key))?.(args, target.length);
+      if (extent === undefined) throw new Error(`the model knows no ${String(key)} of shared memory`);
+      const step = stepOf(String(key), view, ...extent, isWriting);
       const perform = (): unknown => {
         if (key === Symbol.iterator) return target.slice();
         return method.apply(
@@ -221,9 +262,14 @@ export class WatchedMemory {
           args.map((arg) => this.views.get(arg as object)?.target ?? arg),
         );
       };
-      const given = this.steps.take(step, () =>
-        written === undefined ? perform() : this.change(view, from, to, step, perform),
-      );
+      if (isWriting) {
+        return this.steps.take(step, () => {
+          const given = this.change(view, step, perform);
+          // What some give is all of the array, which nobody looks at.
+          return typeof given === 'number' ? given : undefined;
+        });
+      }
+      const given = this.steps.take(step, perform);
       // A step may be given again, so nobody may change what it gave.
       const copy = given instanceof Int32Array || given instanceof Uint8Array ? given.slice() : given;
       return key === Symbol.iterator ? (copy as Int32Array)[Symbol.iterator]() : copy;
@@ -231,36 +277,47 @@ export class WatchedMemory {
   }
 
   /** Keeps what is there, to be taken back, and the hash of what comes. */
-  private change<T>(view: View, from: number, to: number, step: Step, perform: () => T): T {
-    this.save(view.target, from, to);
+  private change<T>({ words }: View, step: Step, perform: () => T): T {
     const first = step.from % BUFFER_WORDS;
-    const end = (step.to % BUFFER_WORDS) + 1;
-    const before = view.words.slice(first, end);
+    const length = step.to - step.from + 1;
+    if (length === 1) {
+      const was = words[first]!;
+      const value = perform();
+      this.note(words, first, was, step.from);
+      return value;
+    }
+    if (length > this.before.length) this.before = new Int32Array(length);
+    const { before } = this;
+    before.set(words.subarray(first, first + length));
     const value = perform();
-    for (let word = first; word < end; word++) {
-      const [was, is] = [before[word - first]!, view.words[word]!];
-      if (was === is) continue;
-      const place = step.from + word - first;
-      toggle(this.hash, place, was);
-      toggle(this.hash, place, is);
+    for (let at = 0; at < length; at += COMPARED_WORDS) {
+      const to = Math.min(length, at + COMPARED_WORDS);
+      if (areEqual(before.subarray(at, to), words.subarray(first + at, first + to))) continue;
+      for (let word = at; word < to; word++) this.note(words, first + word, before[word]!, step.from + word);
     }
     return value;
   }
 
-  private save(target: Int32Array | Buffer, from: number, to: number): void {
-    if (to === from + 1) {
-      const before = target[from]!;
-      this.undo.push(() => {
-        target[from] = before;
-      });
-    } else {
-      // The `slice` of a Buffer is a view.
-      const before = Buffer.isBuffer(target)
-        ? Uint8Array.from(target.subarray(from, to))
-        : target.slice(from, to);
-      this.undo.push(() => target.set(before, from));
-    }
+  private note(words: Int32Array, index: number, was: number, place: number): void {
+    const is = words[index]!;
+    if (was === is) return;
+    this.undo.push({ words, index, was });
+    toggle(this.hash, place, was);
+    toggle(this.hash, place, is);
   }
+}
+
+function sizeStep(name: string, buffer: number, writes: boolean): Step {
+  const place = buffer * BUFFER_WORDS + SIZE;
+  return { name, from: place, to: place, writes };
+}
+
+function areEqual(one: Int32Array, other: Int32Array): boolean {
+  return Buffer.compare(bytesOf(one), bytesOf(other)) === 0;
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Int32Array): Buffer {
+  return Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength);
 }
 
 function stepOf(

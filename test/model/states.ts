@@ -3,6 +3,13 @@ import type { Step } from './memory.js';
 
 const STATUSES = ['ready', 'asleep', 'done', 'dead'] as const;
 
+/** A moment of a thread. */
+export type ThreadMark = Omit<
+  ModelThread,
+  'given' | 'hash' | 'cursor' | 'isUnwinding' | 'mark' | 'back' | 'give'
+> &
+  Hash & { readonly steps: number };
+
 export class ModelThread {
   /** Its steps, and what they gave. */
   readonly given: { readonly step: Step; readonly value: unknown }[] = [];
@@ -21,6 +28,20 @@ export class ModelThread {
   error: unknown;
   /** Of all that its steps gave: what it does next depends on nothing else. */
   readonly hash: Hash = { one: 0, two: 0 };
+
+  /** For `back`. */
+  mark(): ThreadMark {
+    const { given, hash, cursor: _cursor, isUnwinding: _isUnwinding, ...rest } = this;
+    return { ...rest, steps: given.length, ...hash };
+  }
+
+  /** As it was then: its next run of its body is answered no further. */
+  back({ steps, one, two, ...rest }: ThreadMark): void {
+    Object.assign(this, rest);
+    this.given.length = steps;
+    this.hash.one = one;
+    this.hash.two = two;
+  }
 
   give(step: Step, value: unknown): void {
     this.given.push({ step, value });

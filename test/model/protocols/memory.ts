@@ -30,7 +30,6 @@ export function naming(code: Code, filler: number): Model<SharedNames> {
       filler > 1
         ? 'names are looked up while their slots are rebuilt'
         : 'names are looked up while they are given',
-    grows: true,
     setup: () => makeNames(code, filler),
     threads: [
       ({ handle }) => {
@@ -60,7 +59,6 @@ export function naming(code: Code, filler: number): Model<SharedNames> {
 export function changing(code: Code): Model<SharedTasks> {
   return {
     name: 'tasks and statuses are changed together while they are read',
-    grows: true,
     setup: () => makeTasks(code, [{ id: 'a' }]),
     threads: [
       (shared) => {
@@ -137,7 +135,6 @@ export function refusing(code: Code): Model<SharedTasks> {
 export function lengthening(code: Code): Model<SharedTasks> {
   return {
     name: 'a list moves while it is read',
-    grows: true,
     setup: () =>
       makeTasks(code, [{ id: 'a' }, { id: 'b' }, { id: 'c', dependencies: ['a', 'b'] }, { id: 'd' }]),
     threads: [

@@ -114,7 +114,6 @@ export function deathInChange(code: Code): Model<SharedTasks> {
   return {
     name: 'a thread dies while it changes tasks and statuses together',
     mortal: 0,
-    grows: true,
     setup: () => makeTasks(code, [{ id: 'a' }]),
     threads: [
       (shared, world) => {
