@@ -47,6 +47,7 @@ export {
   type ExportInfo,
   type ExportOptions,
   exportState,
+  type ImportReport,
   importState,
   type Replaced,
   type RestoreReport,

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { isSystemError, StateUnavailable } from './errors.js';
 import type { ExportInfo } from './export/export.js';
+import type { ImportReport } from './export/import.js';
 import type { DocumentSource } from './export/read.js';
 import type { ExportOptions } from './export/write.js';
 import { draftExport } from './state.js';
@@ -17,6 +18,7 @@ export type {
   DocumentSource,
   ExportInfo,
   ExportOptions,
+  ImportReport,
   Replaced,
   RestoreReport,
   StateHealth,
@@ -90,7 +92,7 @@ export async function exportState(
  * @param source the file that `exportState` has written, in either syntax, or what is in it (a stream); the state is locked while it is read
  * @throws NotImported if it is not whole; StateLocked; BackupFailed; InvalidArgument; StateUnavailable for what the system refuses
  */
-export async function importState(directory: string, source: DocumentSource): Promise<Replaced> {
+export async function importState(directory: string, source: DocumentSource): Promise<ImportReport> {
   if (typeof source === 'string') checkOptions('importState', { source }, { source: filled });
   const { importDocument } = await import('./export/import.js');
   return await withSystem(directory, () => importDocument(directory, source));

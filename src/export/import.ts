@@ -9,20 +9,28 @@ import { takeDirectory } from '../store/take.js';
 import { fillState } from './load.js';
 import { type DocumentSource, readDocument } from './read.js';
 
+/** What an import has done. */
+export interface ImportReport extends Replaced {
+  /** Tasks that the state has now. */
+  readonly tasks: number;
+  /** Runs that its history has now. */
+  readonly runs: number;
+}
+
 /** @throws NotImported; StateLocked; BackupFailed; StateUnavailable; what `node:fs` throws */
 export async function importDocument(
   directory: string,
   source: DocumentSource,
   now = new Date(),
-): Promise<Replaced> {
+): Promise<ImportReport> {
   const paths = statePaths(directory);
   const lock = await takeDirectory(paths);
   try {
-    const draft = await draftFrom(paths, source);
+    const { draft, ...counts } = await makeDraft(paths, source);
     const done = await replaceStore(paths, draft, now);
     const { before, movedAside } = done;
     await new Log(paths).write('imported', { from: nameOf(source), before: before?.name, movedAside });
-    return done;
+    return { ...done, ...counts };
   } finally {
     removeDrafts(paths);
     lock.release();
@@ -31,19 +39,24 @@ export async function importDocument(
 
 /** See `DraftExport`. */
 export async function draftFrom(paths: StatePaths, source: DocumentSource): Promise<StatePaths> {
+  const { draft } = await makeDraft(paths, source);
+  return draft;
+}
+
+async function makeDraft(paths: StatePaths, source: DocumentSource) {
   const draft = emptyDraft(paths);
   try {
-    await fill(draft, source);
-    return draft;
+    return { draft, ...(await fill(draft, source)) };
   } catch (error) {
     removeDrafts(paths);
     throw isOfTheState(error) ? error : new NotImported(nameOf(source), reasonOf(error));
   }
 }
 
-async function fill({ directory }: StatePaths, source: DocumentSource): Promise<void> {
+async function fill({ directory }: StatePaths, source: DocumentSource) {
   await using state = new BuildState(await openWriter(directory, { onCorrupt: 'throw', autosave: false }));
   await fillState(state, readDocument(source));
+  return { tasks: state.tasks.counts().total, runs: state.history.runs().length };
 }
 
 /** What is wrong is neither the document nor the disk, but where the draft is to be. */

@@ -22,21 +22,21 @@ const CHUNK_BYTES = 2 ** 18;
  * @throws DocumentDamaged, and what `node:fs` throws
  */
 export async function* readDocument(source: DocumentSource): AsyncGenerator<Item, void> {
+  const reader = new Reader();
   let number = 0;
   try {
-    const reader = new Reader();
     for await (const line of linesOf(source)) {
       number++;
       const item = reader.line(line);
       if (item !== undefined) yield item;
     }
-    number++;
-    reader.finish();
+    reader.lastLine();
   } catch (error) {
     // What whoever takes the items throws does not come this way.
     if (isSystemError(error)) throw error;
     throw new DocumentDamaged(`line ${Math.max(1, number)}: ${firstLine(error)}`, { cause: error });
   }
+  reader.requireWhole();
 }
 
 class Reader {
@@ -58,13 +58,18 @@ class Reader {
     return part && this.#take(part);
   }
 
-  finish(): void {
+  lastLine(): void {
     const part = this.#decoder?.finish();
     if (part !== undefined) this.#take(part);
-    if (this.#end === undefined) throw new DocumentDamaged('it is cut off');
+  }
+
+  requireWhole(): void {
+    if (this.#end === undefined) throw new DocumentDamaged('it is cut off, or no export');
     const { checksum, entries } = this.#end;
     if (checksum !== this.#checksum || entries !== this.#entries)
-      throw new DocumentDamaged('it is not what was written: its checksum is another');
+      throw new DocumentDamaged(
+        'its checksum does not fit, so it was changed or damaged after it was written',
+      );
   }
 
   #take(part: Part): Item | undefined {

@@ -99,20 +99,20 @@ describe('millrace export and import', { concurrency: 2 }, () => {
     await ok(project, 'export', 'good.json');
     await ok(project, 'export', 'good.toml');
     const good = project.read('good.json');
-    const bad: Record<string, string> = {
-      'cut.json': good.slice(0, good.length >> 1),
-      'changed.json': good.replace('exit 7', 'exit 8'),
-      'status.json': good.replace('"Failed"', '"Done"'),
-      'pretty.json': JSON.stringify(JSON.parse(good), null, 2),
-      'empty.json': '',
-      'cut.toml': project.read('good.toml').slice(0, -40),
+    const bad: Record<string, readonly [text: string, told: string]> = {
+      'cut.json': [good.slice(0, good.length >> 1), 'line \\d+: .+'],
+      'changed.json': [good.replace('exit 7', 'exit 8'), 'its checksum does not fit, .+'],
+      'status.json': [good.replace('"Failed"', '"Done"'), 'line \\d+: tasks\\.status: must be .+'],
+      'pretty.json': [JSON.stringify(JSON.parse(good), null, 2), 'line 2: .+'],
+      'empty.json': ['', 'it is cut off, or no export'],
+      'cut.toml': [project.read('good.toml').slice(0, -40), 'line \\d+: .+'],
     };
-    for (const [name, text] of Object.entries(bad)) {
+    for (const [name, [text, reason]] of Object.entries(bad)) {
       project.write(name, text);
       const result = await project.millrace(['import', name]);
       assert.equal(result.exitCode, 1, `${name}: ${explain(result)}`);
       const told = new RegExp(
-        `^millrace: error: ${name} cannot be imported: line \\d+: .+\\. The state is as it was\\.\n$`,
+        `^millrace: error: ${name} cannot be imported: ${reason}\\. The state is as it was\\.\n$`,
       );
       assert.match(result.stderr.toString(), told);
     }

@@ -232,8 +232,9 @@ test('what no state can hold is refused, and the state is as it was', async (t) 
   }
   assert.equal(await exported(directory, 'json'), before);
   writeFileSync(file, documentWith({ tasks: [task('a'), task('b', ',"dependencies":["a"]')] }));
-  const { before: backup } = await importState(directory, file);
+  const { before: backup, runs, tasks } = await importState(directory, file);
   assert.ok(existsSync(backup!.path));
+  assert.deepEqual([tasks, runs], [2, 0]);
   await withState(directory, (state) =>
     assert.deepEqual(
       [...state.tasks.list()].map(({ id }) => id),

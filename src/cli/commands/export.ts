@@ -6,7 +6,7 @@ import { type Context, writeJson } from '../context.js';
 import { ExitCode } from '../failure.js';
 import type { ExportCommandOptions, GlobalOptions } from '../options.js';
 import { stateDirectory } from '../project.js';
-import { bytes } from '../render/text.js';
+import { bytes, plural } from '../render/text.js';
 import { replacedJson, replacedText } from './backup.js';
 
 /** `millrace export`: what is committed, also while a run is under way. */
@@ -29,8 +29,12 @@ export async function exportTo(
 /** `millrace import`. */
 export async function importFrom(file: string, options: GlobalOptions, context: Context): Promise<number> {
   const done = await importState(stateDirectory(options), file === '-' ? process.stdin : file);
-  if (options.json) writeJson(context, { file, ...replacedJson(done) });
-  else context.stdout.write(`millrace: imported ${file}${replacedText(done)}\n`);
+  const { runs, tasks } = done;
+  if (options.json) writeJson(context, { file, tasks, runs, ...replacedJson(done) });
+  else {
+    const what = `${plural(tasks, 'task')}${runs === 0 ? '' : ` and ${plural(runs, 'run')}`}`;
+    context.stdout.write(`millrace: imported ${file}: ${what}${replacedText(done)}\n`);
+  }
   return ExitCode.Ok;
 }
 
