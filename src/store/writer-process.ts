@@ -65,12 +65,17 @@ async function answerOne(): Promise<Answer> {
 }
 
 let database: LmdbDatabase | undefined;
-let hasFailed = false;
-// After a failure LMDB is not to be trusted, nor what comes next a batch.
-while (!hasFailed && batches.begins()) {
-  const answer = await answerOne();
-  writeSync(DESCRIPTOR, `${JSON.stringify(answer)}\n`);
-  hasFailed = 'failure' in answer;
+
+async function answerAll(): Promise<void> {
+  let hasFailed = false;
+  // After a failure LMDB is not to be trusted, nor what comes next a batch.
+  while (!hasFailed && batches.begins()) {
+    const answer = await answerOne();
+    writeSync(DESCRIPTOR, `${JSON.stringify(answer)}\n`);
+    hasFailed = 'failure' in answer;
+  }
+  if (hasFailed) process.exit();
+  await database?.close();
 }
-if (hasFailed) process.exit();
-await database?.close();
+
+void answerAll();

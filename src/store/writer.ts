@@ -108,7 +108,7 @@ export class WriterProcess {
 async function startWriter({ paths, file }: WriterOptions): Promise<Child> {
   // Loaded here, because a run without work writes nothing.
   const { spawn } = await import('node:child_process');
-  const script = fileURLToPath(new URL('../../src/store/writer-process.js', import.meta.url));
+  const script = fileURLToPath(new URL('../../bundle/workers/writer-process.cjs', import.meta.url));
   const process = spawn(globalThis.process.execPath, [script, paths.directory, file], {
     // It keeps no folder from being unmounted but that of the state.
     cwd: '/',
