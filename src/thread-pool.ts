@@ -22,6 +22,21 @@ export type ThreadPool = Piscina;
 export function startPool(filename: string, { memory, ...threads }: ThreadPoolOptions): ThreadPool {
   const { Piscina } = createRequire(import.meta.url)('piscina') as typeof import('piscina');
   const resourceLimits = memory === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: memory } };
-  // With atomics, an idle thread would serve neither messages nor promises.
-  return new Piscina({ filename, ...threads, atomics: 'disabled', ...resourceLimits });
+  return new Piscina({
+    filename,
+    ...threads,
+    // With atomics, an idle thread would serve neither messages nor promises.
+    atomics: 'disabled',
+    // Until `endPool`: the next work would have to wait for another one.
+    idleTimeout: Number.POSITIVE_INFINITY,
+    ...resourceLimits,
+  });
+}
+
+/** Ends the threads, whatever they do. */
+export async function endPool(pool: ThreadPool): Promise<void> {
+  // Piscina replaces a thread when it hears of its end. Of one that was ended just before it may hear after `destroy`: the new one would stay for ever
+  // (piscina issues 427 and 788; 5.3.2).
+  pool.options.minThreads = 0;
+  await pool.destroy();
 }

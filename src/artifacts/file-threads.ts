@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { startPool, type ThreadPool } from '../thread-pool.js';
+import { endPool, startPool, type ThreadPool } from '../thread-pool.js';
 
 const MAX_HELPERS = 7;
 
@@ -43,6 +43,6 @@ export class FileThreads {
   async close(): Promise<void> {
     const { pool } = this;
     this.pool = undefined;
-    await pool?.destroy();
+    if (pool !== undefined) await endPool(pool);
   }
 }

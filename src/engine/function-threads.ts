@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { sub, wordsOf } from '../memory/atomic.js';
-import { startPool, type ThreadPool } from '../thread-pool.js';
+import { endPool, startPool, type ThreadPool } from '../thread-pool.js';
 import type { CallJob, CallMessage, ServeJob } from './function/messages.js';
 
 /** Milliseconds to wait for a sign that a thread is gone. */
@@ -79,7 +79,7 @@ export class FunctionThreads {
   async close(): Promise<void> {
     const pool = this.#pool;
     this.#pool = undefined;
-    await pool?.destroy();
+    if (pool !== undefined) await endPool(pool);
   }
 }
 

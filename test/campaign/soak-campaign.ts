@@ -47,7 +47,7 @@ const MODULE_NAME = 'function.mjs';
 
 /** Writes that it was called, at the path that it is given. */
 const MODULE = `import { writeFileSync } from 'node:fs';
-export default function ({ path }, { signal }) { if (!signal.aborted) writeFileSync(path, path); }
+export default function ({ path }, { signal }) { if (!signal.aborted && path !== 'none') writeFileSync(path, path); }
 `;
 
 /**
@@ -114,6 +114,9 @@ function grow(state: BuildState, root: string, random: () => number): string[] {
     ids.push(id);
     writeFileSync(join(root, 'in', String(index)), String(random()));
     const files = { inputs: [`in/${index}`], outputs: [`out-${index}`] };
+    // Called by threads that claim for themselves, as nothing is to be known of its files.
+    if (random() < 0.2)
+      return { id, dependencies, function: { module: MODULE_NAME, input: { path: 'none' } } };
     return random() < 0.3
       ? {
           id,

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import type { Worker } from 'node:worker_threads';
 import { BuildEngine, type BuildEvent, openState, type RunOptions } from '../../src/index.js';
-import { openFiles, temporaryFolder } from './lane-support.js';
+import { openFiles, temporaryFolder, until } from './lane-support.js';
 
 const MODULE = `
 export const quick = () => 1;
@@ -138,4 +139,22 @@ test('a thread that is ended while it starts leaves no file open', async (t) => 
     await run({ signal: AbortSignal.timeout(ms), jobs: 2 });
   }
   assert.deepEqual(open(), before);
+});
+
+test('no thread outlives its run', async (t) => {
+  const { run, state } = await setUp(t);
+  let running = 0;
+  const count = (worker: Worker): void => {
+    running++;
+    worker.once('exit', () => running--);
+  };
+  process.on('worker', count);
+  t.after(() => process.off('worker', count));
+  state.tasks.define(call('a', 'quick'));
+  for (let time = 0; time < 20; time++) {
+    state.tasks.reset('a');
+    // Threads for two, work for one.
+    await run({ jobs: 2 });
+  }
+  await until('all have ended', () => running === 0);
 });
