@@ -212,6 +212,21 @@ export class RowLists {
     this.refs.set(row, ref);
   }
 
+  /**
+   * The same in place if there is room, so that lists which change often leave no garbage behind. Only for those that are read by `Changes.look`: another
+   * reader may see half of each.
+   */
+  overwrite(row: number, items: Int32Array): void {
+    const ref = this.refs.get(row);
+    if (ref === NO_REF || this.pool.get(ref + CAPACITY) < items.length) {
+      this.replace(row, items);
+      return;
+    }
+    this.awaken();
+    for (const [at, item] of items.entries()) this.pool.put(ref + ITEMS + at, item);
+    this.pool.set(ref + COUNT, items.length);
+  }
+
   /** Removes one item, keeping the order of the rest; false if it isn't there. O(length). */
   remove(row: number, item: number): boolean {
     return this.removeWhere(row, (present) => present === item) > 0;

@@ -31,7 +31,7 @@ export function setArtifact({ lists }: TaskTable, row: Row, version: string | un
       `setArtifact takes the version that artifacts.record has returned, 64 hexadecimal digits, not ${shown(version)}.`,
     );
   }
-  lists.artifact.replace(row, version === undefined ? NO_WORDS : wordsOf(version));
+  lists.artifact.overwrite(row, version === undefined ? NO_WORDS : wordsOf(version));
 }
 
 function wordsOf(version: string): Int32Array {

@@ -14,6 +14,7 @@ import {
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { BuildEngine, type BuildState, openState } from '../../src/index.js';
+import { PAGE_BYTES } from '../../src/memory/layout.js';
 import { temporaryFolder } from '../artifacts/support.js';
 import { stateDirectory, withState } from '../store/support.js';
 
@@ -102,6 +103,19 @@ describe('an embedder', () => {
       tasks.define({ id: 'new' });
       assert.equal('artifact' in tasks.get('new'), false);
     });
+  });
+
+  test('names versions again and again, which takes no more memory', async () => {
+    const state = await openState({ memory: true });
+    state.tasks.define({ id: 't' });
+    const { pool } = state.opened.table.lists.artifact;
+    for (let time = 0; time < 10_001; time++) {
+      state.tasks.setArtifact('t', `${time % 10}`.repeat(64));
+      if (time % 3 === 0) state.tasks.setArtifact('t', undefined);
+    }
+    assert.equal(state.tasks.get('t').artifact, '0'.repeat(64));
+    assert.equal(pool.bytes.length, PAGE_BYTES);
+    await state.close();
   });
 
   test('is told of slips, and nothing is kept or removed', async (t) => {
