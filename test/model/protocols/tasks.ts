@@ -102,7 +102,7 @@ export function claims(code: Code, threads: number, each: number): Model<SharedT
     return done;
   };
   return {
-    name: `claim and complete, ${threads} threads`,
+    name: `claim and complete, ${threads} threads, ${each} each`,
     setup: () => makeTasks(code, DIAMOND),
     threads: Array.from({ length: threads }, () => work),
     check(shared, results) {
@@ -206,6 +206,39 @@ export function changes(code: Code): Model<SharedTasks> {
       (shared) => {
         const { tasks } = attach(code, shared);
         attempt(() => tasks.reset('a'));
+      },
+    ],
+    check: checkTable,
+  };
+}
+
+const ACTS = {
+  failed({ tasks }) {
+    const row = tasks.claim();
+    if (row === undefined) return;
+    tasks.fail(row);
+    attempt(() => tasks.retry(row));
+  },
+  released({ tasks }) {
+    const row = tasks.claim();
+    if (row !== undefined) tasks.release(row);
+  },
+  reset({ tasks }) {
+    attempt(() => tasks.reset('a'));
+  },
+} satisfies Record<string, (attached: Attached) => void>;
+
+/** Of `changes` one at a time, beside a thread that claims and completes: few enough steps for all interleavings with three preemptions. */
+export function changedTo(code: Code, act: keyof typeof ACTS): Model<SharedTasks> {
+  return {
+    name: `a task is ${act} beside a claim`,
+    setup: () => makeTasks(code, DIAMOND.slice(0, 2)),
+    threads: [
+      (shared) => ACTS[act](attach(code, shared)),
+      (shared) => {
+        const { tasks } = attach(code, shared);
+        const row = tasks.claim();
+        if (row !== undefined) tasks.complete(row);
       },
     ],
     check: checkTable,
