@@ -90,7 +90,7 @@ export class BatchReader {
 
   /** Valid until the next call. */
   private take(bytes: number): Buffer {
-    this.makeRoom(bytes);
+    this.grow(bytes);
     while (this.to - this.from < bytes) {
       if (!this.fill()) throw new Error('who wrote the batch has ended in the middle of it');
     }
@@ -98,7 +98,7 @@ export class BatchReader {
     return this.buffer.subarray(this.from - bytes, this.from);
   }
 
-  private makeRoom(bytes: number): void {
+  private grow(bytes: number): void {
     if (this.from + bytes <= this.buffer.length) return;
     const rest = this.buffer.subarray(this.from, this.to);
     const next = bytes <= this.buffer.length ? this.buffer : Buffer.allocUnsafeSlow(2 * bytes);

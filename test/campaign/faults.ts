@@ -4,6 +4,7 @@
  */
 import { parseArgs } from 'node:util';
 import { type Round, runFaults } from './faults/campaign.js';
+import { report } from './faults/report.js';
 import { whyNot } from './faults/shim.js';
 
 const { values } = parseArgs({
@@ -33,13 +34,4 @@ const rounds = await runFaults({
     if (round.findings.length > 0) console.log(show(round));
   },
 });
-const findings = rounds.filter((round) => round.findings.length > 0);
-const scenarios = [...new Set(rounds.map(({ scenario }) => scenario))];
-console.table(
-  scenarios.map((scenario) => ({
-    scenario,
-    rounds: rounds.filter((round) => round.scenario === scenario).length,
-    findings: findings.filter((round) => round.scenario === scenario).length,
-  })),
-);
-process.exitCode = findings.length > 0 ? 1 : 0;
+report(rounds);

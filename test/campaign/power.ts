@@ -3,6 +3,7 @@
  */
 import { roundsAndSeed } from './arguments.js';
 import { runPower } from './faults/power.js';
+import { report } from './faults/report.js';
 import { whyNot } from './faults/shim.js';
 
 const reason = whyNot();
@@ -14,13 +15,4 @@ const cuts = await runPower(rounds, seed, ({ after, findings, of, scenario }) =>
   if (++played % 100 === 0) console.log(`${played} rounds played`);
   if (findings.length > 0) console.log(`${scenario}: cut after ${after} of ${of}: ${findings.join('; ')}`);
 });
-const findings = cuts.filter((cut) => cut.findings.length > 0);
-const scenarios = [...new Set(cuts.map(({ scenario }) => scenario))];
-console.table(
-  scenarios.map((scenario) => ({
-    scenario,
-    rounds: cuts.filter((cut) => cut.scenario === scenario).length,
-    findings: findings.filter((cut) => cut.scenario === scenario).length,
-  })),
-);
-process.exitCode = findings.length > 0 ? 1 : 0;
+report(cuts);
