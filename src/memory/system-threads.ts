@@ -7,6 +7,7 @@ export const THIS_THREAD: ThreadIdentity = {
     return systemThreadId();
   },
   isAlive,
+  isThis: (systemId) => systemId === systemThreadId(),
 };
 
 /**

@@ -1,4 +1,4 @@
-import { CapacityExceeded } from '../errors.js';
+import { CapacityExceeded, InvalidArgument } from '../errors.js';
 import { and, compareExchange, load, notify, store, wait, wordsOf } from './atomic.js';
 import { moveCounters } from './counters.js';
 import { Control } from './layout.js';
@@ -38,6 +38,8 @@ export interface ThreadIdentity {
   readonly systemId: number;
   /** Whether the system still has a thread. */
   readonly isAlive: (systemId: number) => boolean;
+  /** Whether it is the one that asks. */
+  readonly isThis: (systemId: number) => boolean;
 }
 
 /** A thread that has ended without leaving. */
@@ -136,7 +138,12 @@ export class Threads {
   /** Gives the line back. What the thread has claimed stays claimed. */
   leave(): void {
     if (this.line === 0) return;
-    this.alone(() => moveCounters(this.words, this.own + COUNTERS, this.control, Counters));
+    this.alone(() => {
+      // Should this thread die in the midst of it, who buries it counts anew.
+      store(this.words, this.own + ACTIVITY, BUSY);
+      moveCounters(this.words, this.own + COUNTERS, this.control, Counters);
+      store(this.words, this.own + ACTIVITY, IDLE);
+    });
     store(this.words, this.own + PARKED, 0);
     store(this.words, this.own + SYSTEM_ID, FREE);
     this.line = 0;
@@ -151,11 +158,13 @@ export class Threads {
     return sum;
   };
 
-  /** Sets all counters anew. Alone. */
+  /**
+   * Sets all counters anew. Alone. The lines stay as they are: a change that is taken back puts back words of the control block, and none of a line.
+   */
   setCounters(...counts: [begun: number, completed: number, failed: number]): void {
     counts.forEach((count, counter) => {
-      for (let at = COUNTERS; at < MAX_THREADS * LINE; at += LINE) store(this.words, at + counter, 0);
-      store(this.control, Counters + counter, count);
+      const inLines = this.count(counter) - load(this.control, Counters + counter);
+      store(this.control, Counters + counter, count - inLines);
     });
   }
 
@@ -256,8 +265,15 @@ export class Threads {
   }
 
   private waitForGate(closedBy: number): void {
-    if (wait(this.control, Gate, closedBy, PATIENCE) !== 'timed-out' || !this.isGone((closedBy - 1) * LINE))
-      return;
+    const line = (closedBy - 1) * LINE;
+    if (wait(this.control, Gate, closedBy, PATIENCE) !== 'timed-out') return;
+    if (this.identity.isThis(load(this.words, line + SYSTEM_ID))) {
+      this.leaveQueue();
+      throw new InvalidArgument(
+        'A transaction under way has this thread wait for itself: use the same state, or what was attached, in all of it.',
+      );
+    }
+    if (!this.isGone(line)) return;
     this.hasMetDead = true;
     // The gate goes from hand to hand and is never open meanwhile: nobody is to see what the dead thread has left.
     if (compareExchange(this.control, Gate, closedBy, this.line) === closedBy) this.behindGate(this.rescue);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type BuildState, openState, type TaskDefinition, TaskStatus } from '../../src/index.js';
+import { attachState, type BuildState, openState, type TaskDefinition, TaskStatus } from '../../src/index.js';
 import { chooseSeed, randomFrom } from '../engine/lane-support.js';
 
 /** All that can be seen of a state, but for the attempt at claiming, which changes it. */
@@ -132,6 +132,16 @@ describe('a transaction', () => {
     assert.throws(() => state.transaction(() => {}), { code: 'STATE_UNAVAILABLE' });
   });
 
+  test('is refused in a thread that would wait for itself', async () => {
+    const state = await withTasks({ id: 'a' });
+    const attached = attachState(state.share());
+    assert.throws(() => state.transaction(() => attached.tasks.start('a')), { code: 'INVALID_ARGUMENT' });
+    attached.tasks.start('a');
+    state.tasks.complete('a');
+    attached.detach();
+    await state.close();
+  });
+
   test('that was taken back wakes who has found no work meanwhile', async () => {
     const state = await withTasks({ id: 'a' });
     let waiting: Promise<string> | undefined;
@@ -159,24 +169,27 @@ describe('a transaction', () => {
     state.tasks.define({ id: 'd', outputs: ['out/b'] });
   });
 
-  test('that was taken back leaves all as it was, whatever it did', async (t) => {
-    const random = randomFrom(chooseSeed(t));
-    const pick = (below: number): number => Math.floor(random() * below);
-    for (let round = 0; round < 60; round++) {
-      const state = await openState({ memory: true });
-      for (let step = 0; step < 12; step++) act(state, pick);
-      const ready = claimable(state);
-      const attempt = (): void =>
-        state.transaction(() => {
-          for (let step = 0; step < 12; step++) act(state, pick);
-          fail();
-        });
-      const settled = all(state);
-      assert.throws(attempt, MISTAKE);
-      assert.deepEqual(all(state), settled);
-      assert.deepEqual(claimable(state), ready);
-    }
-  });
+  for (const isShared of [false, true])
+    test(`that was taken back leaves all as it was, whatever it did${isShared ? ', also of a state that is shared' : ''}`, async (t) => {
+      const random = randomFrom(chooseSeed(t));
+      const pick = (below: number): number => Math.floor(random() * below);
+      for (let round = 0; round < 60; round++) {
+        const state = await openState({ memory: true });
+        if (isShared) state.share();
+        for (let step = 0; step < 12; step++) act(state, pick);
+        const ready = claimable(state);
+        const attempt = (): void =>
+          state.transaction(() => {
+            for (let step = 0; step < 12; step++) act(state, pick);
+            fail();
+          });
+        const settled = all(state);
+        assert.throws(attempt, MISTAKE);
+        assert.deepEqual(all(state), settled);
+        assert.deepEqual(claimable(state), ready);
+        await state.close();
+      }
+    });
 });
 
 type Pick = (below: number) => number;

@@ -11,11 +11,11 @@ export interface SharedLock {
 }
 
 /** The thread that makes a lock, and one that looks at it when all is over. */
-const CREATOR: ThreadIdentity = { systemId: 99, isAlive: () => true };
+const CREATOR: ThreadIdentity = { systemId: 99, isAlive: () => true, isThis: () => false };
 const LATER = 50;
 
 function identity(world: World, thread: number): ThreadIdentity {
-  return { systemId: thread + 1, isAlive: (systemId) => !world.isDead(systemId - 1) };
+  return { systemId: thread + 1, isAlive: (systemId) => !world.isDead(systemId - 1), isThis: () => false };
 }
 
 /** Threads count, each as often, while they have the lock; one may die with it. */

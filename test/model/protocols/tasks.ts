@@ -16,10 +16,12 @@ export interface SharedTasks {
 export function makeTasks(
   { TaskManager, TaskTable }: Code,
   definitions: readonly TaskDefinition[],
+  isOrdered = false,
 ): SharedTasks {
   const table = TaskTable.create();
   const tasks = new TaskManager(table);
   tasks.define(definitions);
+  if (isOrdered) tasks.prioritize();
   return { handle: table.handle(), tasks, table };
 }
 
@@ -29,7 +31,7 @@ export interface Attached {
 }
 
 /** Threads attach again whenever they go on; to ask the system which one this is takes longer than all the rest. */
-const ALIVE = { systemId: 1, isAlive: () => true };
+const ALIVE = { systemId: 1, isAlive: () => true, isThis: () => false };
 
 export function attach({ TaskManager, TaskTable }: Code, { handle }: SharedTasks): Attached {
   const table = TaskTable.from(handle, ALIVE);
@@ -103,7 +105,7 @@ export function claims(code: Code, threads: number, each: number): Model<SharedT
   };
   return {
     name: `claim and complete, ${threads} threads, ${each} each`,
-    setup: () => makeTasks(code, DIAMOND),
+    setup: () => makeTasks(code, DIAMOND, true),
     threads: Array.from({ length: threads }, () => work),
     check(shared, results) {
       const done = rowsOf(results);
@@ -186,7 +188,7 @@ export function startsNever(code: Code): Model<SharedTasks> {
 export function changes(code: Code): Model<SharedTasks> {
   return {
     name: 'fail, retry, release, reset beside claims',
-    setup: () => makeTasks(code, DIAMOND.slice(0, 3)),
+    setup: () => makeTasks(code, DIAMOND.slice(0, 3), true),
     threads: [
       (shared) => {
         const { tasks } = attach(code, shared);

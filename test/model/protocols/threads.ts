@@ -10,11 +10,15 @@ const ATTEMPTS = 2;
 
 /** A thread of the model: its number tells the system of it. */
 function identity(world: World, thread: number): ThreadIdentity {
-  return { systemId: thread + 1, isAlive: (systemId) => systemId > 100 || !world.isDead(systemId - 1) };
+  return {
+    systemId: thread + 1,
+    isAlive: (systemId) => systemId > 100 || !world.isDead(systemId - 1),
+    isThis: () => false,
+  };
 }
 
 /** The thread that checks at the end. */
-const CHECKER = { systemId: 101, isAlive: () => true };
+const CHECKER = { systemId: 101, isAlive: () => true, isThis: () => false };
 
 export interface Pairs {
   readonly control: SharedArrayBuffer;
