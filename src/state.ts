@@ -24,6 +24,8 @@ import { type Check, checkOptions, isObject, shown, wholeFrom } from './values.j
 export interface StateHandle {
   /** The shared memory. What it consists of changes with the version: only `attachState` looks into it. */
   readonly table: TableHandle;
+  /** The folder of what tasks have made. */
+  readonly content: string | undefined;
   /** Whether the state is open for reading only: then it is so for other threads, too. */
   readonly readOnly: boolean;
 }
@@ -34,6 +36,8 @@ export interface AttachedState extends Disposable {
   readonly tasks: TaskManager;
   /** Their dependencies. */
   readonly graph: DependencyGraph;
+  /** What they have made. */
+  readonly artifacts: ArtifactManager;
   /** See `BuildState.transaction`. */
   transaction<Result>(body: () => Result): Result;
   /**
@@ -106,15 +110,16 @@ export class BuildState implements AsyncDisposable {
     this.opened = opened;
     this.directory = opened.directory;
     this.readOnly = opened.readOnly;
-    this.artifacts = new ArtifactManager(
-      opened.table,
-      opened.directory && contentDirectory(opened.directory),
-      VERSION,
-    );
+    this.artifacts = new ArtifactManager(opened.table, this.content, VERSION);
     this.history = opened.history;
     this.recovery = opened.recovery;
     this.tasks = opened.readOnly ? new ReadOnlyTasks(opened.table) : new TaskManager(opened.table);
     this.graph = new DependencyGraph(opened.table, opened.readOnly);
+  }
+
+  /** Where artifacts are kept; nowhere by a state in memory. */
+  private get content(): string | undefined {
+    return this.directory && contentDirectory(this.directory);
   }
 
   /** Resolves when all changes made before the call are durable. @throws CommitFailed, StateUnavailable */
@@ -171,7 +176,7 @@ export class BuildState implements AsyncDisposable {
     this.opened.complete();
     this.attempts = options.attempts ?? this.attempts;
     if (!this.readOnly) this.watchThreads();
-    return { table: this.opened.table.handle(), readOnly: this.readOnly };
+    return { table: this.opened.table.handle(), content: this.content, readOnly: this.readOnly };
   }
 
   /** @internal For who is about to end the process: resolves when no commit is under way any more, and none begins. */
@@ -282,6 +287,7 @@ export function attachState(handle: StateHandle): AttachedState {
   const table = tableOf(handle);
   const tasks = handle.readOnly ? new ReadOnlyTasks(table) : new TaskManager(table);
   const graph = new DependencyGraph(table, handle.readOnly);
+  const artifacts = new ArtifactManager(table, handle.content, VERSION);
   // Who only reads takes no part in what threads agree on.
   if (handle.readOnly) table.threads.leave();
   let isAttached = true;
@@ -295,9 +301,9 @@ export function attachState(handle: StateHandle): AttachedState {
     if (table.threads.line > 0) giveBackOwn(table);
     table.threads.leave();
     table.waits.endAll(new StateUnavailable('This thread has left the state.'));
-    for (const part of [tasks, graph]) refuseFromNowOn(part);
+    for (const part of [tasks, graph, artifacts]) refuseFromNowOn(part);
   };
-  return { tasks, graph, transaction, detach, [Symbol.dispose]: detach };
+  return { tasks, graph, artifacts, transaction, detach, [Symbol.dispose]: detach };
 }
 
 function tableOf(handle: StateHandle): TaskTable {

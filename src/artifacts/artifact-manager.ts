@@ -292,7 +292,7 @@ export class ArtifactManager {
   }
 
   /**
-   * Removes what was of no use for long, or is too much. Never what a task that is defined has made or got back last, what `setArtifact` has named, or what is pinned; other
+   * Removes what was of no use for long, or is too much. Never what a task that is defined has made or got back last, what `setArtifact` has named (in another process: what was committed when this one opened the state), or what is pinned; other
    * processes may build, restore and collect meanwhile. O(entries + files).
    * @returns undefined if it was given up in time
    * @throws StateUnavailable for a state in memory; InvalidArgument; what `node:fs` throws
@@ -307,7 +307,7 @@ export class ArtifactManager {
       maxBytes,
       dryRun,
       isDefined: (task) => this.table.names.find(task) >= 0,
-      recorded: recordedArtifacts(this.table),
+      recorded: () => recordedArtifacts(this.table),
     });
     return await inSlices(steps, options.within);
   }

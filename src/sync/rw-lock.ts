@@ -58,13 +58,17 @@ export class RwLock {
     return { control: this.control.buffer, threads: this.threads.handle() };
   }
 
-  /** Runs `body` while nobody writes. It may read inside it, too. @throws what `body` throws; InvalidArgument if it returns a promise; StateUnavailable after `leave` */
-  read<Result>(body: () => Result): Result {
+  /**
+   * Runs `body` while nobody writes. It may read inside it, too.
+   * @param body told whether the thread that wrote last has ended in the midst of it, and nobody has written since: what there is may be half done
+   * @throws what `body` throws; InvalidArgument if it returns a promise; StateUnavailable after `leave`
+   */
+  read<Result>(body: (isAbandoned: boolean) => Result): Result {
     this.requireLine();
-    if (this.isWriting) return body();
+    if (this.isWriting) return body(false);
     if (this.readers++ === 0) this.threads.begin();
     try {
-      return refusePromise(body());
+      return refusePromise(body(load(this.control, ABANDONED) === 1));
     } finally {
       if (--this.readers === 0) this.threads.end();
     }

@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { BuildEngine, type BuildState, openState } from '../../src/index.js';
+import { attachState, BuildEngine, type BuildState, openState } from '../../src/index.js';
 import { PAGE_BYTES } from '../../src/memory/layout.js';
 import { temporaryFolder } from '../artifacts/support.js';
 import { stateDirectory, withState } from '../store/support.js';
@@ -116,6 +116,37 @@ describe('an embedder', () => {
     assert.equal(state.tasks.get('t').artifact, '0'.repeat(64));
     assert.equal(pool.bytes.length, PAGE_BYTES);
     await state.close();
+  });
+
+  test('names a version while a collection looks at what is kept', async (t) => {
+    const root = temporaryFolder(t);
+    await withState(await stateDirectory(t), async ({ artifacts, tasks }) => {
+      tasks.define({ id: 't' });
+      const versions: string[] = [];
+      for (const content of ['old', 'newer', 'newest']) {
+        writeFileSync(join(root, 'f'), content);
+        versions.push((await artifacts.record('t', { root, paths: ['f'] })).version);
+      }
+      const collecting = artifacts.collect({ maxBytes: 0, maxAge: 0 });
+      tasks.setArtifact('t', versions[0]);
+      assert.equal((await collecting)!.removedEntries, 1);
+      await artifacts.lookup(versions[0]!);
+    });
+  });
+
+  test('keeps files in a thread that has attached', async (t) => {
+    const root = temporaryFolder(t);
+    writeFileSync(join(root, 'f'), 'f');
+    await withState(await stateDirectory(t), async (state) => {
+      state.tasks.define({ id: 't' });
+      using attached = attachState(state.share());
+      const { version } = await attached.artifacts.record('t', { root, paths: ['f'] });
+      attached.transaction(() => {
+        attached.tasks.complete('t', { outcome: 'fresh' });
+        attached.tasks.setArtifact('t', version);
+      });
+      assert.equal((await state.artifacts.lookup(state.tasks.get('t').artifact!)).task, 't');
+    });
   });
 
   test('is told of slips, and nothing is kept or removed', async (t) => {

@@ -97,7 +97,9 @@ test('a writer that has ended in the midst of it is found out, once', async () =
   const shared = new Shared();
   await once(shared.start('exit writing'), 'exit');
   assert.deepEqual([shared.lock.read(() => shared.pair[0]), shared.pair[1]], [1, 0]);
+  assert.ok(shared.lock.read((isAbandoned) => isAbandoned));
   assert.ok(shared.lock.write((isAbandoned) => isAbandoned));
+  assert.ok(!shared.lock.read((isAbandoned) => isAbandoned));
   assert.ok(!shared.lock.write((isAbandoned) => isAbandoned));
 });
 

@@ -19,7 +19,7 @@ export interface CollectOptions {
   /** Whether a task is still defined: the entries of one that is which were made last, and used last, stay, whatever their age and size. */
   readonly isDefined: (task: string) => boolean;
   /** Versions that tasks have on record as their own: they stay, too (default: none). */
-  readonly recorded?: ReadonlySet<string>;
+  readonly recorded?: () => ReadonlySet<string>;
 }
 
 /** What a collection found and removed. */
@@ -107,7 +107,9 @@ function keptEntries(
   options: CollectOptions,
 ): Set<CatalogEntry> {
   const { entries } = catalog;
-  const { isDefined, maxBytes, recorded = new Set(), usedSince } = options;
+  const { isDefined, maxBytes, usedSince } = options;
+  // Asked for only now: from here on nothing else runs in this thread until all are removed.
+  const recorded = options.recorded?.() ?? new Set();
   const lastUsedFirst = [...entries].sort((one, other) => other.usedAt - one.usedAt);
   const defined = entries.filter(({ retired, task }) => !retired && isDefined(task));
   const kept = new Set([
