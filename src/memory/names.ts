@@ -10,6 +10,8 @@ const FILLED = 2;
 const SAVED_WORDS = 3;
 /** Odd while the slots are being rebuilt; a lookup that missed under a changed generation is repeated. */
 const GENERATION = 3;
+/** Bytes of names that were taken away. */
+const GARBAGE_BYTES = 4;
 const HEAD_WORDS = 16;
 
 const EMPTY = 0;
@@ -36,7 +38,7 @@ let scratchHash = 0;
  * One writer at a time (who is alone); any number of readers meanwhile, without a lock: a slot's row is stored after
  * its hash, and after the name's bytes and ref. Lookups are O(1) expected, O(length) to compare.
  *
- * - blob: names one after the other, each behind its length (uint16); names are never moved.
+ * - blob: names one after the other, each behind its length (uint16); names are moved only when a state is opened.
  * - refs: row → offset in the blob, 0 = no name.
  * - slots: a head of 16 words, then pairs (hash, row + 1); load factor at most 1/2.
  *
@@ -145,6 +147,7 @@ export class NameTable {
       const at = HEAD_WORDS + slot * 2;
       if (this.slots.get(at + 1) !== row + 1) continue;
       this.slots.set(at + 1, TOMBSTONE);
+      this.slots.put(GARBAGE_BYTES, this.slots.get(GARBAGE_BYTES) + LENGTH_BYTES + scratchLength);
       this.refs.set(row, 0);
       return;
     }
@@ -177,6 +180,29 @@ export class NameTable {
     this.awaken();
     this.refs.ensure(rowCount * 4);
     if (rowCount * 2 > this.slots.get(SLOT_COUNT)) this.rebuild(rowCount);
+  }
+
+  /** The part of the blob that is no row's name any more, from 0 to below 1; more, if removals were taken back. */
+  get wasted(): number {
+    return this.slots.get(GARBAGE_BYTES) / this.slots.get(USED_BYTES);
+  }
+
+  /** Moves all names together. Owner only, and while no other thread is attached: refs change. O(rows + bytes). */
+  compact(rowCount: number): void {
+    this.awaken();
+    const old = Buffer.from(this.blob.bytes.subarray(0, this.slots.get(USED_BYTES)));
+    let used = LENGTH_BYTES;
+    for (let row = 0; row < rowCount; row++) {
+      const ref = this.refs.get(row);
+      if (ref === 0) continue;
+      const bytes = LENGTH_BYTES + old.readUInt16LE(ref);
+      old.copy(this.blob.bytes, used, ref, ref + bytes);
+      this.refs.set(row, used);
+      used += bytes;
+    }
+    this.slots.set(USED_BYTES, used);
+    this.slots.set(GARBAGE_BYTES, 0);
+    this.blob.markBytes(0, used);
   }
 
   private awaken(): void {

@@ -44,6 +44,11 @@ export function restoreTable(table: TaskTable, control: TableControl): void {
   for (const lists of Object.values(table.lists)) {
     if (lists.wasted > 0.5) lists.compact(control.rowCount);
   }
+  if (table.names.wasted > 0.5) {
+    table.names.compact(control.rowCount);
+    // What was derived from tasks knows them by where names and details lie, and asks only of details whether they have moved.
+    table.details.compact(control.rowCount);
+  }
   completeTable(table);
 }
 

@@ -3,7 +3,7 @@ import { readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setImmediate as immediate } from 'node:timers/promises';
-import { type BuildState, openState, TaskStatus } from '../../src/index.js';
+import { type BuildState, openState, type Row, TaskStatus } from '../../src/index.js';
 import { PAGE_BYTES } from '../../src/memory/layout.js';
 import { Region } from '../../src/memory/region.js';
 import type { Writer } from '../../src/store/database.js';
@@ -207,4 +207,27 @@ test('killed at any moment, all that was acknowledged is there and nothing is to
     await state.close();
   }
   assert.deepEqual(readdirSync(directory), ['store']);
+});
+
+test('names of tasks that were removed are gone when the state is opened anew', async (t) => {
+  const directory = await stateDirectory(t);
+  const bytes = ({ opened }: BuildState): number => opened.table.names.regions(0)[0]![1];
+  const kept = { id: 'kept', command: 'make kept', inputs: ['in'] };
+  await withState(directory, ({ tasks }) => {
+    for (let time = 0; time < 2000; time++) {
+      tasks.define({ id: `task-${time}`.padEnd(1000, '-'), command: `make ${time}` });
+      tasks.remove(0 as Row);
+    }
+    tasks.define(kept);
+  });
+  await withState(directory, (state) => {
+    assert.ok(bytes(state) < 100);
+    assert.equal(state.tasks.rowOf('kept'), 0);
+    assert.equal(state.tasks.get('kept').command, 'make kept');
+    state.tasks.define({ id: 'another', dependencies: ['kept'] });
+  });
+  await withState(directory, ({ graph, tasks }) => {
+    assert.deepEqual(graph.order(), ['kept', 'another']);
+    assert.throws(() => tasks.define(kept), { code: 'DUPLICATE_TASK' });
+  });
 });
