@@ -1,52 +1,14 @@
 import { MeetingPlaces } from './meeting-places.js';
 import { DEATH, describePlace, IS_DEAD, type Mark, type Step, type Steps, WatchedMemory } from './memory.js';
+import type { Bounds, Exploration, Model, World } from './model.js';
 import { ModelThread, States, type ThreadMark } from './states.js';
-
-/** As a method's type, so that models of whatever memory fit into one list. */
-type Body<Shared> = { run(shared: Shared, world: World): unknown }['run'];
-
-/** What a thread of a model can ask beside memory. */
-export interface World {
-  /** Whether a thread has died. */
-  isDead(thread: number): boolean;
-}
-
-/** What a model is made of: threads that run shipped code on shared memory, and what must hold whatever their order. */
-export interface Model<Shared> {
-  readonly name: string;
-  /** Makes the memory, once; what was written is taken back for every execution. */
-  setup(): Shared;
-  /**
-   * What each thread does, from its own view of the memory on. It is run again from the beginning whenever it goes on, with what
-   * its steps gave before; so it may keep nothing outside, and depends on nothing but memory.
-   */
-  readonly threads: readonly Body<Shared>[];
-  /** After every execution, with what the threads have returned. @throws if something does not hold */
-  check(shared: Shared, results: readonly unknown[], world: World): void;
-  /** A thread that may die before any of its steps. */
-  readonly mortal?: number;
-}
-
-export interface Exploration {
-  readonly executions: number;
-  /** What does not hold, and the steps that lead there; undefined if all holds. */
-  readonly failure: string | undefined;
-  /** False if the time was over. */
-  readonly isComplete: boolean;
-}
-
-export interface Bounds {
-  /** How often a thread that could go on is stopped in one execution. */
-  readonly preemptions: number;
-  /** After so many seconds no further execution begins. */
-  readonly seconds?: number;
-}
 
 /** So many steps without a write, and a thread is taken to spin. None does as many otherwise: to make it stop at a place of ours would hide others. */
 const SPIN = 2000;
 
-/** As a choice. */
+/** As a choice; and from EARLY on, the number of a thread whose wait is over before anybody has notified it. */
 const DIES = -2;
+const EARLY = 100;
 
 /** Thrown through the code of a thread that is to stop here; it goes on by being run again. */
 const SUSPEND = { message: 'a model thread is suspended' };
@@ -209,7 +171,7 @@ export class Explorer<Shared> implements Steps, World {
       return;
     }
     const next = this.choose([
-      ...(mayStop ? this.enabled(this.running) : [this.running]),
+      ...(mayStop ? [...this.enabled(this.running), ...this.early()] : [this.running]),
       ...(mayDie ? [DIES] : []),
     ]);
     if (next === undefined) {
@@ -253,6 +215,16 @@ export class Explorer<Shared> implements Steps, World {
     for (const [index, { status }] of this.threads.entries())
       if (status === 'ready' && index !== first) enabled.push(index);
     return enabled;
+  }
+
+  /** Those whose time may be over by now; that it is counts as a preemption. */
+  private early(): number[] {
+    if (this.preemptions >= this.bounds.preemptions) return [];
+    const waiting = [...this.threads.keys()].filter((index) => {
+      const { status, timesOut } = this.threads[index]!;
+      return status === 'asleep' && timesOut;
+    });
+    return waiting.map((index) => EARLY + index);
   }
 
   /** Undefined if all that can follow was seen already, or will be. */
@@ -308,6 +280,12 @@ export class Explorer<Shared> implements Steps, World {
       this.meetingPlaces.learn(DEATH, running);
       return;
     }
+    if (chosen >= EARLY) {
+      this.preemptions++;
+      this.next = chosen - EARLY;
+      this.awaken(this.threads[this.next]!, 'timed-out');
+      return;
+    }
     if (thread !== undefined) this.preemptions++;
     this.next = chosen;
   }
@@ -318,10 +296,13 @@ export class Explorer<Shared> implements Steps, World {
     for (;;) {
       if (this.next < 0) {
         const ready = this.enabled(this.last);
-        if (ready.length > 0) this.next = this.choose(ready) ?? -1;
-        else if (this.timeOut()) continue;
-        else break;
-        if (this.isKnown) break;
+        if (ready.length === 0) {
+          if (this.timeOut()) continue;
+          break;
+        }
+        const chosen = this.choose([...ready, ...this.early()]);
+        if (chosen === undefined) break;
+        this.follow(-1, chosen);
       }
       this.last = this.next;
       this.next = -1;

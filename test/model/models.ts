@@ -1,5 +1,6 @@
 import type { Code } from './code.js';
-import { type Bounds, type Exploration, Explorer, type Model } from './explore.js';
+import { Explorer } from './explore.js';
+import type { Bounds, Exploration, Model } from './model.js';
 import * as locks from './protocols/locks.js';
 import * as memory from './protocols/memory.js';
 import * as serving from './protocols/serving.js';

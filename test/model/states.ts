@@ -72,10 +72,10 @@ export class States {
 function keyOfState(memory: Hash, running: number, threads: readonly ModelThread[]): number {
   const state: Hash = { ...memory };
   append(state, running);
-  for (const { hash, status } of threads) {
+  for (const { hash, mayStep, status } of threads) {
     append(state, hash.one);
     append(state, hash.two);
-    append(state, STATUSES.indexOf(status));
+    append(state, STATUSES.indexOf(status) * 2 + Number(mayStep));
   }
   const asleep = [...threads.keys()].filter((index) => threads[index]!.status === 'asleep');
   // Who has slept for longest is woken first when time passes.

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { ThreadIdentity } from '../../../src/memory/threads.js';
 import type { RwLockHandle } from '../../../src/sync/rw-lock.js';
 import type { Code } from '../code.js';
-import type { Model, World } from '../explore.js';
+import type { Model, World } from '../model.js';
 
 export interface SharedLock {
   readonly handle: SharedArrayBuffer;

@@ -7,7 +7,7 @@ import type { Key, Writer } from '../../../src/store/database.js';
 import { type Row, STATUS_NAMES, type TaskState, TaskStatus } from '../../../src/task.js';
 import type { TaskManager } from '../../../src/tasks/task-manager.js';
 import type { Code } from '../code.js';
-import type { Model } from '../explore.js';
+import type { Model } from '../model.js';
 import { attach, checkTable, makeTasks, type SharedTasks } from './tasks.js';
 
 export interface SharedNames {

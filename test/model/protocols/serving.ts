@@ -3,7 +3,7 @@ import type { FinishedRows } from '../../../src/memory/finished.js';
 import type { TaskTable } from '../../../src/memory/table.js';
 import { type Row, TaskStatus } from '../../../src/task.js';
 import type { Code } from '../code.js';
-import type { Model } from '../explore.js';
+import type { Model } from '../model.js';
 import { attach, checkTable, makeTasks, type SharedTasks } from './tasks.js';
 
 const { Completed, InProgress } = TaskStatus;

@@ -4,7 +4,7 @@ import type { TaskTable } from '../../../src/memory/table.js';
 import { type Row, type TaskDefinition, TaskStatus } from '../../../src/task.js';
 import type { TaskManager } from '../../../src/tasks/task-manager.js';
 import type { Code } from '../code.js';
-import type { Model } from '../explore.js';
+import type { Model } from '../model.js';
 
 /** A table, and the same from the outside, for checks when no thread runs. */
 export interface SharedTasks {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { ThreadIdentity } from '../../../src/memory/threads.js';
 import { type Row, type TaskState, TaskStatus } from '../../../src/task.js';
 import type { Code } from '../code.js';
-import type { Model, World } from '../explore.js';
+import type { Model, World } from '../model.js';
 import { change, checkChange } from './memory.js';
 import { checkTable, makeTasks, type SharedTasks } from './tasks.js';
 

@@ -1,0 +1,30 @@
+import type { Mutant } from './mutants.js';
+
+/** Mistakes of who has waited for so long that the other one may be dead. */
+export const WAITING_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'the gate is taken from a thread that only takes long',
+    file: 'memory/threads.js',
+    from: `if (!this.isGone(line))
+            return;`,
+    to: '',
+    model: 'gateFor2',
+    preemptions: 2,
+  },
+  {
+    name: 'a thread that is busy for long is taken for dead',
+    file: 'memory/threads.js',
+    from: "!== 'timed-out' || !this.isGone(line))",
+    to: "!== 'timed-out')",
+    model: 'gate',
+    preemptions: 2,
+  },
+  {
+    name: 'a lock is taken from an owner that only takes long',
+    file: 'sync/mutex.js',
+    from: 'return !this.thread.isAlive(owner) && compareExchange',
+    to: 'return compareExchange',
+    model: 'locking2',
+    preemptions: 2,
+  },
+];
