@@ -6,6 +6,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import { type Endpoint, expose, releaseProxy, wrap } from 'comlink';
 import { InvalidArgument, MillraceError, quote } from './errors.js';
+import { isObject } from './values.js';
 
 /** What the other side may call: plain functions by name. An interface will do as well as a type. */
 export type Provided<Functions> = {
@@ -59,7 +60,7 @@ export function provide<Functions extends object>(port: MessagePort, functions: 
     }
     allowed[name] = Object.freeze(bare(callee as (...values: unknown[]) => unknown));
   }
-  expose(Object.freeze(allowed), endpointOf(port));
+  expose(Object.freeze(allowed), endpointOf(port, isFit));
 }
 
 /**
@@ -154,17 +155,31 @@ function undelivered({ message, name: kind }: Error, name: string): InvalidArgum
   return new InvalidArgument(`The other thread provides no function ${quote(name)}.`);
 }
 
-/** A port of Node.js in the shape that comlink knows from browsers. */
-function endpointOf(port: MessagePort): Endpoint {
+/**
+ * Whether comlink can take a message: of one that is malformed, or names a handler that there is none of, it throws where nobody catches it; and to one that asks
+ * for a port of its own it gives one.
+ */
+function isFit(message: unknown): boolean {
+  if (!isObject(message)) return false;
+  const { argumentList = [], path = [], type } = message;
+  const isPlain = (value: unknown): boolean => isObject(value) && value.type === 'RAW';
+  return (
+    type !== 'ENDPOINT' && Array.isArray(path) && Array.isArray(argumentList) && argumentList.every(isPlain)
+  );
+}
+
+/** A port of Node.js in the shape that comlink knows from browsers. @param accepts what is not dropped (default: all is accepted) */
+function endpointOf(port: MessagePort, accepts: (message: unknown) => boolean = () => true): Endpoint {
   type Listener = (event: { readonly data: unknown }) => void;
   const heard = new Map<unknown, (data: unknown) => void>();
   return {
     postMessage: (message: unknown, transfer?: never[]) => port.postMessage(message, transfer ?? []),
     addEventListener(_: string, listener: unknown) {
-      const hear = (data: unknown): void =>
-        typeof listener === 'function'
-          ? (listener as Listener)({ data })
-          : (listener as { handleEvent: Listener }).handleEvent({ data });
+      const hear = (data: unknown): void => {
+        if (!accepts(data)) return;
+        if (typeof listener === 'function') (listener as Listener)({ data });
+        else (listener as { handleEvent: Listener }).handleEvent({ data });
+      };
       heard.set(listener, hear);
       port.on('message', hear);
       port.unref();

@@ -110,6 +110,17 @@ test('no path leads from what is provided to other code', async () => {
   }
   assert.equal((await ask({ type: 'CONSTRUCT', path: ['note'], argumentList: [raw('x')] })).name, 'throw');
   assert.equal('reached' in globalThis, false);
+  // No answer, and no error that nobody catches: the next answer is that to the next question.
+  const handler = (name: string) => ({ type: 'HANDLER', name, value: { isError: false, value: 'x' } });
+  for (const malformed of [
+    { type: 'APPLY', path: ['note'], argumentList: [handler('none')] },
+    { type: 'APPLY', path: ['note'], argumentList: [handler('throw')] },
+    { type: 'APPLY', path: ['note'], argumentList: 5 },
+    { type: 'GET', path: 5 },
+    { type: 'ENDPOINT' },
+  ])
+    port2.postMessage({ id: 'q', ...malformed });
+  port2.postMessage('text');
   const { value } = await apply('note');
   assert.deepEqual(value, { value: 'globalThis.reached = true'.length });
   port1.close();
