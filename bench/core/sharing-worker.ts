@@ -1,7 +1,8 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { type Endpoint, expose } from 'comlink';
 import { attachState, type StateHandle } from '../../src/index.js';
-import type { Row } from '../../src/task.js';
+import { TaskTable } from '../../src/memory/table.js';
+import { type Row, TaskStatus } from '../../src/task.js';
 
 /** What a thread measures, one message each. */
 export type SharingJob =
@@ -82,16 +83,21 @@ else {
     if (sum < 0) throw new Error('A status is never negative.');
     return Number(process.hrtime.bigint() - start) / (rounds * (to - from));
   };
-  /** Without exceptions, which would be most of the time: by the status, as an engine does that shares work. */
-  const attempts = (row: number, ms: number): [number, number] => {
+  /** Each of them is a change that is tried; below the calls that throw, for exceptions would be most of the time. */
+  const attempts = (at: number, ms: number): [number, number] => {
+    const table = TaskTable.from(handle!.table);
+    const row = at as Row;
     const end = performance.now() + ms;
     let [tried, won] = [0, 0];
     while (performance.now() < end) {
       for (let time = 0; time < 100; time++) {
         tried++;
-        if (tasks.status(row as Row) === 0 && change(row)) won++;
+        if (!table.transition(row, TaskStatus.Pending, TaskStatus.InProgress, 0)) continue;
+        won++;
+        table.transition(row, TaskStatus.InProgress, TaskStatus.Pending, 0);
       }
     }
+    table.threads.leave();
     return [tried, won];
   };
   parentPort!.on('message', (job: SharingJob) => parentPort!.postMessage(run(job)));
