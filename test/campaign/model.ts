@@ -3,12 +3,11 @@
  * shipped code's steps with at most so many preemptions (default 3), and shows that mistakes in it would be found. A model gets so many seconds for each
  * number of preemptions (default 60): what it says is complete with how many.
  */
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { loadCode } from '../model/code.js';
+import type { Code } from '../model/code.js';
 import { explore, MODELS, type ModelName } from '../model/models.js';
 import { MUTANTS } from '../model/mutants.js';
-import { withMutant } from '../model/mutate.js';
+import { withMutant, withShipped } from '../model/mutate.js';
 
 const { values } = parseArgs({
   options: {
@@ -31,14 +30,13 @@ function report(what: string, start: number, said: string): void {
   console.log(`${what.padEnd(80)} ${seconds.padStart(7)} s  ${said}`);
 }
 
-const code = await loadCode(fileURLToPath(new URL('../../src', import.meta.url)));
 for (const name of names) {
   const start = performance.now();
-  report(MODELS[name](code).name, start, exploreDeeper(name));
+  await withShipped(name, (code) => report(MODELS[name](code).name, start, exploreDeeper(name, code)));
 }
 
 /** With one preemption more each time: what comes first is where most mistakes are (CHESS). */
-function exploreDeeper(name: ModelName): string {
+function exploreDeeper(name: ModelName, code: Code): string {
   let complete = -1;
   let executions = 0;
   for (let bound = 0; bound <= preemptions; bound++) {

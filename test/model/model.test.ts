@@ -1,21 +1,19 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { loadCode } from './code.js';
 import { explore, MODELS, type ModelName } from './models.js';
 import { MUTANTS } from './mutants.js';
-import { withMutant } from './mutate.js';
+import { withMutant, withShipped } from './mutate.js';
 
 /** Many moments to die at: `npm run campaign:model` explores these, too. */
 const LONG: readonly ModelName[] = ['deathBesideWork', 'deathInChange'];
 
-const code = await loadCode(fileURLToPath(new URL('../../src', import.meta.url)));
-
 describe('all interleavings with at most one preemption', () => {
   for (const name of Object.keys(MODELS) as ModelName[]) {
     if (LONG.includes(name)) continue;
-    test(name, () => {
-      const { executions, failure, isComplete } = explore(name, code, { preemptions: 1 });
+    test(name, async () => {
+      const { executions, failure, isComplete } = await withShipped(name, (code) =>
+        explore(name, code, { preemptions: 1 }),
+      );
       assert.equal(failure, undefined);
       assert.ok(isComplete && executions > 1);
     });

@@ -31,6 +31,7 @@ export const MODELS = {
   reorderingTwice: (code) => tasks.reordering(code, 2),
   reading: memory.reading,
   committing: memory.committing,
+  growing: memory.growing,
   naming: (code) => memory.naming(code, 0),
   rebuilding: (code) => memory.naming(code, 511),
   changing: memory.changing,
@@ -58,6 +59,9 @@ export const MODELS = {
 } satisfies Record<string, (code: Code) => Model<unknown>>;
 
 export type ModelName = keyof typeof MODELS;
+
+/** Whether a model needs pages that a few tasks fill. */
+export const isSmall = (name: ModelName): boolean => name === 'growing';
 
 /** Explores a model of this code. */
 export function explore(name: ModelName, code: Code, bounds: Bounds): Exploration {

@@ -1,6 +1,6 @@
+import { LATER_MUTANTS } from './later-mutants.js';
 import type { ModelName } from './models.js';
 import { SERVING_MUTANTS } from './serving-mutants.js';
-import { WAITING_MUTANTS } from './waiting-mutants.js';
 
 /** A mistake in the protocol code that some model must find. */
 export interface Mutant {
@@ -25,7 +25,7 @@ const CHANGES = 'memory/changes.js';
 
 export const MUTANTS: readonly Mutant[] = [
   ...SERVING_MUTANTS,
-  ...WAITING_MUTANTS,
+  ...LATER_MUTANTS,
   {
     name: 'the swap of a status is believed without looking at what it found',
     file: TABLE,

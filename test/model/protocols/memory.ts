@@ -150,6 +150,44 @@ export function lengthening(code: Code): Model<SharedTasks> {
   };
 }
 
+/** Tasks are defined beyond what other threads have seen of the memory so far, while one looks at them and claims. */
+export function growing(code: Code): Model<SharedTasks> {
+  const first = Array.from({ length: 15 }, (_, index) => ({ id: `t${index}` }));
+  const more = Array.from({ length: 4 }, (_, index) => ({
+    id: `u${index}`,
+    dependencies: ['t0', 't1'],
+    command: 'c',
+  }));
+  return {
+    name: 'memory grows while it is read',
+    setup() {
+      const shared = makeTasks(code, first, true);
+      for (let task = 0; task < 14; task++) shared.tasks.complete(shared.tasks.claim() as Row);
+      return shared;
+    },
+    threads: [
+      (shared) => {
+        attach(code, shared).tasks.define(more);
+      },
+      (shared) => {
+        const { tasks } = attach(code, shared);
+        const claimed = [tasks.claim(), tasks.claim()].filter((row) => row !== undefined);
+        const seen = tasks.page({ limit: 99 }).tasks;
+        return [claimed.map((row) => tasks.idOf(row)), seen.map(({ id }) => id), tasks.has('u3')];
+      },
+    ],
+    check(shared, [, found]) {
+      const [claimed, seen, hasLast] = found as [string[], string[], boolean];
+      const ids = [...first, ...more].map(({ id }) => id);
+      assert.ok(claimed.length > 0 && claimed.every((id) => id === 't14' || id.startsWith('u')));
+      assert.deepEqual(seen, ids.slice(0, seen.length));
+      assert.ok(seen.length === 15 || seen.length === 19, `${seen.length} tasks`);
+      assert.ok(hasLast || seen.length === 15);
+      checkTable(shared);
+    },
+  };
+}
+
 export interface SharedRegion {
   readonly handle: RegionHandle;
 }

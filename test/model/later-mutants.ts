@@ -1,7 +1,7 @@
 import type { Mutant } from './mutants.js';
 
-/** Mistakes of who has waited for so long that the other one may be dead. */
-export const WAITING_MUTANTS: readonly Mutant[] = [
+/** Mistakes of who has waited for so long that the other one may be dead, or knows memory as it was before it grew. */
+export const LATER_MUTANTS: readonly Mutant[] = [
   {
     name: 'the gate is taken from a thread that only takes long',
     file: 'memory/threads.js',
@@ -26,5 +26,13 @@ export const WAITING_MUTANTS: readonly Mutant[] = [
     to: 'return compareExchange',
     model: 'locking2',
     preemptions: 2,
+  },
+  {
+    name: 'a row is known without a look at the memory that came with it',
+    file: 'memory/table.js',
+    from: 'this.seenRows = this.rowCount;\n            this.renewViews();',
+    to: 'this.seenRows = this.rowCount;',
+    model: 'growing',
+    preemptions: 1,
   },
 ];
