@@ -23,6 +23,8 @@ export class Restructurer {
   private readonly random: () => number;
   private readonly prefix: string;
   private readonly names: string[] = [];
+  /** What each of them is said to have made. */
+  private readonly artifacts = new Map<string, string>();
   private serial = 0;
 
   constructor(state: AttachedState, input: CrewInput, seed: number, random: () => number) {
@@ -62,6 +64,13 @@ export class Restructurer {
   private remove(name: string): void {
     this.state.tasks.remove(name);
     this.names.splice(this.names.indexOf(name), 1);
+    this.artifacts.delete(name);
+  }
+
+  /** Nobody else says what a task of this thread has made. */
+  private checkArtifact(name: string): void {
+    const [is, said] = [this.state.tasks.get(name).artifact, this.artifacts.get(name)];
+    if (is !== said) throw new Error(`${name} has made ${is}, not ${said}`);
   }
 
   private removeEdge(name: string): void {
@@ -74,13 +83,18 @@ export class Restructurer {
     const { tasks, graph, transaction } = this.state;
     const isTakenBack = this.below(2) === 0;
     const added = this.newName();
+    const version = `${this.below(10)}`.repeat(64);
+    this.checkArtifact(name);
     transaction(() => {
+      tasks.setArtifact(name, version);
       tasks.define({ id: added, dependencies: [name] });
       graph.add(added, this.dependency());
       tasks.reset(name);
       if (isTakenBack) throw TAKEN_BACK;
       tasks.remove(added);
     });
+    this.artifacts.set(name, version);
+    this.checkArtifact(name);
   }
 
   /** Any task that a new one may depend on. */
