@@ -211,10 +211,8 @@ export class StateLocked extends MillraceError {
   readonly place: string | undefined;
 
   constructor(directory: string, pid: number, since: Date, place?: string) {
-    super(
-      'STATE_LOCKED',
-      `${inUse(directory, pid, since, place)}; wait for it to end, or open the state for reading only.`,
-    );
+    const problem = inUse(directory, pid, since, place);
+    super('STATE_LOCKED', `${problem}; wait for it to end, or open the state for reading only.`);
     this.directory = directory;
     this.pid = pid;
     this.since = since;
@@ -246,11 +244,13 @@ export class StateCorrupt extends MillraceError {
 
 /** The state was written by a newer millrace. */
 export class StateTooNew extends MillraceError {
+  /** The schema version of the state. */
+  readonly found: number;
+
   constructor(directory: string, found: number, known: number) {
-    super(
-      'STATE_TOO_NEW',
-      `The state in ${directory} has schema version ${found}, this millrace knows ${known}; use a newer millrace.`,
-    );
+    const which = `has schema version ${found}, this millrace knows ${known}`;
+    super('STATE_TOO_NEW', `The state in ${directory} ${which}; use a newer millrace.`);
+    this.found = found;
   }
 }
 

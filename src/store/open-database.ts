@@ -9,7 +9,7 @@ import type { Isolation } from './isolation.js';
 import { LmdbDatabase, SchemaBehind } from './lmdb.js';
 import type { Intent } from './lmdb-file.js';
 import { entryAt, type StatePaths } from './paths.js';
-import { verifyInChild } from './verify.js';
+import { verifyInChild } from './verify-child.js';
 
 /**
  * The store that is there, to be read, once the file was found to be sound.
@@ -81,7 +81,7 @@ export function requireNothing(paths: StatePaths): void {
   if (problem !== undefined) throw new StateCorrupt(paths.directory, problem);
 }
 
-/** LMDB crashes on files that are damaged, or not its own. @throws StateCorrupt */
+/** LMDB crashes on files that are damaged, or not its own. @throws StateCorrupt; as `verifyInChild` */
 async function requireSound(paths: StatePaths, intent: Intent, unclean: boolean): Promise<void> {
   const damage =
     examineFile(paths, intent) ??

@@ -12,7 +12,7 @@ import { Log } from './log.js';
 import { canMigrate, readMigrated } from './migrate.js';
 import { entryAt, replacedStore, type StatePaths, statePaths } from './paths.js';
 import { takeDirectory } from './take.js';
-import { verifyInChild } from './verify.js';
+import { verifyInChild } from './verify-child.js';
 
 /** All of them stay: the one that is to be restored, too. */
 const KEEP_ALL = { newest: Number.POSITIVE_INFINITY, days: 0 };
@@ -57,7 +57,7 @@ export async function restoreBackup(
 
 /**
  * Makes a draft the store of a state, whose lock is held. What was there before is backed up first, or moved aside if it is damaged.
- * @throws BackupFailed; what `node:fs` throws
+ * @throws BackupFailed; StateUnavailable if nobody can tell whether it is damaged; what `node:fs` throws
  */
 export async function replaceStore(paths: StatePaths, draft: StatePaths, now: Date): Promise<Replaced> {
   const isThere = entryAt(paths.data) !== undefined;
@@ -70,7 +70,7 @@ export async function replaceStore(paths: StatePaths, draft: StatePaths, now: Da
   return { before, movedAside };
 }
 
-/** What is wrong with a store, looked at without LMDB and then, all of it, in a process of its own; undefined if nothing is. */
+/** What is wrong with a store, looked at without LMDB and then, all of it, in a process of its own; undefined if nothing is. @throws as `verifyInChild` */
 export async function whyDamaged(paths: StatePaths): Promise<string | undefined> {
   return examineFile(paths, 'write') ?? (await verifyInChild(paths));
 }

@@ -1,12 +1,25 @@
-/** The process that verifies a store after an unclean end: `node verify-process.js DIRECTORY`; exit 1 = damaged. */
+/** The process that verifies a store after an unclean end: `node verify-process.js DIRECTORY`. It writes a `Verdict` as JSON, and nothing else. */
+import { isSystemError, MillraceError, StateCorrupt, StateTooNew } from '../errors.js';
 import { LmdbDatabase } from './lmdb.js';
 import { statePaths } from './paths.js';
 import { verifyDatabase } from './verify.js';
+import type { Verdict } from './verify-child.js';
 
-const database = LmdbDatabase.open(statePaths(process.argv[2]!), true, { older: true });
-const { ok, problems } = verifyDatabase(database);
-await database.close();
-if (!ok) {
-  process.stdout.write(problems.slice(0, 3).join(' '));
-  process.exitCode = 1;
+const MOST_PROBLEMS = 3;
+
+process.stdout.write(JSON.stringify(await judge(process.argv[2]!)));
+
+async function judge(directory: string): Promise<Verdict> {
+  try {
+    const database = LmdbDatabase.open(statePaths(directory), true, { older: true });
+    const { problems } = verifyDatabase(database);
+    await database.close();
+    return { problems: problems.slice(0, MOST_PROBLEMS) };
+  } catch (error) {
+    if (error instanceof StateTooNew) return { tooNew: error.found };
+    if (error instanceof StateCorrupt) return { problems: [error.problem] };
+    // A defect ends the process, and its parent tells of it.
+    if (!(error instanceof MillraceError) && !isSystemError(error)) throw error;
+    return { refused: error.message };
+  }
 }

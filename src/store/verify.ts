@@ -1,9 +1,7 @@
-import { fileURLToPath } from 'node:url';
-import { StateCorrupt } from '../errors.js';
+import { isSystemError, StateCorrupt, StateUnavailable } from '../errors.js';
 import { PAGE_BYTES } from '../memory/layout.js';
 import type { Database, Key } from './database.js';
 import { SCHEMA_VERSION } from './envelope.js';
-import type { StatePaths } from './paths.js';
 import { Records } from './records.js';
 import { CONTROL, type StoredControl } from './store.js';
 
@@ -19,10 +17,10 @@ export interface VerifyReport {
   readonly records: number;
 }
 
-/** Milliseconds that a child may take to verify a store: many times what a large one needs. */
-const CHILD_TIMEOUT = 300_000;
+/** What LMDB says when a table of its own is full, or the file has grown meanwhile. What the system refuses to it has numbers above 0. */
+const REFUSALS = new Set([-30_785, -30_789, -30_790]);
 
-/** Reads everything that is committed: every checksum must hold and no page may be missing. O(bytes). */
+/** Reads everything that is committed: every checksum must hold and no page may be missing. O(bytes). @throws StateUnavailable for what the system refuses, which is no damage */
 export function verifyDatabase(database: Database): VerifyReport {
   return database.snapshot(() => {
     const problems: string[] = [];
@@ -30,6 +28,7 @@ export function verifyDatabase(database: Database): VerifyReport {
       try {
         check();
       } catch (error) {
+        if (isRefusal(error)) throw error;
         problems.push(error instanceof StateCorrupt ? `${capital(error.problem)}.` : messageOf(error));
       }
     };
@@ -45,34 +44,16 @@ export function verifyDatabase(database: Database): VerifyReport {
   });
 }
 
-/**
- * Verifies a store in a process of its own, because LMDB may crash on a damaged one.
- * @returns what is wrong, or undefined
- */
-export async function verifyInChild(paths: StatePaths): Promise<string | undefined> {
-  // Loaded here, because hardly any opening needs it.
-  const { execFile } = await import('node:child_process');
-  const script = fileURLToPath(new URL('../../src/store/verify-process.js', import.meta.url));
-  return new Promise((resolve) => {
-    const options = { timeout: CHILD_TIMEOUT, env: { ...process.env, NODE_OPTIONS: '' } };
-    execFile(process.execPath, [script, paths.directory], options, (error, stdout) => {
-      if (error === null) resolve(undefined);
-      else if (error.signal) resolve(`reading it ended a process with ${error.signal}`);
-      else resolve(asClause(stdout) || `reading it failed: ${error.message}`);
-    });
-  });
+/** True for what says nothing of the store. */
+function isRefusal(error: unknown): boolean {
+  if (!(error instanceof StateUnavailable)) return isSystemError(error);
+  const { code } = (error.cause ?? {}) as { readonly code?: unknown };
+  return typeof code !== 'number' || code > 0 || REFUSALS.has(code);
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
-
-/** Sentences, to stand in parentheses. */
-const asClause = (text: string): string =>
-  text
-    .trim()
-    .replace(/\.$/, '')
-    .replace(/^[A-Z](?=[a-z])/, (first) => first.toLowerCase());
 
 /** What must be there, and is not. @param control what is stored under `CONTROL` */
 export function missingPages(control: unknown, keys: readonly Key[]): string[] {
