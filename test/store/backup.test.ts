@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import {
+  copyFileSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -248,6 +249,40 @@ test('the newest stay, and one of each day; automatic ones come from the engine'
   assert.deepEqual(superfluous(times, now, { newest: 3, days: 7 }), [3, 5, 7]);
   assert.deepEqual(superfluous(times, now, { newest: 2, days: 0 }), [2, 3, 4, 5, 6, 7]);
   assert.deepEqual(superfluous([], now, { newest: 3, days: 7 }), []);
+});
+
+test('a damaged backup does not count among those that stay', async (t) => {
+  const directory = await stateDirectory(t);
+  await withState(directory, async (state) => {
+    state.tasks.define({ id: 'a' });
+    const all = { newest: 9, days: 0 };
+    const [first, ...newer] = [await state.backup(all), await state.backup(all), await state.backup(all)];
+    truncateSync(newer[0]!.path, 200);
+    const bytes = readFileSync(first!.path);
+    bytes[bytes.length >> 1]! ^= 1;
+    writeFileSync(newer[1]!.path, bytes);
+    const retention = { newest: 2, days: 0 };
+    const names = (...infos: readonly (BackupInfo | undefined)[]) => infos.map((info) => info!.name);
+    const second = await state.backup(retention);
+    assert.deepEqual(names(...(await backupsOf(directory))), names(second, newer[1], newer[0], first));
+    const third = await state.backup(retention);
+    assert.deepEqual(names(...(await backupsOf(directory))), names(third, second));
+  });
+});
+
+test('of a day only a backup that is whole stands for the others', async (t) => {
+  const directory = await stateDirectory(t);
+  await withState(directory, async (state) => {
+    state.tasks.define({ id: 'a' });
+    const made = await state.backup();
+    const dayAgo = new Date(Date.now() - 86_400_000).toISOString().slice(0, 10);
+    const earlier = ['10', '11', '12'].map((hour) => `${dayAgo}T${hour}-00-00.000Z.backup`);
+    for (const name of earlier) copyFileSync(made!.path, join(directory, 'backups', name));
+    truncateSync(join(directory, 'backups', earlier[2]!), 200);
+    await state.backup({ newest: 2, days: 7 });
+    const names = (await backupsOf(directory)).map(({ name }) => name);
+    assert.deepEqual(names.slice(2), [earlier[2], earlier[1]]);
+  });
 });
 
 test('what is in the way of backups is moved aside, and what is no backup is left alone', async (t) => {

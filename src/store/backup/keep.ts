@@ -25,7 +25,7 @@ export async function backUp(
   try {
     const backup = await makeBackup(database, paths.backups);
     if (backup === undefined) return undefined;
-    const removed = pruneBackups(paths.backups, retention);
+    const removed = await pruneBackups(paths.backups, retention, backup.path);
     await log.write('backup', { name: backup.name, bytes: backup.bytes, removed });
     return backup;
   } catch (error) {

@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { draftBeside } from '../../artifacts/cache/durable.js';
+import { isSystemError } from '../../errors.js';
 import type { Database, Key, Snapshot } from '../database.js';
 import { HEAD_BYTES, SCHEMA_VERSION } from '../envelope.js';
 import { unpack } from '../msgpack.js';
@@ -8,7 +9,7 @@ import { CONTROL, type StoredControl } from '../store.js';
 import { missingPages } from '../verify.js';
 import { type BackupInfo, freePath, listBackups, prepareFolder, renameDurably } from './folder.js';
 import { BackupDamaged, BackupWriter, readBackup, readHead } from './format.js';
-import { type Retention, superfluous } from './retention.js';
+import { type Retention, substitutes, superfluous } from './retention.js';
 
 /**
  * Writes what is committed now to a new backup. It gets its name only when all of it is on the disk, and has been read back and found whole; others go on
@@ -72,11 +73,49 @@ export async function checkBackup(path: string): Promise<void> {
   if (problem !== undefined) throw new BackupDamaged(problem.replace(/\.$/, ''));
 }
 
-/** Removes what `retention` does not keep. @returns how many @throws what `node:fs` throws */
-export function pruneBackups(folder: string, retention: Retention, now = new Date()): number {
-  const backups = listBackups(folder);
-  const times = backups.map(({ created }) => created.getTime());
-  const old = superfluous(times, now.getTime(), retention);
-  for (const index of old) rmSync(backups[index]!.path, { force: true });
-  return old.length;
+/**
+ * Removes what `retention` does not keep. Before it does, it reads what is to stay in the place of those: a backup that is damaged or unreadable does not
+ * count.
+ * @param made the path of one that was just found whole
+ * @returns how many
+ * @throws what `node:fs` throws
+ */
+export async function pruneBackups(
+  folder: string,
+  retention: Retention,
+  made: string,
+  now = new Date(),
+): Promise<number> {
+  const whole = new Set([made]);
+  let counted: readonly BackupInfo[] = listBackups(folder);
+  for (;;) {
+    const times = counted.map(({ created }) => created.getTime());
+    const old = superfluous(times, now.getTime(), retention);
+    const needed = substitutes(times, old, retention).map((index) => counted[index]!.path);
+    const unfit = await findUnfit(needed, whole);
+    if (unfit === undefined) {
+      for (const index of old) rmSync(counted[index]!.path, { force: true });
+      return old.length;
+    }
+    counted = counted.filter(({ path }) => path !== unfit);
+  }
+}
+
+/** The first that cannot be restored. @param whole those that can; it grows */
+async function findUnfit(paths: readonly string[], whole: Set<string>): Promise<string | undefined> {
+  for (const path of paths) {
+    if (!whole.has(path) && !(await isWhole(path))) return path;
+    whole.add(path);
+  }
+  return undefined;
+}
+
+async function isWhole(path: string): Promise<boolean> {
+  try {
+    await checkBackup(path);
+    return true;
+  } catch (error) {
+    if (error instanceof BackupDamaged || isSystemError(error)) return false;
+    throw error;
+  }
 }

@@ -24,3 +24,21 @@ export function superfluous(times: readonly number[], now: number, { newest, day
     return stays ? [] : [index];
   });
 }
+
+/**
+ * Those that stay because they are in the place of one that goes: the newest, and those of the same day. Not all that stay, so that it costs little to read them.
+ * @param times as of `superfluous` @param old what that has returned
+ * @returns indices
+ */
+export function substitutes(
+  times: readonly number[],
+  old: readonly number[],
+  { newest }: Retention,
+): number[] {
+  if (old.length === 0) return [];
+  const gone = new Set(old);
+  const days = new Set(old.map((index) => Math.floor(times[index]! / DAY_MS)));
+  return [...times.keys()].filter(
+    (index) => !gone.has(index) && (index < newest || days.has(Math.floor(times[index]! / DAY_MS))),
+  );
+}
