@@ -39,9 +39,10 @@ export async function examineState(
   const problem = entryAt(paths.data) !== undefined ? await whyDamaged(paths) : whyMissing(paths);
   const backups: BackupHealth[] = [];
   for (const backup of listBackups(paths.backups)) {
-    const why = await whyUnreadable(backup);
-    const movedAside = why !== undefined && setAside ? moveAside(backup.path, now) : undefined;
-    backups.push({ ...backup, problem: why, movedAside });
+    const error = await whyUnreadable(backup);
+    // What the system refuses to read may be whole.
+    const movedAside = error instanceof BackupDamaged && setAside ? moveAside(backup.path, now) : undefined;
+    backups.push({ ...backup, problem: error?.message, movedAside });
   }
   const damaged = backups.filter((backup) => backup.problem !== undefined);
   if (problem !== undefined || damaged.length > 0) {
@@ -50,12 +51,12 @@ export async function examineState(
   return { ok: problem === undefined && damaged.length === 0, problem, backups };
 }
 
-async function whyUnreadable({ path }: BackupInfo): Promise<string | undefined> {
+async function whyUnreadable({ path }: BackupInfo): Promise<Error | undefined> {
   try {
     await checkBackup(path);
     return undefined;
   } catch (error) {
-    if (error instanceof BackupDamaged || isSystemError(error)) return error.message;
+    if (error instanceof BackupDamaged || isSystemError(error)) return error;
     throw error;
   }
 }

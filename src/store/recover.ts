@@ -1,5 +1,5 @@
 import { lstatSync } from 'node:fs';
-import { isSystemError, NotImported } from '../errors.js';
+import { isSystemError, NotImported, StateUnavailable, systemWords } from '../errors.js';
 import { type BackupInfo, listBackups, listExports, moveAside } from './backup/folder.js';
 import { BackupDamaged, readHead } from './backup/format.js';
 import { checkBackup } from './backup/make.js';
@@ -31,7 +31,7 @@ export interface Rescue {
  * deleted: the damaged store, and backups and exports that turn out to be damaged, are kept under other names. It may be killed at any moment: what
  * is left is a store that is damaged or missing, and the next one to open the state does the same again.
  * @param problem what is wrong with the store
- * @throws what `node:fs` throws
+ * @throws StateUnavailable if a backup or export cannot be read, and nothing was moved then; what `node:fs` throws
  */
 export async function rescue(
   paths: StatePaths,
@@ -39,8 +39,10 @@ export async function rescue(
   draftExport: DraftExport | undefined,
   now = new Date(),
 ): Promise<Rescue> {
-  const { draft, ...found } = (await draftBackup(paths, now)) ??
-    (await draftNewest(paths, draftExport, now)) ?? { draft: undefined };
+  const search: Search = { paths, problem, damaged: [] };
+  const { draft, ...found } = (await draftBackup(search)) ??
+    (await draftNewest(search, draftExport)) ?? { draft: undefined };
+  for (const path of search.damaged) moveAside(path, now);
   const movedAside = moveStoreAside(paths, now);
   if (draft === undefined) await createStore(paths);
   else placeDraft(draft, paths);
@@ -51,43 +53,63 @@ interface Found extends Partial<Pick<Rescue, 'backup' | 'export'>> {
   readonly draft: StatePaths;
 }
 
-async function draftBackup(paths: StatePaths, now: Date): Promise<Found | undefined> {
+interface Search {
+  readonly paths: StatePaths;
+  /** What is wrong with the store. */
+  readonly problem: string;
+  /** Paths of what was found damaged: to be moved aside, but not before the search has ended. */
+  readonly damaged: string[];
+}
+
+async function draftBackup(search: Search): Promise<Found | undefined> {
+  const { damaged, paths } = search;
   for (const backup of listBackups(paths.backups)) {
-    const unfit = await whyUnfit(backup);
-    if (unfit === 'damaged') moveAside(backup.path, now);
+    const unfit = await whyUnfit(search, backup);
+    if (unfit === 'damaged') damaged.push(backup.path);
     if (unfit === undefined) return { backup, draft: await draftStore(paths, readMigrated(backup.path)) };
   }
   return undefined;
 }
 
-async function draftNewest(
-  paths: StatePaths,
-  draftExport: DraftExport | undefined,
-  now: Date,
-): Promise<Found | undefined> {
+async function draftNewest(search: Search, draftExport: DraftExport | undefined): Promise<Found | undefined> {
   if (draftExport === undefined) return undefined;
+  const { damaged, paths } = search;
   for (const one of listExports(paths.exports)) {
     try {
       return { export: one, draft: await draftExport(paths, one.path) };
     } catch (error) {
       if (!(error instanceof NotImported)) throw error;
-      if (!isSystemError(error.cause)) moveAside(one.path, now);
+      if (isSystemError(error.cause)) requireGone(search, one, error.cause);
+      else damaged.push(one.path);
     }
   }
   return undefined;
 }
 
-/** `unreadable`: because of the system, or of another version. */
-async function whyUnfit({ path }: BackupInfo): Promise<'damaged' | 'unreadable' | undefined> {
+/** `foreign`: of another version; `gone`: somebody has removed it since. @throws StateUnavailable if the system does not let us read it */
+async function whyUnfit(
+  search: Search,
+  backup: BackupInfo,
+): Promise<'damaged' | 'foreign' | 'gone' | undefined> {
   try {
-    await checkBackup(path);
-    const { schema } = await readHead(path);
-    return canMigrate(schema) ? undefined : 'unreadable';
+    await checkBackup(backup.path);
+    const { schema } = await readHead(backup.path);
+    return canMigrate(schema) ? undefined : 'foreign';
   } catch (error) {
     if (error instanceof BackupDamaged) return 'damaged';
-    if (isSystemError(error)) return 'unreadable';
-    throw error;
+    if (!isSystemError(error)) throw error;
+    requireGone(search, backup, error);
+    return 'gone';
   }
+}
+
+/** What cannot be read now may be whole, and newer than all others: an older one must not take its place. @throws StateUnavailable */
+function requireGone({ paths, problem }: Search, { path }: BackupInfo, error: NodeJS.ErrnoException): void {
+  if (error.code === 'ENOENT') return;
+  throw new StateUnavailable(
+    `The state in ${paths.directory} is damaged (${problem}), and ${path} cannot be read to restore it: ${systemWords(error)}. Nothing was moved; make it readable, or move it away, and run it again.`,
+    { cause: error },
+  );
 }
 
 function moveStoreAside({ store }: StatePaths, now: Date): string | undefined {
