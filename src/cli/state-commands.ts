@@ -44,7 +44,7 @@ export function addStateCommands(program: Command, context: Context, done: (exit
     .argument('[backup]', 'its name, or how that begins (default: the newest)')
     .action(async (name: string | undefined, _own: unknown, command: Command) => {
       const { restore } = await import('./commands/backup.js');
-      done(await restore(name ?? '', command.optsWithGlobals<GlobalOptions>(), context));
+      done(await restore(name, command.optsWithGlobals<GlobalOptions>(), context));
     });
   program
     .command('export')

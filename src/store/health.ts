@@ -19,6 +19,8 @@ export interface BackupHealth extends BackupInfo {
 export interface StateHealth {
   /** True if the store and all backups are whole. */
   readonly ok: boolean;
+  /** True if nothing was ever committed: there is no store, and nothing that says that one was there. */
+  readonly missing: boolean;
   /** What is wrong with the store, as a clause; undefined if it is whole, or there is none. */
   readonly problem: string | undefined;
   /** Newest first. */
@@ -36,7 +38,8 @@ export async function examineState(
   now = new Date(),
 ): Promise<StateHealth> {
   const paths = statePaths(directory);
-  const problem = entryAt(paths.data) !== undefined ? await whyDamaged(paths) : whyMissing(paths);
+  const hasStore = entryAt(paths.data) !== undefined;
+  const problem = hasStore ? await whyDamaged(paths) : whyMissing(paths);
   const backups: BackupHealth[] = [];
   for (const backup of listBackups(paths.backups)) {
     const error = await whyUnreadable(backup);
@@ -48,7 +51,8 @@ export async function examineState(
   if (problem !== undefined || damaged.length > 0) {
     await new Log(paths).write('damage', { problem, backups: damaged.map(({ name }) => name) });
   }
-  return { ok: problem === undefined && damaged.length === 0, problem, backups };
+  const missing = !hasStore && problem === undefined;
+  return { ok: problem === undefined && damaged.length === 0, missing, problem, backups };
 }
 
 async function whyUnreadable({ path }: BackupInfo): Promise<Error | undefined> {

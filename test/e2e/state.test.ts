@@ -292,9 +292,13 @@ interface Answer {
 
 test('backup, restore and verify tell what they do, and do it', async (t) => {
   const project = built(t);
-  const none = await project.millrace(['backup']);
-  assert.deepEqual([none.exitCode, none.stderr.includes('There is no state in')], [2, true], explain(none));
+  for (const command of [['backup'], ['verify'], ['verify', '--repair'], ['verify', '--json']]) {
+    const none = await project.millrace(command);
+    assert.deepEqual([none.exitCode, none.stderr.includes('There is no state in')], [2, true], explain(none));
+  }
   await project.build();
+  const unnamed = await project.millrace(['restore', '']);
+  assert.deepEqual([unnamed.exitCode, unnamed.stderr.includes('may not be empty')], [2, true]);
   const ask = async (...args: string[]): Promise<Answer> => {
     const result = await project.millrace([...args, '--json']);
     assert.equal(result.exitCode, 0, explain(result));
@@ -319,4 +323,8 @@ test('backup, restore and verify tell what they do, and do it', async (t) => {
   assert.equal(repaired.exitCode, 0, explain(repaired));
   assert.match(repaired.stdout.toString(), /it was moved to .*\n.* a backup of .* was restored/);
   assert.equal((await project.millrace(['verify'])).exitCode, 0);
+  project.delete('.millrace/store');
+  const gone = await project.millrace(['verify']);
+  assert.equal(gone.exitCode, 1, explain(gone));
+  assert.match(gone.stdout.toString(), /the state is damaged: store\/data\.mdb is missing/);
 });

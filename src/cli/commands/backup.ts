@@ -19,19 +19,29 @@ export async function backup(options: BackupCommandOptions, context: Context): P
   }
   await using state = await openState({ directory, readOnly: true, lazy: true });
   const made = await state.backup();
-  if (made === undefined) throw new InvalidArgument(`There is no state in ${directory} yet.`);
+  if (made === undefined) throw noState(directory);
   if (options.json) writeJson(context, { backup: toJson(made) });
   else context.stdout.write(`millrace: backed up to ${made.path} (${bytes(made.bytes)})\n`);
   return ExitCode.Ok;
 }
 
 /** `millrace restore`. */
-export async function restore(name: string, options: GlobalOptions, context: Context): Promise<number> {
-  const done = await restoreState(stateDirectory(options), name === '' ? {} : { backup: name });
+export async function restore(
+  name: string | undefined,
+  options: GlobalOptions,
+  context: Context,
+): Promise<number> {
+  if (name === '')
+    throw new InvalidArgument('The name of a backup may not be empty; "backup --list" shows all.');
+  const done = await restoreState(stateDirectory(options), name === undefined ? {} : { backup: name });
   if (options.json) writeJson(context, { backup: toJson(done.backup), ...replacedJson(done) });
   else context.stdout.write(`millrace: restored ${done.backup.name}${replacedText(done)}\n`);
   return ExitCode.Ok;
 }
+
+/** What commands throw that need a state. */
+export const noState = (directory: string): InvalidArgument =>
+  new InvalidArgument(`There is no state in ${directory} yet.`);
 
 /** What has become of the state that was there before. */
 export function replacedJson({ before, movedAside }: Replaced): object {

@@ -1,4 +1,3 @@
-import { InvalidArgument } from '../../errors.js';
 import { documentOf } from '../../export/write.js';
 import { openState } from '../../state.js';
 import { exportState, importState } from '../../state-files.js';
@@ -7,7 +6,7 @@ import { ExitCode } from '../failure.js';
 import type { ExportCommandOptions, GlobalOptions } from '../options.js';
 import { stateDirectory } from '../project.js';
 import { bytes, plural } from '../render/text.js';
-import { replacedJson, replacedText } from './backup.js';
+import { noState, replacedJson, replacedText } from './backup.js';
 
 /** `millrace export`: what is committed, also while a run is under way. */
 export async function exportTo(
@@ -50,6 +49,3 @@ async function print(
   for (const piece of documentOf(state, how)) context.stdout.write(piece);
   return ExitCode.Ok;
 }
-
-const noState = (directory: string): InvalidArgument =>
-  new InvalidArgument(`There is no state in ${directory} yet.`);

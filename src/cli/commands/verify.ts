@@ -4,11 +4,14 @@ import { ExitCode } from '../failure.js';
 import type { VerifyCommandOptions } from '../options.js';
 import { stateDirectory } from '../project.js';
 import { number, plural } from '../render/text.js';
+import { noState } from './backup.js';
 
 /** `millrace verify`: reads all of the state and its backups. */
 export async function verify(options: VerifyCommandOptions, context: Context): Promise<number> {
   const { repair = false } = options;
-  const found = await verifyState(stateDirectory(options), { repair });
+  const directory = stateDirectory(options);
+  const found = await verifyState(directory, { repair });
+  if (found.missing) throw noState(directory);
   if (options.json) {
     writeJson(context, {
       ok: found.ok,
