@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { MillraceError } from '../errors.js';
 import type { BackupOptions } from '../manifest/manifest.js';
 import type { BuildState } from '../state.js';
+import { noteFailure } from '../store/backup/attempt.js';
 import { isBackupDue, RETENTION } from '../store/backup/keep.js';
 import { statePaths } from '../store/paths.js';
 
@@ -43,6 +44,7 @@ function backUpInBackground(directory: string, { newest, days }: typeof RETENTIO
   const args = [script, directory, String(newest), String(days)];
   // The root as its folder, so that it keeps no other one from being unmounted.
   const child = spawn(process.execPath, args, { cwd: '/', detached: true, stdio: 'ignore' });
-  child.on('error', () => {});
+  // For the next run; this one may be over by then.
+  child.on('error', (error) => noteFailure(directory, error));
   child.unref();
 }

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { commandsOf, FileScanner, FileThreads, TaskChecker } from '../artifacts/index.js';
 import { DiskFull, InvalidArgument, StateUnavailable } from '../errors.js';
 import { BuildState, partsOf } from '../state.js';
+import { takeBackupWarning } from '../store/backup/attempt.js';
 import { statePaths } from '../store/paths.js';
 import { keepReserve } from '../store/reserve.js';
 import type { Row } from '../task.js';
@@ -137,6 +138,9 @@ export class BuildEngine {
   async #conduct(plan: Plan, options: RunOptions, run: number): Promise<RunSummary> {
     const { emitter, assessment, selection, startedAt } = plan;
     emitter.emit(this.#started(plan, run));
+    const { directory } = this.#state;
+    const warning = directory === undefined ? undefined : takeBackupWarning(directory);
+    if (warning !== undefined) emitter.emit({ type: 'warning', message: warning });
     settle(partsOf(this.#state).table, selection, assessment);
     const work = assessment.stale.length > 0 ? await this.#work(plan, options, run) : NO_WORK;
     const { fresh, stale } = assessment;

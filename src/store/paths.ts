@@ -20,6 +20,8 @@ export interface StatePaths {
   readonly backups: string;
   /** Where exports are that were given no other place (see export/). */
   readonly exports: string;
+  /** Exists while a process backs up in the background, and if that has failed (see backup/attempt.ts). */
+  readonly attempt: string;
   /** Takes room that is given back when there is no other (see reserve.ts). */
   readonly reserve: string;
   /** What is said of the state's health, for later. */
@@ -40,6 +42,7 @@ export function statePaths(directory: string): StatePaths {
     writer: join(absolute, 'writer'),
     backups: join(absolute, 'backups'),
     exports: join(absolute, 'exports'),
+    attempt: join(absolute, 'backup-attempt'),
     reserve: join(absolute, 'reserve'),
     log: join(absolute, 'log'),
     unverified: join(absolute, 'unverified'),

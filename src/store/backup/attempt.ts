@@ -1,0 +1,66 @@
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { isSystemError } from '../../errors.js';
+import { statePaths } from '../paths.js';
+import { mayBeRunning, type ProcessIdentity, thisProcess } from '../process.js';
+
+/** A backup in the background that has not ended, or has failed; nobody was there to be told. */
+interface BackupAttempt {
+  /** In ISO 8601. */
+  readonly time: string;
+  /** As a sentence; undefined as long as nothing has failed. */
+  readonly why?: string;
+  /** That makes it. */
+  readonly process: ProcessIdentity;
+}
+
+/** Backs up, and leaves a note in the state directory if that fails, or if this process is ended before. @throws what `body` throws */
+export async function notingFailure(directory: string, body: () => Promise<unknown>): Promise<void> {
+  note(directory);
+  try {
+    await body();
+    rmSync(statePaths(directory).attempt, { force: true });
+  } catch (error) {
+    noteFailure(directory, error);
+    throw error;
+  }
+}
+
+/** For the next run, which tells of it. */
+export function noteFailure(directory: string, error: unknown): void {
+  note(directory, error instanceof Error ? error.message : String(error));
+}
+
+function note(directory: string, why?: string): void {
+  const attempt: BackupAttempt = {
+    time: new Date().toISOString(),
+    ...(why === undefined ? {} : { why }),
+    process: thisProcess(),
+  };
+  try {
+    writeFileSync(statePaths(directory).attempt, JSON.stringify(attempt), { mode: 0o600 });
+  } catch (error) {
+    // A note is no reason to make no backup.
+    if (!isSystemError(error)) throw error;
+  }
+}
+
+/** What is to be told of a backup that has failed in the background, once; undefined if there is nothing. For who holds the lock. */
+export function takeBackupWarning(directory: string): string | undefined {
+  const { attempt: path } = statePaths(directory);
+  if (statSync(path, { throwIfNoEntry: false }) === undefined) return undefined;
+  const attempt = attemptIn(path);
+  if (attempt !== undefined && attempt.why === undefined && mayBeRunning(attempt.process)) return undefined;
+  rmSync(path, { recursive: true, force: true });
+  // On a full disk, nothing may be in it.
+  const when = attempt === undefined ? '' : ` of ${attempt.time}`;
+  const why = attempt?.why ?? 'its process ended before it was done';
+  return `The last automatic backup${when} failed: ${why.replace(/\.$/, '')}.`;
+}
+
+function attemptIn(path: string): BackupAttempt | undefined {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as BackupAttempt;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { BuildEngine, type BuildEvent, backupsOf } from '../../src/index.js';
+import { takeBackupWarning } from '../../src/store/backup/attempt.js';
+import { statePaths } from '../../src/store/paths.js';
+import { thisProcess } from '../../src/store/process.js';
+import { stateDirectory, withState } from '../store/support.js';
+
+const SCRIPT = fileURLToPath(new URL('../../src/engine/backup-process.js', import.meta.url));
+const DIES = `data:text/javascript,
+import { open } from 'node:fs/promises';
+const handle = await open('/dev/null');
+handle.constructor.prototype.sync = () => process.kill(process.pid, 'SIGKILL');
+await handle.close();`;
+
+/** The state of one task. */
+async function made(t: TestContext): Promise<string> {
+  const directory = await stateDirectory(t);
+  await withState(directory, (state) => void state.tasks.define({ id: 'a' }));
+  return directory;
+}
+
+const backUp = (directory: string, ...options: string[]): Promise<number | null> =>
+  new Promise((resolve) => {
+    const child = execFile(process.execPath, [...options, SCRIPT, directory, '3', '7'], () => {
+      resolve(child.exitCode);
+    });
+  });
+
+/** What a run warns of. */
+async function warnings(directory: string): Promise<string[]> {
+  return await withState(directory, async (state) => {
+    const seen: string[] = [];
+    const onEvent = (event: BuildEvent): void => {
+      if (event.type === 'warning') seen.push(event.message);
+    };
+    await new BuildEngine(state, { root: dirname(directory) }).run({ onEvent });
+    return seen;
+  });
+}
+
+test('the next run tells once of a backup that has failed in the background', async (t) => {
+  const directory = await made(t);
+  const { data } = statePaths(directory);
+  const good = readFileSync(data);
+  truncateSync(data, 100);
+  assert.equal(await backUp(directory), 1);
+  writeFileSync(data, good);
+  const [warning, ...others] = await warnings(directory);
+  assert.match(warning!, /^The last automatic backup of \d{4}-.*Z failed: .* the file is cut off/);
+  assert.deepEqual([others, await warnings(directory)], [[], []]);
+});
+
+test('the next run tells of a backup whose process was killed', async (t) => {
+  const directory = await made(t);
+  assert.equal(await backUp(directory, '--import', DIES), null);
+  const [warning] = await warnings(directory);
+  assert.match(warning!, /^The last automatic backup of .* failed: its process ended before it was done\.$/);
+  assert.deepEqual(await warnings(directory), []);
+});
+
+test('nothing is told of a backup that is done, or still being made', async (t) => {
+  const directory = await made(t);
+  assert.equal(await backUp(directory), 0);
+  const { attempt } = statePaths(directory);
+  assert.deepEqual([existsSync(attempt), (await backupsOf(directory)).length], [false, 1]);
+  writeFileSync(attempt, JSON.stringify({ time: new Date().toISOString(), process: thisProcess() }));
+  assert.equal(takeBackupWarning(directory), undefined);
+  assert.ok(existsSync(attempt));
+  // As on a full disk.
+  writeFileSync(attempt, '');
+  assert.match(takeBackupWarning(directory)!, /^The last automatic backup failed: /);
+});
