@@ -1,6 +1,6 @@
 import { BatchWriter } from './batch.js';
 import type { Database, Key, KeyPrefix, Snapshot, Writer } from './database.js';
-import { LmdbDatabase, type LmdbOptions, makeReaders } from './lmdb.js';
+import { LmdbDatabase, type LmdbOptions, prepareFiles } from './lmdb.js';
 import { Log } from './log.js';
 import { identifyFile, type StatePaths } from './paths.js';
 import { WriterProcess } from './writer.js';
@@ -39,7 +39,7 @@ export class IsolatedDatabase implements Database {
 
   /** As `LmdbDatabase.open`. */
   static open(paths: StatePaths, { beforeRetry, ...options }: IsolatedOptions): IsolatedDatabase {
-    makeReaders(paths);
+    prepareFiles(paths);
     return new IsolatedDatabase(LmdbDatabase.open(paths, true, options), paths, beforeRetry);
   }
 

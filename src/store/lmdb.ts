@@ -1,8 +1,8 @@
-import { closeSync, existsSync, ftruncateSync, openSync, readdirSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, ftruncateSync, openSync, readdirSync } from 'node:fs';
 import { devNull } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type * as LmdbModule from 'lmdb';
-import { StateCorrupt, StateTooNew, StateUnavailable } from '../errors.js';
+import { StateCorrupt, StateTooNew, StateUnavailable, systemWords } from '../errors.js';
 import type { Database, Key, KeyPrefix, Snapshot, Writer } from './database.js';
 import { HEAD_BYTES, SCHEMA_VERSION, seal, unseal } from './envelope.js';
 import type { StatePaths } from './paths.js';
@@ -259,7 +259,7 @@ export class LmdbDatabase implements Database {
  */
 function openLmdb(paths: StatePaths, readOnly: boolean): Lmdb {
   requireDescriptors();
-  if (!readOnly) makeReaders(paths);
+  if (!readOnly) prepareFiles(paths);
   const { open } = loadLmdb();
   try {
     return open<Buffer, LmdbKey>({ ...SETTINGS, path: paths.store, readOnly });
@@ -268,8 +268,13 @@ function openLmdb(paths: StatePaths, readOnly: boolean): Lmdb {
   }
 }
 
-/** Makes the table of readers, if there is none. For who holds the lock. */
-export function makeReaders({ readers }: StatePaths): void {
+/** Makes the table of readers, if there is none. For who holds the lock. @throws StateUnavailable for files that this user may not write */
+export function prepareFiles(paths: StatePaths): void {
+  makeReaders(paths);
+  requireAccess(paths);
+}
+
+function makeReaders({ readers }: StatePaths): void {
   if (existsSync(readers)) return;
   const file = openSync(readers, 'wx', 0o600);
   try {
@@ -277,6 +282,21 @@ export function makeReaders({ readers }: StatePaths): void {
     ftruncateSync(file, READERS_BYTES);
   } finally {
     closeSync(file);
+  }
+}
+
+/** Of a reader, LMDB asks no more than that it may read the data, which `examineFile` has done. @throws StateUnavailable */
+function requireAccess({ directory, data, readers }: StatePaths): void {
+  for (const file of [data, readers]) {
+    try {
+      accessSync(file, constants.R_OK | constants.W_OK);
+    } catch (error) {
+      const why = systemWords(error as NodeJS.ErrnoException);
+      throw new StateUnavailable(
+        `The state in ${directory} cannot be used: ${file} cannot be opened to read and write it (${why}); give yourself the permission (chmod u+rw).`,
+        { cause: error },
+      );
+    }
   }
 }
 

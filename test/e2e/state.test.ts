@@ -207,6 +207,29 @@ test('a state that this user may not read is no empty state', async (t) => {
   }
 });
 
+test('a file of the store that this user may not write is named, and no signal', async (t) => {
+  const project = built(t);
+  const commandLine = project.commandLine(['run']) as [string, ...string[]];
+  const prefix = process.getuid?.() === 0 ? stranger(commandLine[1]!) : [];
+  if (prefix === undefined) return t.skip('nothing can start millrace as another user');
+  if (prefix.length > 0) spawnSync('chown', ['-R', '65534:65534', project.directory]);
+  const run = () => project.spawn([...prefix, ...commandLine] as [string, ...string[]]).result;
+  const first = await run();
+  assert.equal(first.exitCode, 0, explain(first));
+  for (const file of [DATA, '.millrace/store/lock.mdb']) {
+    for (const mode of [0o400, 0o200, 0]) {
+      chmodSync(project.path(file), mode);
+      const refused = await run();
+      assert.deepEqual([refused.exitCode, refused.signal], [3, null], explain(refused));
+      if (file !== DATA || mode === 0o400)
+        assert.ok(refused.stderr.includes(project.path(file)), refused.stderr);
+    }
+    chmodSync(project.path(file), 0o600);
+  }
+  const last = await run();
+  assert.equal(last.exitCode, 0, explain(last));
+});
+
 test('damage of what only a task that starts needs is met by that run, and moved aside by the next', async (t) => {
   const project = new Project(t);
   const make = (name: string) => `build ${name}: make ${name}.in ${'x'.repeat(200)}\n`;
