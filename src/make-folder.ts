@@ -17,8 +17,8 @@ export function makeFolder(path: string, mode = 0o777): void {
   }
 }
 
-/** False for what cannot be reached: to make it says why. */
-function isFolder(path: string): boolean {
+/** Whether there is a folder. False for what cannot be reached: to make it says why. */
+export function isFolder(path: string): boolean {
   try {
     return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
   } catch {

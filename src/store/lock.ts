@@ -1,8 +1,9 @@
-import { existsSync, linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, lstatSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { StateLocked } from '../errors.js';
 import { isObject } from '../values.js';
+import { readRegular } from './kinds.js';
 import { mayBeRunning, type ProcessIdentity, placeOf, thisProcess } from './process.js';
 
 /** What the lock file says. */
@@ -143,6 +144,8 @@ function sweep(path: string): void {
   const prefix = `${basename(path)}.`;
   for (const name of readdirSync(dirname(path)).filter((name) => name.startsWith(prefix))) {
     const file = join(dirname(path), name);
+    // Somebody else's, for what is ours is a file.
+    if (lstatSync(file, { throwIfNoEntry: false })?.isFile() !== true) continue;
     const holder = readHolder(file);
     // An unreadable draft may be one that a living process is writing: that one notices, and writes it again.
     const isDead = holder !== undefined && holder !== UNREADABLE && !mayBeRunning(holder);
@@ -150,7 +153,7 @@ function sweep(path: string): void {
   }
 }
 
-/** Who the lock names, and the successors, oldest first. */
+/** Who the lock names, and the successors, oldest first. @throws StateUnavailable for what is no file */
 function holders(path: string): Holder[] {
   const chain: Holder[] = [];
   for (let file = path; ; file = successorPath(path, lastOf(chain)!)) {
@@ -174,7 +177,7 @@ const lastOf = <T>(list: readonly T[]): T | undefined => list[list.length - 1];
 
 function readHolder(path: string): Holder | undefined {
   try {
-    const said: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    const said: unknown = JSON.parse(readRegular(path));
     return isHolder(said) ? said : UNREADABLE;
   } catch (error) {
     if (error instanceof SyntaxError) return UNREADABLE;

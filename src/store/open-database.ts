@@ -1,5 +1,6 @@
-import { statSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { StateCorrupt, StateUnavailable } from '../errors.js';
+import { isFolder } from '../make-folder.js';
 import { listBackups, listExports, moveAside } from './backup/folder.js';
 import type { Database } from './database.js';
 import { createStore } from './draft.js';
@@ -91,6 +92,5 @@ async function requireSound(paths: StatePaths, intent: Intent, unclean: boolean)
 
 /** What is no file is in LMDB's way, and holds nothing that is needed. */
 function clearReaders({ readers, store }: StatePaths): void {
-  const isFolder = statSync(store, { throwIfNoEntry: false })?.isDirectory() === true;
-  if (isFolder && entryAt(readers) === 'misplaced') moveAside(readers, new Date());
+  if (isFolder(store) && entryAt(readers) === 'misplaced') moveAside(readers, new Date());
 }

@@ -10,6 +10,7 @@ import { removeDrafts } from './draft.js';
 import { Guard } from './guard.js';
 import { BuildHistory } from './history/history.js';
 import type { Isolation } from './isolation.js';
+import { requireKinds } from './kinds.js';
 import { type DirectoryLock, endedUncleanly, type Waiting } from './lock.js';
 import { MemoryDatabase } from './memory.js';
 import { openToRead, openToWrite, requireNothing, requireVerification } from './open-database.js';
@@ -126,6 +127,7 @@ export function openMemory(): Opened {
 export async function openReader(directory: string, { lazy = false }: LoadOptions = {}): Promise<Opened> {
   const paths = statePaths(directory);
   requireOwn(paths.directory);
+  requireKinds(paths);
   const isWriting = (): boolean => isThere(paths.lock) && !endedUncleanly(paths.lock);
   const wasWriting = isWriting();
   const unclean = isUnclean(paths);

@@ -1,5 +1,6 @@
 import { makeFolder } from '../make-folder.js';
 import { requireLocal } from './file-system.js';
+import { requireKinds } from './kinds.js';
 import { DirectoryLock, type Waiting } from './lock.js';
 import { requireVerification } from './open-database.js';
 import { requireOwn } from './ownership.js';
@@ -14,6 +15,7 @@ export async function takeDirectory(paths: StatePaths, waiting: Waiting = {}): P
   makeFolder(paths.directory, PRIVATE);
   requireOwn(paths.directory);
   requireLocal(paths.directory);
+  requireKinds(paths);
   const lock = await DirectoryLock.acquireWithin(waiting, paths.lock, paths.directory);
   try {
     // The mark outlives the lock: until the store was verified, every opener verifies it.

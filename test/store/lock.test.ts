@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { openState, StateLocked } from '../../src/index.js';
 import { statePaths } from '../../src/store/paths.js';
@@ -75,6 +83,57 @@ test('a lock that cannot be judged from here is respected', async (t) => {
     const message = new RegExp(`in use by process 4194305 ${place}, started .*; wait for it to end, or open`);
     await assert.rejects(openState(directory), { code: 'STATE_LOCKED', place, message });
   }
+});
+
+/** What may lie where a file should be. */
+const MISPLACED: Readonly<Record<string, (path: string) => void>> = {
+  'a link to nothing': (path) => symlinkSync('nowhere', path),
+  'a link to itself': (path) => symlinkSync(path, path),
+  'a link to a file': (path) => symlinkSync('/dev/null', path),
+  'a pipe': (path) => execFileSync('mkfifo', [path]),
+  'a folder': (path) => mkdirSync(path),
+};
+
+test('what lies where a mark should be, and is no file, is refused by its path', async (t) => {
+  if (process.platform === 'win32') return t.skip('there are no pipes');
+  const directory = await closedState(t);
+  // In a process of its own, which can be ended if it waits.
+  const code = `for (const readOnly of [false, true]) {
+    await openState({ directory, readOnly }).then(() => console.log('opened'), ({ code, message }) => console.log(code, message));
+  }`;
+  const { lock, unverified } = statePaths(directory);
+  for (const path of [lock, unverified]) {
+    for (const [what, put] of Object.entries(MISPLACED)) {
+      put(path);
+      const { stdout } = await runCode(directory, code);
+      const line = `STATE_UNAVAILABLE The state in ${directory} cannot be used: ${path} is not a regular file; nothing of millrace makes that, so remove it, or move it away.\n`;
+      assert.equal(stdout, line + line, what);
+      rmSync(path, { recursive: true });
+    }
+  }
+  await withState(directory, () => {});
+});
+
+test('a folder that is a link to itself is refused by its path, and one that is a store is moved aside', async (t) => {
+  const directory = await closedState(t);
+  const { backups, exports, store } = statePaths(directory);
+  for (const path of [backups, exports]) {
+    symlinkSync(path, path);
+    const message = `The state in ${directory} cannot be used: ${path} is a link that leads to itself; nothing of millrace makes that, so remove it, or move it away.`;
+    await assert.rejects(openState(directory), { code: 'STATE_UNAVAILABLE', message });
+    rmSync(path);
+  }
+  rmSync(store, { recursive: true });
+  symlinkSync(store, store);
+  await withState(directory, (state) => assert.match(state.recovery.movedAside ?? '', /store\.corrupt-/));
+});
+
+test('what is named like a lock, and is no file, stays where it is', async (t) => {
+  const directory = await closedState(t);
+  const { lock } = statePaths(directory);
+  mkdirSync(`${lock}.mine`);
+  await withState(directory, () => {});
+  assert.equal(existsSync(`${lock}.mine`), true);
 });
 
 test('of processes that race for a stale lock exactly one gets it', async (t) => {
