@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { rmSync, symlinkSync, truncateSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { explain, Project, type Result } from './rig.js';
 
@@ -146,4 +148,39 @@ test('tasks may be removed, renamed and added', async (t) => {
   assert.equal(counts.total, 2);
   project.writeTasks({ renamed: copy('b.out') });
   assert.deepEqual(await project.build(), new Map([['renamed', { kind: 'never-ran' }]]));
+});
+
+test('a manifest that is no file, or too long, is refused before it is read', {
+  timeout: 60_000,
+}, async (t) => {
+  if (process.platform === 'win32') return t.skip('there are no pipes');
+  const project = new Project(t);
+  const put: Readonly<Record<string, readonly [RegExp, (path: string) => void]>> = {
+    pipe: [/it is not a regular file/, (path) => execFileSync('mkfifo', [path])],
+    device: [/it is not a regular file/, (path) => symlinkSync('/dev/zero', path)],
+    // Node itself reads no file of this length.
+    long: [/the limit is 256 MiB in all/, (path) => truncateSync(path, 2 ** 32)],
+  };
+  for (const [what, [message, make]] of Object.entries(put)) {
+    for (const [manifest, name] of [
+      ['millrace.json', 'millrace.json'],
+      ['build.ninja', 'part.ninja'],
+    ] as const) {
+      project.write('build.ninja', 'include part.ninja\n');
+      if (what === 'long') project.write(name, '');
+      make(project.path(name));
+      // Should it wait, or read for ever, it does not outlive the test.
+      const limited = [
+        'timeout',
+        '-s',
+        'KILL',
+        '20',
+        ...project.commandLine(['run', '-f', manifest]),
+      ] as const;
+      const stderr = messageOf(await project.spawn(limited).result);
+      assert.match(stderr, message, what);
+      assert.ok(stderr.includes(name), stderr);
+      rmSync(project.path(name));
+    }
+  }
 });

@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { TaskDefinition, TaskId } from '../../task.js';
-import { Files, type ReadFile } from '../files.js';
+import { Files, type ReadFile, readRegular } from '../files.js';
 import type { BackupOptions, Manifest } from '../manifest.js';
 import type { Source } from '../source.js';
 import { type Document, errorIn, locate, type Path, START } from './document.js';
@@ -23,7 +22,7 @@ const MAX_LENGTH = 64 * 1024 * 1024;
  * @param path absolute; paths in the manifest relate to its folder
  * @throws ManifestError with file, line and column, at the first thing in the file that is wrong
  */
-export function readNative(path: string, read: ReadFile = (file) => readFileSync(file)): Manifest {
+export function readNative(path: string, read: ReadFile = readRegular): Manifest {
   const document = readDocument(new Files(read).open(path, undefined));
   const manifest = validate(document);
   const problems = new Problems(document);

@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { Files, type ReadFile } from '../files.js';
+import { Files, type ReadFile, readRegular } from '../files.js';
 import type { Manifest } from '../manifest.js';
 import { Parser } from './parser.js';
 import { Scope } from './scope.js';
@@ -19,7 +18,7 @@ export { canonicalise } from './paths.js';
  * @param path absolute; paths in the manifest relate to its folder
  * @throws ManifestError with file, line and column, at the first thing that is wrong
  */
-export function readNinja(path: string, read: ReadFile = (file) => readFileSync(file)): Manifest {
+export function readNinja(path: string, read: ReadFile = readRegular): Manifest {
   const root = dirname(path);
   const files = new Files(read);
   const statements = new Statements();
