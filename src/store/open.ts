@@ -7,6 +7,7 @@ import { OUTCOMES, type Row, TaskStatus } from '../task.js';
 import { type BackupInfo, moveAside, sweepFolder } from './backup/folder.js';
 import type { Database } from './database.js';
 import { removeDrafts } from './draft.js';
+import { requireLocal } from './file-system.js';
 import { Guard } from './guard.js';
 import { BuildHistory } from './history/history.js';
 import type { Isolation } from './isolation.js';
@@ -127,6 +128,7 @@ export function openMemory(): Opened {
 export async function openReader(directory: string, { lazy = false }: LoadOptions = {}): Promise<Opened> {
   const paths = statePaths(directory);
   requireOwn(paths.directory);
+  if (isThere(paths.directory)) requireLocal(paths.directory);
   requireKinds(paths);
   const isWriting = (): boolean => isThere(paths.lock) && !endedUncleanly(paths.lock);
   const wasWriting = isWriting();

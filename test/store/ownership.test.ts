@@ -8,6 +8,8 @@ test('a state on a file system of another machine is refused', { skip: process.p
   requireLocal('/', () => 0xef53);
   const refused = { code: 'STATE_UNAVAILABLE', message: /would be on NFS, .* \(--state DIR\)\.$/ };
   assert.throws(() => requireLocal('/somewhere', () => 0x6969), refused);
+  assert.throws(() => requireLocal('/somewhere', () => 0x65735546), { message: /would be on FUSE, / });
+  assert.throws(() => requireLocal('/somewhere', () => 0x6b414653), { message: /would be on kAFS, / });
   // As the system gives it where the number is signed.
   assert.throws(() => requireLocal('/somewhere', () => 0xff534d42 | 0), { message: /would be on CIFS/ });
 });
