@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { getSystemErrorMap } from 'node:util';
 
 /** Every error that millrace throws on purpose. `code` is stable, the message is for a person. */
@@ -211,8 +212,9 @@ export class StateLocked extends MillraceError {
   readonly place: string | undefined;
 
   constructor(directory: string, pid: number, since: Date, place?: string) {
-    const problem = inUse(directory, pid, since, place);
-    super('STATE_LOCKED', `${problem}; wait for it to end, or open the state for reading only.`);
+    const remove = `make sure that nothing runs there any more, and remove ${join(directory, 'lock')}`;
+    const advice = place === undefined ? 'open the state for reading only' : remove;
+    super('STATE_LOCKED', `${inUse(directory, pid, since, place)}; wait for it to end, or ${advice}.`);
     this.directory = directory;
     this.pid = pid;
     this.since = since;

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { isSystemError, MillraceError, StateCorrupt, StateLocked, UnknownVersion } from '../errors.js';
 import { type Context, writeJson } from './context.js';
 import { display } from './render/text.js';
@@ -53,12 +52,9 @@ export function failureOf(thrown: unknown): Failure {
 /** What an error advises is for programs; where a person at the command line has to do something else, that is said. */
 function messageOf(error: MillraceError): string {
   if (error instanceof StateLocked) {
-    const { directory, pid, place, problem } = error;
-    const advice =
-      place === undefined
-        ? `stop it by "kill ${pid}"`
-        : `if it is gone for good, remove ${join(directory, 'lock')}`;
-    return `${problem}; wait for it to end, or ${advice}.`;
+    const { message, pid, place, problem } = error;
+    // Of a process that cannot be seen from here, the message says all that can be done.
+    return place === undefined ? `${problem}; wait for it to end, or stop it by "kill ${pid}".` : message;
   }
   if (error instanceof UnknownVersion) {
     return `${error.message.replace(/\.$/, '')}; "millrace artifacts list TASK" shows the versions.`;

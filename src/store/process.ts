@@ -26,9 +26,14 @@ export function identityOf(pid: number): ProcessIdentity {
   };
 }
 
-/** False only if the process has surely ended. One on another host, or in another container, counts as running. */
+/**
+ * False only if the process, which has written to a file system of this machine alone (see file-system.ts), has surely ended: a machine has one
+ * boot at a time, and another name of the host (a container, a cache that was copied here) changes nothing in that. One of this boot with another
+ * name of the host, or in another container, counts as running.
+ */
 export function mayBeRunning(other: ProcessIdentity): boolean {
   const self = thisProcess();
+  if (other.boot !== '' && self.boot !== '' && other.boot !== self.boot) return false;
   if (other.host !== self.host) return true;
   if (other.boot !== self.boot) return false;
   if (other.namespace !== self.namespace) return true;

@@ -50,6 +50,11 @@ test('the lock of a process that has ended is taken over', async (t) => {
     'its process is dead': { pid: 2 ** 22 + 1 },
     'its pid has gone to another process': { started: '1' },
     'the machine was started anew': { boot: 'another boot' },
+    'it was in a container that had another name, before the machine was started anew': {
+      boot: 'another boot',
+      host: 'elsewhere',
+      namespace: 'pid:[1]',
+    },
   };
   for (const [why, changes] of Object.entries(left)) {
     leaveLock(directory, changes);
@@ -80,7 +85,9 @@ test('a lock that cannot be judged from here is respected', async (t) => {
     'in another container': { namespace: 'pid:[1]', pid: 2 ** 22 + 1 },
   })) {
     leaveLock(directory, changes);
-    const message = new RegExp(`in use by process 4194305 ${place}, started .*; wait for it to end, or open`);
+    const message = new RegExp(
+      `in use by process 4194305 ${place}, started .*; wait for it to end, or make sure that nothing runs there any more, and remove ${statePaths(directory).lock}\\.$`,
+    );
     await assert.rejects(openState(directory), { code: 'STATE_LOCKED', place, message });
   }
 });
