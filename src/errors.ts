@@ -319,12 +319,13 @@ export class CommitFailed extends MillraceError {
   }
 }
 
-/** The disk is full: a run was stopped, and what had ended is committed. */
+/** The disk is full: the state was not opened, or a run was stopped, and what had ended is committed. */
 export class DiskFull extends MillraceError {
-  constructor(directory: string) {
+  /** @param effect what that means, as a clause */
+  constructor(directory: string, effect: string) {
     super(
       'STATE_DISK_FULL',
-      `The disk of the state in ${directory} is full, so the run was stopped; what had ended by then is saved. Free some space, and run it again.`,
+      `The disk of the state in ${directory} is full, so ${effect}. Free some space, and run it again.`,
     );
   }
 }

@@ -158,7 +158,8 @@ export class BuildEngine {
     const isFull = partsOf(this.#state).isDiskFull();
     if (work !== NO_WORK && !isFull) await this.#provide(emitter);
     emitter.emit({ type: 'run-finished', ...summary });
-    if (isFull) throw new DiskFull(this.#state.directory!);
+    if (isFull)
+      throw new DiskFull(this.#state.directory!, 'the run was stopped; what had ended by then is saved');
     return summary;
   }
 

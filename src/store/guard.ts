@@ -3,13 +3,10 @@ import { CommitFailed, StateUnavailable } from '../errors.js';
 import type { DirectoryLock } from './lock.js';
 import { identifyFile, type StatePaths } from './paths.js';
 import { giveReserve } from './reserve.js';
-import { giveRoom, makeRoom } from './room.js';
+import { giveRoom, makeRoom, saysFull } from './room.js';
 
 /** Left free on the disk: LMDB doesn't survive a full one. */
 const LEFT_FREE_BYTES = 4 << 20;
-
-/** What the system says when there is no room, or no more for this user. */
-const FULL = new Set(['ENOSPC', 'EDQUOT']);
 
 /**
  * Looks, before each commit, whether it may be written: if the files under a state were deleted or replaced, LMDB goes
@@ -64,7 +61,7 @@ export class Guard {
       makeRoom(this.paths.data, bytes);
       return true;
     } catch (error) {
-      if (FULL.has((error as NodeJS.ErrnoException).code ?? '')) return false;
+      if (saysFull(error)) return false;
       throw error;
     }
   }

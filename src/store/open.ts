@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { type ArtifactTables, afterLoad, artifactRegions, createArtifacts } from '../artifacts/index.js';
-import { StateCorrupt } from '../errors.js';
+import { DiskFull, StateCorrupt } from '../errors.js';
 import { findMarked, type MarkedProcess, markOf } from '../marked-processes.js';
 import { TaskTable } from '../memory/table.js';
 import { OUTCOMES, type Row, TaskStatus } from '../task.js';
@@ -19,6 +19,7 @@ import { requireOwn } from './ownership.js';
 import type { Sizes } from './pages.js';
 import { entryAt, isThere, replacedStore, type StatePaths, statePaths } from './paths.js';
 import { type DraftExport, rescue } from './recover.js';
+import { saysFull } from './room.js';
 import { Store, type StoreParts } from './store.js';
 import {
   awakenTable,
@@ -160,10 +161,18 @@ export async function openReader(directory: string, { lazy = false }: LoadOption
 
 /**
  * The state in a directory, made if there is none, for the one process that writes it.
- * @throws StateLocked, StateTooNew, StateCorrupt unless the state is to be recovered
+ * @throws StateLocked, StateTooNew, DiskFull, StateCorrupt unless the state is to be recovered
  */
 export async function openWriter(directory: string, options: WriterOptions): Promise<Opened> {
   const paths = statePaths(directory);
+  try {
+    return await openLocked(paths, options);
+  } catch (error) {
+    throw saysFull(error) ? new DiskFull(paths.directory, 'it could not be opened') : error;
+  }
+}
+
+async function openLocked(paths: StatePaths, options: WriterOptions): Promise<Opened> {
   const lock = await takeDirectory(paths, options);
   try {
     if (options.verify === true) requireVerification(paths);

@@ -7,11 +7,19 @@ const LEAST_BYTES = 2 ** 18;
 const MOST_BYTES = 2 ** 22;
 const ZEROS = Buffer.alloc(2 ** 16);
 
+/** What the system says when there is no room, no more for this user, or none in a file of this process (`ulimit -f`). */
+const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
+
+/** True for an error of the system that says that no more can be written. */
+export function saysFull(error: unknown): boolean {
+  return FULL.has((error as NodeJS.ErrnoException).code ?? '');
+}
+
 /**
  * Makes a store's file so long that a commit of so many bytes fits behind its last page, before LMDB is asked for it: LMDB does not survive a disk
  * that is full in the middle of a write, and another process may fill it in no time. To be called between two commits. What is behind the last page
  * means nothing to LMDB.
- * @throws what `node:fs` throws (ENOSPC, EDQUOT); Damage if the file is no store any more
+ * @throws what `node:fs` throws (see `saysFull`); Damage if the file is no store any more
  */
 export function makeRoom(path: string, bytes: number): void {
   const wanted = LEAST_BYTES + Math.min(2 * bytes, MOST_BYTES);

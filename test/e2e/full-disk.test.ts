@@ -61,3 +61,35 @@ for (const isolation of ['none', 'process'] as const) {
     assert.ok(after.includes('result two'), explain(done));
   });
 }
+
+test('a disk that is full before the state can be opened is told as one', { skip: canMount }, async (t) => {
+  const project = new Project(t, { 'disk/.keep': '', manifest: MANIFEST });
+  const script = [
+    'cp ../manifest millrace.toml; touch keep; echo one > in; mkdir .millrace; chmod 700 .millrace',
+    'cat /dev/zero > big 2> /dev/null',
+    `${project.shellLine(['run'])}; echo exit $?`,
+  ];
+  const done = await project.spawn(onSmallDisk(script.join('\n'))).result;
+  assert.equal(done.stdout.toString(), 'exit 3\n', explain(done));
+  assert.match(
+    done.stderr,
+    /error: The disk of the state in .* is full, so it could not be opened\. Free some space/,
+  );
+});
+
+test('a limit for the size of files is met as a full disk is', async (t) => {
+  if (process.platform === 'win32') return t.skip('there are no limits');
+  const project = new Project(t, { in: 'text' });
+  const tasks = Array.from({ length: 3000 }, (_, index) => [
+    `task-${index}`,
+    { command: 'true', inputs: ['in'] },
+  ]);
+  project.writeTasks({ first: { command: 'true', inputs: ['in'] } });
+  await project.build();
+  project.writeTasks(Object.fromEntries(tasks));
+  // In blocks of 512 bytes: what is there fits, what is added does not.
+  const limited = `ulimit -f 200; exec ${project.shellLine(['run', '--json'])}`;
+  const done = await project.spawn(['/bin/sh', '-c', limited]).result;
+  assert.equal(done.exitCode, 3, explain(done));
+  assert.match(done.stdout.toString(), /"code":"(STATE_DISK_FULL|COMMIT_FAILED)","message":"[^"]* full/);
+});
