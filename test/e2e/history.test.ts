@@ -124,3 +124,14 @@ describe('millrace run', { concurrency: 2 }, () => {
     );
   });
 });
+
+test('history --since a run that is not known is refused, as run --since is', async (t) => {
+  const project = flakyProject(t);
+  assert.equal((await project.millrace(['-k0'])).exitCode, 1);
+  for (const args of [['history'], ['history', 'flaky'], ['history', '--slowest'], ['run']]) {
+    const refused = await project.millrace([...args, '--since', '999']);
+    assert.equal(refused.exitCode, 2, explain(refused));
+    assert.equal(refused.stderr, 'millrace: error: The history has no run 999; the newest is 1.\n');
+  }
+  assert.equal((await ask(project, 'history', '--since', '1')).runs.length, 1);
+});

@@ -1,4 +1,5 @@
 import { describeReason } from '../../artifacts/reason.js';
+import { runsSince } from '../../engine/rerun.js';
 import type { BuildState } from '../../state.js';
 import type { Attempt, RunId, RunRecord } from '../../store/history/history.js';
 import { RANKINGS, type Ranking, type TaskStatistics } from '../../store/history/statistics.js';
@@ -22,6 +23,7 @@ export async function history(
   const use = { options, mode: 'read', onWarning: warnOn(context.stderr) } as const;
   return await withProject(use, async (project) => {
     const { state } = project;
+    if (options.since !== undefined) runsSince(state, options.since);
     const by = RANKINGS.find((name) => options[name]);
     if (by !== undefined) printTasks(state, by, options, context);
     else if (task === undefined) printRuns(state, options, context);
