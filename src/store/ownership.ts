@@ -1,7 +1,9 @@
-import { statSync } from 'node:fs';
+import { chmodSync, statSync } from 'node:fs';
 import { StateUnavailable } from '../errors.js';
+import { PRIVATE, type StatePaths } from './paths.js';
 
 const WRITABLE_BY_ALL = 0o002;
+const OPEN_TO_OTHERS = 0o077;
 const ROOT = 0;
 
 /**
@@ -24,4 +26,16 @@ export function requireOwn(directory: string): void {
       `The state in ${directory} may be changed by every user of this machine: forbid it (chmod o-w), or take another folder for it.`,
     );
   }
+}
+
+/**
+ * Closes a directory that is ours to others, which keeps them from all that is in it: somebody may have made
+ * it, or copied it here, with other permissions. Where the system knows none, it stays as it is.
+ */
+export function makePrivate({ directory }: StatePaths): void {
+  const { mode, uid } = statSync(directory);
+  if (uid !== process.getuid?.() || (mode & OPEN_TO_OTHERS) === 0) return;
+  try {
+    chmodSync(directory, PRIVATE);
+  } catch {}
 }

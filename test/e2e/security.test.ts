@@ -81,6 +81,16 @@ test('a state directory that every user may change is refused', async (t) => {
   }
 });
 
+test('a run closes its state directory to others', async (t) => {
+  if (process.platform === 'win32') return t.skip('there are no such permissions');
+  const project = spoilt(t, (state) => chmodSync(state, 0o755));
+  const result = await project.millrace(['run']);
+  assert.equal(result.exitCode, 0, explain(result));
+  for (const folder of ['.millrace', '.millrace/content', '.millrace/store']) {
+    assert.equal(lstatSync(project.path(folder)).mode & 0o777, 0o700, folder);
+  }
+});
+
 test('a state directory of somebody else is refused', { skip: process.getuid?.() !== 0 }, async (t) => {
   const project = spoilt(t, (state) => chownSync(state, 12_345, 0));
   const refused = await project.millrace(['run']);

@@ -82,7 +82,8 @@ export class BlobStore {
   /** @param directory absolute; made if it is not there @throws what `node:fs` throws */
   static open(directory: string, durability: Durability = 'rename'): BlobStore {
     const store = new BlobStore({ directory, durability, damages: new SharedArrayBuffer(4) });
-    mkdirSync(store.temporary, { recursive: true });
+    // What is made in it later is behind it.
+    mkdirSync(store.temporary, { recursive: true, mode: 0o700 });
     sweepDrafts(store.temporary);
     return store;
   }
