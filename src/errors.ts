@@ -235,10 +235,8 @@ export class StateCorrupt extends MillraceError {
   readonly problem: string;
 
   constructor(directory: string, what: string) {
-    super(
-      'STATE_CORRUPT',
-      `The state in ${directory} cannot be used: ${what}. Move the folder away to start with an empty state.`,
-    );
+    const problem = `The state in ${directory} cannot be used: ${what}`;
+    super('STATE_CORRUPT', `${problem}. Move the folder away to start with an empty state.`);
     this.directory = directory;
     this.problem = what;
   }
@@ -323,10 +321,8 @@ export class CommitFailed extends MillraceError {
 export class DiskFull extends MillraceError {
   /** @param effect what that means, as a clause */
   constructor(directory: string, effect: string) {
-    super(
-      'STATE_DISK_FULL',
-      `The disk of the state in ${directory} is full, so ${effect}. Free some space, and run it again.`,
-    );
+    const problem = `The disk of the state in ${directory} is full, so ${effect}`;
+    super('STATE_DISK_FULL', `${problem}. Free some space, and run it again.`);
   }
 }
 

@@ -1,4 +1,14 @@
-import { accessSync, closeSync, constants, existsSync, ftruncateSync, openSync, readdirSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  ftruncateSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  rmSync,
+} from 'node:fs';
 import { devNull } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type * as LmdbModule from 'lmdb';
@@ -276,6 +286,8 @@ export function prepareFiles(paths: StatePaths): void {
 
 function makeReaders({ readers }: StatePaths): void {
   if (existsSync(readers)) return;
+  // A link that leads nowhere.
+  if (lstatSync(readers, { throwIfNoEntry: false })?.isSymbolicLink()) rmSync(readers);
   const file = openSync(readers, 'wx', 0o600);
   try {
     // No bytes are written: somebody else may have begun to use it.
