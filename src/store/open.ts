@@ -15,7 +15,7 @@ import { requireKinds } from './kinds.js';
 import { type DirectoryLock, endedUncleanly, type Waiting } from './lock.js';
 import { MemoryDatabase } from './memory.js';
 import { openToRead, openToWrite, requireNothing, requireVerification } from './open-database.js';
-import { requireOwn } from './ownership.js';
+import { requireOwn, requireOwnStore } from './ownership.js';
 import type { Sizes } from './pages.js';
 import { entryAt, isThere, replacedStore, type StatePaths, statePaths } from './paths.js';
 import { type DraftExport, rescue } from './recover.js';
@@ -131,6 +131,7 @@ export async function openReader(directory: string, { lazy = false }: LoadOption
   requireOwn(paths.directory);
   if (isThere(paths.directory)) requireLocal(paths.directory);
   requireKinds(paths);
+  requireOwnStore(paths);
   const isWriting = (): boolean => isThere(paths.lock) && !endedUncleanly(paths.lock);
   const wasWriting = isWriting();
   const unclean = isUnclean(paths);

@@ -1,6 +1,6 @@
 import { chmodSync, statSync } from 'node:fs';
 import { StateUnavailable } from '../errors.js';
-import { PRIVATE, type StatePaths } from './paths.js';
+import { entryAt, PRIVATE, type StatePaths } from './paths.js';
 
 const WRITABLE_BY_ALL = 0o002;
 const OPEN_TO_OTHERS = 0o077;
@@ -38,4 +38,10 @@ export function makePrivate({ directory }: StatePaths): void {
   try {
     chmodSync(directory, PRIVATE);
   } catch {}
+}
+
+/** As `requireOwn`, of the files that native code reads: a directory may have been filled before it was ours. @throws StateUnavailable */
+export function requireOwnStore({ data, store }: StatePaths): void {
+  if (entryAt(data) !== 'file') return;
+  for (const path of [store, data]) requireOwn(path);
 }

@@ -3,7 +3,7 @@ import { requireLocal } from './file-system.js';
 import { requireKinds } from './kinds.js';
 import { DirectoryLock, type Waiting } from './lock.js';
 import { requireVerification } from './open-database.js';
-import { makePrivate, requireOwn } from './ownership.js';
+import { makePrivate, requireOwn, requireOwnStore } from './ownership.js';
 import { PRIVATE, type StatePaths } from './paths.js';
 import { awaitLeftWriter } from './writer-mark.js';
 
@@ -16,6 +16,7 @@ export async function takeDirectory(paths: StatePaths, waiting: Waiting = {}): P
   requireOwn(paths.directory);
   requireLocal(paths.directory);
   requireKinds(paths);
+  requireOwnStore(paths);
   makePrivate(paths);
   const lock = await DirectoryLock.acquireWithin(waiting, paths.lock, paths.directory);
   try {

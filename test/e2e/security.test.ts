@@ -100,6 +100,29 @@ test('a state directory of somebody else is refused', { skip: process.getuid?.()
   assert.equal(sudo.exitCode, 0, explain(sudo));
 });
 
+test('a store that others may have written is refused', async (t) => {
+  if (process.platform === 'win32') return t.skip('there are no such permissions');
+  const project = new Project(t);
+  project.writeTasks({ a: { command: 'true' } });
+  await project.build();
+  for (const [path, mode] of [
+    ['.millrace/store', 0o700],
+    ['.millrace/store/data.mdb', 0o600],
+  ] as const) {
+    chmodSync(project.path(path), mode | 0o002);
+    for (const args of [['run'], ['status']]) {
+      const refused = await project.millrace(args);
+      assert.equal(refused.exitCode, 3, explain(refused));
+      assert.ok(
+        refused.stderr.includes(`${project.path(path)} may be changed by every user`),
+        refused.stderr,
+      );
+    }
+    chmodSync(project.path(path), mode);
+  }
+  assert.equal((await project.millrace(['run'])).exitCode, 0);
+});
+
 test('nothing that a manifest says is executed but as it is written', async (t) => {
   const project = new Project(t);
   project.writeTasks({
