@@ -25,6 +25,7 @@ const FAILING: Readonly<Record<Call, readonly (keyof typeof constants.errno)[]>>
   unlink: ['EIO'],
   link: ['EIO', 'ENOSPC'],
   truncate: ['EIO', 'ENOSPC'],
+  spawn: ['EAGAIN', 'ENOMEM'],
 };
 
 export interface FaultsOptions {

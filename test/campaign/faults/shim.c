@@ -3,7 +3,7 @@
  * calls of glibc by which Node.js and LMDB change files. Other programs that inherit it are left alone.
  *
  *   FAULT_ROOT    absolute folder; calls on other files are not looked at
- *   FAULT_CALL    which call: open, read, write, sync, rename, mkdir, unlink, link, truncate
+ *   FAULT_CALL    which call: open, read, write, sync, rename, mkdir, unlink, link, truncate, spawn (of any program)
  *   FAULT_NTH     the how manyth of these, from 1
  *   FAULT_ERROR   the errno that it fails with, without having happened; 0: SIGKILL
  *   FAULT_HIT     a file that is made when that has happened, which it does once
@@ -100,6 +100,13 @@ static int fails(const char *call) {
   if (failure == 0) kill(getpid(), SIGKILL);
   errno = failure;
   return 1;
+}
+
+/* By this libuv starts processes. */
+pid_t fork(void) {
+  REAL(fork);
+  if (root_length > 0 && fails("spawn")) return -1;
+  return real();
 }
 
 /* A line, and bytes that come in pieces. */

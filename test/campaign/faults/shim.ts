@@ -7,7 +7,17 @@ import { fileURLToPath } from 'node:url';
 const SOURCE = fileURLToPath(new URL('../../../../test/campaign/faults/shim.c', import.meta.url));
 
 /** The calls that shim.c tells apart. */
-export type Call = 'open' | 'read' | 'write' | 'sync' | 'rename' | 'mkdir' | 'unlink' | 'link' | 'truncate';
+export type Call =
+  | 'open'
+  | 'read'
+  | 'write'
+  | 'sync'
+  | 'rename'
+  | 'mkdir'
+  | 'unlink'
+  | 'link'
+  | 'truncate'
+  | 'spawn';
 
 /** What is to happen to the Nth call on a file of the project. */
 export interface Injection {
