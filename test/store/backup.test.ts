@@ -270,6 +270,23 @@ test('a damaged backup does not count among those that stay', async (t) => {
   });
 });
 
+test('a backup of a time to come, when the clock was wrong, is not the newest', async (t) => {
+  const { directory, backup } = await backedUp(t, 3);
+  const ahead = (days: number) => `${new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10)}`;
+  for (const days of [400, 401, 402]) {
+    const name = `${ahead(days)}T10-00-00.000Z.backup`;
+    copyFileSync(backup.path, join(directory, 'backups', name));
+  }
+  await change(directory);
+  const newer = await withState(directory, (state) => state.backup({ newest: 2, days: 0 }));
+  assert.deepEqual(
+    (await backupsOf(directory)).slice(0, 2).map(({ name }) => name),
+    [newer!.name, backup.name],
+  );
+  damage(directory);
+  await withState(directory, (state) => assert.ok(state.tasks.has('later')));
+});
+
 test('of a day only a backup that is whole stands for the others', async (t) => {
   const directory = await stateDirectory(t);
   await withState(directory, async (state) => {

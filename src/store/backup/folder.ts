@@ -21,7 +21,10 @@ const BACKUP = '.backup';
 const EXPORTS = ['.json', '.toml'];
 const NAME = /^(\d{4}-\d\d-\d\d)T(\d\d)-(\d\d)-(\d\d\.\d{3}Z)(\.\w+)$/;
 
-/** Newest first. What has another name, or is no file, is none. A folder that is not there has none. @throws what `node:fs` throws */
+/** A clock that is set right by less than that has not been wrong. */
+const AHEAD_MS = 3_600_000;
+
+/** Newest first; but those of a time to come, when the clock was wrong, are the last. What has another name, or is no file, is none. A folder that is not there has none. @throws what `node:fs` throws */
 export function listBackups(folder: string): BackupInfo[] {
   return list(folder, [BACKUP]);
 }
@@ -38,7 +41,11 @@ function list(folder: string, suffixes: readonly string[]): BackupInfo[] {
     const stat = created && lstatSync(path, { throwIfNoEntry: false });
     return stat?.isFile() ? [{ name, path, created: created!, bytes: stat.size }] : [];
   });
-  return found.sort((one, other) => other.created.getTime() - one.created.getTime());
+  const latest = Date.now() + AHEAD_MS;
+  const isAhead = ({ created }: BackupInfo): number => Number(created.getTime() > latest);
+  return found.sort(
+    (one, other) => isAhead(one) - isAhead(other) || other.created.getTime() - one.created.getTime(),
+  );
 }
 
 /** Makes the folder if it is not there; what is no folder is moved aside. What processes that are gone were making is removed. @throws what `node:fs` throws */
