@@ -276,9 +276,10 @@ export async function draftExport(paths: StatePaths, file: string): Promise<Stat
 }
 
 /** What the system says, in words where a person can do something about it. */
-function refusal({ code, message }: NodeJS.ErrnoException, intent: 'read' | 'write'): string {
-  if (code === 'EACCES' || code === 'EPERM') return `there is no permission to ${intent} it`;
-  if (code === 'ENOTDIR' || code === 'EEXIST') return 'there is a file where a folder should be';
+function refusal({ code, message, path }: NodeJS.ErrnoException, intent: 'read' | 'write'): string {
+  const where = path === undefined ? '' : ` (${path})`;
+  if (code === 'EACCES' || code === 'EPERM') return `there is no permission to ${intent} it${where}`;
+  if (code === 'ENOTDIR' || code === 'EEXIST') return `there is a file where a folder should be${where}`;
   return message;
 }
 

@@ -162,7 +162,7 @@ test('what lies at or above the state directory and is a file is told, and no em
       assert.equal(result.exitCode, 3, explain(result));
       assert.match(
         result.stderr,
-        /^millrace: error: The state in .* there is a file where a folder should be\.\n$/,
+        /^millrace: error: The state in .* there is a file where a folder should be \(.+\)\.\n$/,
       );
     }
   }
@@ -199,7 +199,7 @@ test('a state that this user may not read is no empty state', async (t) => {
       assert.equal(refused.exitCode, 3, explain(refused));
       assert.match(
         refused.stderr,
-        /^millrace: error: The state in .* (there is no permission to read it|belongs to user 0, and you are .*)\.\n$/,
+        /^millrace: error: The state in .* (there is no permission to read it \(.+\)|belongs to user 0, and you are .*)\.\n$/,
       );
     }
   } finally {
