@@ -18,8 +18,8 @@ export function requireKinds({ lock, unverified, backups, exports }: StatePaths)
   for (const path of [backups, exports]) requireEnd(path);
 }
 
-/** What a regular file holds. @throws StateUnavailable for anything else; what `node:fs` throws */
-export function readRegular(path: string): string {
+/** What a mark of ours holds, which is a regular file. @throws StateUnavailable for anything else; what `node:fs` throws */
+export function readMark(path: string): string {
   let file: number;
   try {
     file = openSync(path, CAUTIOUS);

@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { StateLocked } from '../errors.js';
 import { isObject } from '../values.js';
-import { readRegular } from './kinds.js';
+import { readMark } from './kinds.js';
 import { mayBeRunning, type ProcessIdentity, placeOf, thisProcess } from './process.js';
 
 /** What the lock file says. */
@@ -177,7 +177,7 @@ const lastOf = <T>(list: readonly T[]): T | undefined => list[list.length - 1];
 
 function readHolder(path: string): Holder | undefined {
   try {
-    const said: unknown = JSON.parse(readRegular(path));
+    const said: unknown = JSON.parse(readMark(path));
     return isHolder(said) ? said : UNREADABLE;
   } catch (error) {
     if (error instanceof SyntaxError) return UNREADABLE;
