@@ -1,5 +1,6 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { isObject } from '../values.js';
 
 /** Names one process for good, also after its pid has gone to another process or the machine was started anew. */
 export interface ProcessIdentity {
@@ -85,4 +86,12 @@ function pidNamespace(): string {
   } catch {
     return '';
   }
+}
+
+/** True for what `identityOf` gives, as read from a file. */
+export function isIdentity(said: unknown): said is ProcessIdentity {
+  if (!isObject(said)) return false;
+  const { pid, started, boot, host, namespace } = said;
+  const texts = [started, boot, host, namespace];
+  return Number.isSafeInteger(pid) && (pid as number) > 1 && texts.every((text) => typeof text === 'string');
 }

@@ -1,9 +1,8 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { StateUnavailable } from '../errors.js';
-import { isObject } from '../values.js';
 import { entryAt, type StatePaths } from './paths.js';
-import { mayBeRunning, type ProcessIdentity, placeOf } from './process.js';
+import { isIdentity, mayBeRunning, type ProcessIdentity, placeOf } from './process.js';
 
 /** Milliseconds that a process gets to end by itself, when nobody can send it anything any more, and then by SIGKILL. */
 export const END_MS = 5000;
@@ -72,11 +71,4 @@ function readIdentity(path: string): ProcessIdentity | undefined {
     if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
-}
-
-function isIdentity(said: unknown): said is ProcessIdentity {
-  if (!isObject(said)) return false;
-  const { pid, started, boot, host, namespace } = said;
-  const texts = [started, boot, host, namespace];
-  return Number.isSafeInteger(pid) && (pid as number) > 1 && texts.every((text) => typeof text === 'string');
 }

@@ -71,7 +71,9 @@ test('nothing is told of a backup that is done, or still being made', async (t) 
   writeFileSync(attempt, JSON.stringify({ time: new Date().toISOString(), process: thisProcess() }));
   assert.equal(takeBackupWarning(directory), undefined);
   assert.ok(existsSync(attempt));
-  // As on a full disk.
-  writeFileSync(attempt, '');
-  assert.match(takeBackupWarning(directory)!, /^The last automatic backup failed: /);
+  // As on a full disk, and of somebody else's.
+  for (const text of ['', 'text', 'null', '[]', '{"pid":1}', '{"time":1,"process":{}}']) {
+    writeFileSync(attempt, text);
+    assert.match(takeBackupWarning(directory)!, /^The last automatic backup failed: /);
+  }
 });

@@ -1,7 +1,8 @@
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { isSystemError } from '../../errors.js';
+import { isObject } from '../../values.js';
 import { statePaths } from '../paths.js';
-import { mayBeRunning, type ProcessIdentity, thisProcess } from '../process.js';
+import { isIdentity, mayBeRunning, type ProcessIdentity, thisProcess } from '../process.js';
 
 /** A backup in the background that has not ended, or has failed; nobody was there to be told. */
 interface BackupAttempt {
@@ -59,8 +60,15 @@ export function takeBackupWarning(directory: string): string | undefined {
 
 function attemptIn(path: string): BackupAttempt | undefined {
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as BackupAttempt;
+    const said: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    return isAttempt(said) ? said : undefined;
   } catch {
     return undefined;
   }
+}
+
+function isAttempt(said: unknown): said is BackupAttempt {
+  if (!isObject(said)) return false;
+  const { process, time, why } = said;
+  return typeof time === 'string' && ['string', 'undefined'].includes(typeof why) && isIdentity(process);
 }
