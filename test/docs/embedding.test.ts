@@ -17,6 +17,8 @@ const TEXT = readFileSync(join(ROOT, 'docs/EMBEDDING.md'), 'utf8');
 const BUSY = `import { BuildEngine, openState } from 'millrace';
 const state = await openState('.millrace');
 state.tasks.define({ id: 'slow', command: ['node', 'watch.mjs'], dependencies: ['sum'] });
+// What another process reads is what was committed.
+await state.commit();
 const engine = new BuildEngine(state, { root: process.cwd() });
 await engine.run({ onEvent: (event) => event.type === 'task-finished' && console.log(String(event.output)) });
 await state.close();`;
