@@ -55,6 +55,7 @@ export {
   type StateHealth,
   type VerifiedState,
   verifyState,
+  type Waiting,
 } from './state-files.js';
 export type { Retention } from './store/backup/retention.js';
 export type {

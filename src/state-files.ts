@@ -7,10 +7,11 @@ import type { ExportOptions } from './export/write.js';
 import { draftExport } from './state.js';
 import { type BackupInfo, listBackups } from './store/backup/folder.js';
 import { type BackupHealth, examineState, type StateHealth } from './store/health.js';
+import type { Waiting } from './store/lock.js';
 import { openWriter, type Recovery } from './store/open.js';
 import { statePaths } from './store/paths.js';
 import { type Replaced, type RestoreReport, restoreBackup } from './store/restore.js';
-import { boolean, checkOptions, filled, oneOf } from './values.js';
+import { boolean, type Check, callable, checkOptions, filled, milliseconds, oneOf } from './values.js';
 
 export type {
   BackupHealth,
@@ -22,7 +23,10 @@ export type {
   Replaced,
   RestoreReport,
   StateHealth,
+  Waiting,
 };
+
+const WAITING = { wait: milliseconds, onWait: callable } satisfies Record<keyof Waiting, Check>;
 
 /** What `verifyState` has found, and done. */
 export interface VerifiedState extends StateHealth {
@@ -43,10 +47,10 @@ export async function backupsOf(directory: string): Promise<BackupInfo[]> {
  */
 export async function restoreState(
   directory: string,
-  options: { readonly backup?: string } = {},
+  options: { readonly backup?: string } & Waiting = {},
 ): Promise<RestoreReport> {
-  checkOptions('restoreState', options, { backup: filled });
-  return await withSystem(directory, () => restoreBackup(directory, options.backup));
+  checkOptions('restoreState', options, { backup: filled, ...WAITING });
+  return await withSystem(directory, () => restoreBackup(directory, options.backup, options));
 }
 
 /**
@@ -56,13 +60,14 @@ export async function restoreState(
  */
 export async function verifyState(
   directory: string,
-  options: { readonly repair?: boolean } = {},
+  options: { readonly repair?: boolean } & Waiting = {},
 ): Promise<VerifiedState> {
-  checkOptions('verifyState', options, { repair: boolean });
+  checkOptions('verifyState', options, { repair: boolean, ...WAITING });
   const { repair = false } = options;
   return await withSystem(directory, async () => {
     const health = await examineState(directory, repair);
-    const recovery = repair && health.problem !== undefined ? await repairStore(directory) : undefined;
+    const recovery =
+      repair && health.problem !== undefined ? await repairStore(directory, options) : undefined;
     return { ...health, recovery };
   });
 }
@@ -92,14 +97,19 @@ export async function exportState(
  * @param source the file that `exportState` has written, in either syntax, or what is in it (a stream); the state is locked while it is read
  * @throws NotImported if it is not whole; StateLocked; BackupFailed; InvalidArgument; StateUnavailable for what the system refuses
  */
-export async function importState(directory: string, source: DocumentSource): Promise<ImportReport> {
+export async function importState(
+  directory: string,
+  source: DocumentSource,
+  options: Waiting = {},
+): Promise<ImportReport> {
+  checkOptions('importState', options, WAITING);
   if (typeof source === 'string') checkOptions('importState', { source }, { source: filled });
   const { importDocument } = await import('./export/import.js');
-  return await withSystem(directory, () => importDocument(directory, source));
+  return await withSystem(directory, () => importDocument(directory, source, options));
 }
 
-async function repairStore(directory: string): Promise<Recovery> {
-  const options = { onCorrupt: 'recover', verify: true, draftExport } as const;
+async function repairStore(directory: string, { onWait, wait }: Waiting): Promise<Recovery> {
+  const options = { onCorrupt: 'recover', verify: true, draftExport, onWait, wait } as const;
   const { lock, recovery, store } = await openWriter(directory, options);
   await store.close();
   lock?.release();

@@ -53,6 +53,12 @@ export interface RestoreCommandOptions extends GlobalOptions {
   readonly into: string;
 }
 
+/** Of commands that write the state, and are no run. */
+export interface WaitCommandOptions extends GlobalOptions {
+  /** Wait for another process that writes the state. */
+  readonly wait?: boolean;
+}
+
 export interface BackupCommandOptions extends GlobalOptions {
   /** Show the backups instead of making one. */
   readonly list?: boolean;
@@ -63,7 +69,7 @@ export interface ExportCommandOptions extends GlobalOptions {
   readonly history?: boolean;
 }
 
-export interface VerifyCommandOptions extends GlobalOptions {
+export interface VerifyCommandOptions extends WaitCommandOptions {
   readonly repair?: boolean;
 }
 

@@ -4,11 +4,13 @@ import type { Context } from './context.js';
 import type {
   BackupCommandOptions,
   ExportCommandOptions,
-  GlobalOptions,
   HistoryCommandOptions,
   VerifyCommandOptions,
+  WaitCommandOptions,
 } from './options.js';
 import { count } from './quantities.js';
+
+const WAIT = 'if another process writes this state, wait for it to end';
 
 /** The commands for the state as a whole: what it is kept in, and brought back from. */
 export function addStateCommands(program: Command, context: Context, done: (exitCode: number) => void): void {
@@ -42,9 +44,10 @@ export function addStateCommands(program: Command, context: Context, done: (exit
     .command('restore')
     .description('make a backup the state, after backing up what it is now')
     .argument('[backup]', 'its name, or how that begins (default: the newest)')
+    .option('--wait', WAIT)
     .action(async (name: string | undefined, _own: unknown, command: Command) => {
       const { restore } = await import('./commands/backup.js');
-      done(await restore(name, command.optsWithGlobals<GlobalOptions>(), context));
+      done(await restore(name, command.optsWithGlobals<WaitCommandOptions>(), context));
     });
   program
     .command('export')
@@ -62,14 +65,16 @@ export function addStateCommands(program: Command, context: Context, done: (exit
     .command('import')
     .description('make an export the state, after backing up what it is now')
     .argument('<file>', 'what "millrace export" has written; - is standard input')
+    .option('--wait', WAIT)
     .action(async (file: string, _own: unknown, command: Command) => {
       const { importFrom } = await import('./commands/export.js');
-      done(await importFrom(file, command.optsWithGlobals<GlobalOptions>(), context));
+      done(await importFrom(file, command.optsWithGlobals<WaitCommandOptions>(), context));
     });
   program
     .command('verify')
     .description('read all of the state and its backups; exit code 1 if something is damaged')
     .option('--repair', 'recover what is damaged: the state from its newest backup that is whole')
+    .option('--wait', WAIT)
     .action(async (_own: unknown, command: Command) => {
       const { verify } = await import('./commands/verify.js');
       done(await verify(command.optsWithGlobals<VerifyCommandOptions>(), context));

@@ -1,6 +1,7 @@
 import { CommitFailed, MillraceError, NotImported } from '../errors.js';
 import { BuildState } from '../state.js';
 import { emptyDraft, removeDrafts } from '../store/draft.js';
+import type { Waiting } from '../store/lock.js';
 import { Log } from '../store/log.js';
 import { openWriter } from '../store/open.js';
 import { type StatePaths, statePaths } from '../store/paths.js';
@@ -21,10 +22,11 @@ export interface ImportReport extends Replaced {
 export async function importDocument(
   directory: string,
   source: DocumentSource,
+  waiting: Waiting = {},
   now = new Date(),
 ): Promise<ImportReport> {
   const paths = statePaths(directory);
-  const lock = await takeDirectory(paths);
+  const lock = await takeDirectory(paths, waiting);
   try {
     const { draft, ...counts } = await makeDraft(paths, source);
     const done = await replaceStore(paths, draft, now);

@@ -8,6 +8,7 @@ import { draftStore, placeDraft } from './draft.js';
 import { SCHEMA_VERSION } from './envelope.js';
 import { examineFile } from './file-check.js';
 import type { SchemaBehind } from './lmdb.js';
+import type { Waiting } from './lock.js';
 import { Log } from './log.js';
 import { canMigrate, readMigrated } from './migrate.js';
 import { entryAt, replacedStore, type StatePaths, statePaths } from './paths.js';
@@ -39,11 +40,12 @@ export interface RestoreReport extends Replaced {
 export async function restoreBackup(
   directory: string,
   name: string | undefined,
+  waiting: Waiting = {},
   now = new Date(),
 ): Promise<RestoreReport> {
   const paths = statePaths(directory);
   const backup = findBackup(paths, name);
-  const lock = await takeDirectory(paths);
+  const lock = await takeDirectory(paths, waiting);
   try {
     await requireFit(backup);
     const draft = await draftStore(paths, readMigrated(backup.path));

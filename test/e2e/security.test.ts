@@ -155,3 +155,27 @@ test('--wait waits for another run to end, and names it', async (t) => {
   const result = await second.result;
   assert.equal(result.exitCode, 0, explain(result));
 });
+
+test('--wait of what replaces a state waits for a run to end, and names it', async (t) => {
+  const project = new Project(t);
+  project.writeTasks({ once: { command: 'true' } });
+  assert.equal((await project.millrace(['backup'])).exitCode, 2);
+  assert.equal((await project.millrace(['run'])).exitCode, 0);
+  for (const args of [['backup'], ['export', 'state.json']])
+    assert.equal((await project.millrace(args)).exitCode, 0);
+  for (const args of [['restore'], ['import', 'state.json']]) {
+    using gate = project.gate(`gate-${args[0]}`);
+    project.writeTasks({
+      wait: { command: `touch up-${args[0]}; read x < gate-${args[0]}`, outputs: [`up-${args[0]}`] },
+    });
+    const run = project.start(['run', '--json']);
+    await project.untilExists(`up-${args[0]}`);
+    assert.equal((await project.millrace(args)).exitCode, 3);
+    const waiting = project.start([...args, '--wait']);
+    await waiting.untilTold(new RegExp(`is in use by process ${run.pid}, .*; waiting for it to end`));
+    gate.open();
+    assert.equal((await run.result).exitCode, 0);
+    const result = await waiting.result;
+    assert.equal(result.exitCode, 0, explain(result));
+  }
+});

@@ -1,9 +1,9 @@
-import { InvalidArgument } from '../../errors.js';
+import { InvalidArgument, type StateLocked } from '../../errors.js';
 import { openState } from '../../state.js';
-import { type BackupInfo, backupsOf, type Replaced, restoreState } from '../../state-files.js';
+import { type BackupInfo, backupsOf, type Replaced, restoreState, type Waiting } from '../../state-files.js';
 import { type Context, writeJson } from '../context.js';
 import { ExitCode } from '../failure.js';
-import type { BackupCommandOptions, GlobalOptions } from '../options.js';
+import type { BackupCommandOptions, WaitCommandOptions } from '../options.js';
 import { stateDirectory } from '../project.js';
 import { ago, bytes } from '../render/text.js';
 
@@ -28,12 +28,15 @@ export async function backup(options: BackupCommandOptions, context: Context): P
 /** `millrace restore`. */
 export async function restore(
   name: string | undefined,
-  options: GlobalOptions,
+  options: WaitCommandOptions,
   context: Context,
 ): Promise<number> {
   if (name === '')
     throw new InvalidArgument('The name of a backup may not be empty; "backup --list" shows all.');
-  const done = await restoreState(stateDirectory(options), name === undefined ? {} : { backup: name });
+  const done = await restoreState(stateDirectory(options), {
+    ...(name === undefined ? {} : { backup: name }),
+    ...waitingOf(options, context),
+  });
   if (options.json) writeJson(context, { backup: toJson(done.backup), ...replacedJson(done) });
   else context.stdout.write(`millrace: restored ${done.backup.name}${replacedText(done)}\n`);
   return ExitCode.Ok;
@@ -42,6 +45,15 @@ export async function restore(
 /** What commands throw that need a state. */
 export const noState = (directory: string): InvalidArgument =>
   new InvalidArgument(`There is no state in ${directory} yet.`);
+
+/** With `--wait`, as long as it takes. */
+export function waitingOf({ wait }: WaitCommandOptions, { stderr }: Context): Waiting {
+  if (wait !== true) return {};
+  const onWait = ({ problem }: StateLocked): void => {
+    stderr.write(`millrace: warning: ${problem}; waiting for it to end.\n`);
+  };
+  return { wait: Number.POSITIVE_INFINITY, onWait };
+}
 
 /** What has become of the state that was there before. */
 export function replacedJson({ before, movedAside }: Replaced): object {

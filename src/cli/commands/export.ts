@@ -3,10 +3,10 @@ import { openState } from '../../state.js';
 import { exportState, importState } from '../../state-files.js';
 import { type Context, writeJson } from '../context.js';
 import { ExitCode } from '../failure.js';
-import type { ExportCommandOptions, GlobalOptions } from '../options.js';
+import type { ExportCommandOptions, WaitCommandOptions } from '../options.js';
 import { stateDirectory } from '../project.js';
 import { bytes, plural } from '../render/text.js';
-import { noState, replacedJson, replacedText } from './backup.js';
+import { noState, replacedJson, replacedText, waitingOf } from './backup.js';
 
 /** `millrace export`: what is committed, also while a run is under way. */
 export async function exportTo(
@@ -26,8 +26,13 @@ export async function exportTo(
 }
 
 /** `millrace import`. */
-export async function importFrom(file: string, options: GlobalOptions, context: Context): Promise<number> {
-  const done = await importState(stateDirectory(options), file === '-' ? process.stdin : file);
+export async function importFrom(
+  file: string,
+  options: WaitCommandOptions,
+  context: Context,
+): Promise<number> {
+  const source = file === '-' ? process.stdin : file;
+  const done = await importState(stateDirectory(options), source, waitingOf(options, context));
   const { runs, tasks } = done;
   if (options.json) writeJson(context, { file, tasks, runs, ...replacedJson(done) });
   else {

@@ -4,13 +4,13 @@ import { ExitCode } from '../failure.js';
 import type { VerifyCommandOptions } from '../options.js';
 import { stateDirectory } from '../project.js';
 import { number, plural } from '../render/text.js';
-import { noState } from './backup.js';
+import { noState, waitingOf } from './backup.js';
 
 /** `millrace verify`: reads all of the state and its backups. */
 export async function verify(options: VerifyCommandOptions, context: Context): Promise<number> {
   const { repair = false } = options;
   const directory = stateDirectory(options);
-  const found = await verifyState(directory, { repair });
+  const found = await verifyState(directory, { repair, ...waitingOf(options, context) });
   if (found.missing) throw noState(directory);
   if (options.json) {
     writeJson(context, {
