@@ -1,7 +1,6 @@
-import { isSystemError } from '../errors.js';
 import { type BackupInfo, listBackups, moveAside } from './backup/folder.js';
 import { BackupDamaged } from './backup/format.js';
-import { checkBackup } from './backup/make.js';
+import { whyUnreadable } from './backup/make.js';
 import { Log } from './log.js';
 import { whyMissing } from './open-database.js';
 import { entryAt, statePaths } from './paths.js';
@@ -42,7 +41,7 @@ export async function examineState(
   const problem = hasStore ? await whyDamaged(paths) : whyMissing(paths);
   const backups: BackupHealth[] = [];
   for (const backup of listBackups(paths.backups)) {
-    const error = await whyUnreadable(backup);
+    const error = await whyUnreadable(backup.path);
     // What the system refuses to read may be whole.
     const movedAside = error instanceof BackupDamaged && setAside ? moveAside(backup.path, now) : undefined;
     backups.push({ ...backup, problem: error?.message, movedAside });
@@ -53,14 +52,4 @@ export async function examineState(
   }
   const missing = !hasStore && problem === undefined;
   return { ok: problem === undefined && damaged.length === 0, missing, problem, backups };
-}
-
-async function whyUnreadable({ path }: BackupInfo): Promise<Error | undefined> {
-  try {
-    await checkBackup(path);
-    return undefined;
-  } catch (error) {
-    if (error instanceof BackupDamaged || isSystemError(error)) return error;
-    throw error;
-  }
 }

@@ -1,10 +1,10 @@
-import { InvalidArgument, type StateLocked } from '../../errors.js';
+import { InvalidArgument } from '../../errors.js';
 import { openState } from '../../state.js';
 import { type BackupInfo, backupsOf, type Replaced, restoreState, type Waiting } from '../../state-files.js';
 import { type Context, writeJson } from '../context.js';
 import { ExitCode } from '../failure.js';
 import type { BackupCommandOptions, WaitCommandOptions } from '../options.js';
-import { stateDirectory } from '../project.js';
+import { stateDirectory, warnOn } from '../project.js';
 import { ago, bytes } from '../render/text.js';
 
 /** `millrace backup`: what is committed, also while a run is under way; or the list of backups. */
@@ -49,10 +49,11 @@ export const noState = (directory: string): InvalidArgument =>
 /** With `--wait`, as long as it takes. */
 export function waitingOf({ wait }: WaitCommandOptions, { stderr }: Context): Waiting {
   if (wait !== true) return {};
-  const onWait = ({ problem }: StateLocked): void => {
-    stderr.write(`millrace: warning: ${problem}; waiting for it to end.\n`);
+  const warn = warnOn(stderr);
+  return {
+    wait: Number.POSITIVE_INFINITY,
+    onWait: ({ problem }) => warn(`${problem}; waiting for it to end.`),
   };
-  return { wait: Number.POSITIVE_INFINITY, onWait };
 }
 
 /** What has become of the state that was there before. */

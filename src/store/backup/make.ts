@@ -73,6 +73,17 @@ export async function checkBackup(path: string): Promise<void> {
   if (problem !== undefined) throw new BackupDamaged(problem.replace(/\.$/, ''));
 }
 
+/** Why a backup cannot be restored, BackupDamaged or what the system says; undefined if it can. O(bytes). */
+export async function whyUnreadable(path: string): Promise<Error | undefined> {
+  try {
+    await checkBackup(path);
+    return undefined;
+  } catch (error) {
+    if (error instanceof BackupDamaged || isSystemError(error)) return error;
+    throw error;
+  }
+}
+
 /**
  * Removes what `retention` does not keep. Before it does, it reads what is to stay in the place of those: a backup that is damaged or unreadable does not
  * count.
@@ -104,18 +115,8 @@ export async function pruneBackups(
 /** The first that cannot be restored. @param whole those that can; it grows */
 async function findUnfit(paths: readonly string[], whole: Set<string>): Promise<string | undefined> {
   for (const path of paths) {
-    if (!whole.has(path) && !(await isWhole(path))) return path;
+    if (!whole.has(path) && (await whyUnreadable(path)) !== undefined) return path;
     whole.add(path);
   }
   return undefined;
-}
-
-async function isWhole(path: string): Promise<boolean> {
-  try {
-    await checkBackup(path);
-    return true;
-  } catch (error) {
-    if (error instanceof BackupDamaged || isSystemError(error)) return false;
-    throw error;
-  }
 }
