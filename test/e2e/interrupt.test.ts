@@ -145,8 +145,15 @@ test('a reader of the output who goes away stops the run', async (t) => {
 });
 
 describe('a process that has left the session of its command', { concurrency: 2 }, () => {
-  /** Its parent has ended, too: nothing but its environment says where it comes from. */
-  const ESCAPE = `(setsid sleep 300.25 &); touch up; sleep 1000`;
+  /**
+   * Its parent has ended, too: nothing but its environment says where it comes from. `up` appears when it has left
+   * its session for certain: before that it is stopped with its command, and there is nobody to tell of.
+   */
+  const ESCAPE = [
+    `(setsid sh -c 'echo $$ >pid; exec sleep 300.25' &)`,
+    `until grep -qx sleep "/proc/$(cat pid)/comm"; do sleep 0.01; done 2>&-`,
+    `touch up; sleep 1000`,
+  ].join('\n');
   const WARNING = /A process that has left the session .* still runs: (\d+) \("sleep 300\.25"\)/;
   const escapedOf = (text: string): number => Number(WARNING.exec(text)?.[1] ?? Number.NaN);
 
