@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib';
 import type { Key } from './database.js';
 
 /** The version of everything that is stored: raise it with every change of what a value means. */
-export const SCHEMA_VERSION = 3;
+export const SCHEMA_VERSION = 4;
 
 /** The head of every value: checksum (uint32), length of the payload (uint32); the payload starts aligned to 8 bytes. */
 export const HEAD_BYTES = 8;

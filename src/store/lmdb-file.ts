@@ -69,22 +69,22 @@ interface Branch {
   readonly to: Buffer | undefined;
 }
 
-/** The size of the pages of what is written here. LMDB itself would take that of the system's memory pages; it reads any. */
-const OWN_PAGE = 4096;
+/** Of every store, in bytes. LMDB itself would take that of the system's memory pages. */
+export const PAGE_SIZE = 4096;
 /** What LMDB begins with. */
 const FIRST_MAP = 2 ** 17;
 
 /** A store without a value, as LMDB writes it (mdb_env_init_meta): two headers, of transaction 0. */
 export function emptyFile(): Buffer {
-  const file = Buffer.alloc(2 * OWN_PAGE);
+  const file = Buffer.alloc(2 * PAGE_SIZE);
   for (const page of [0, 1]) {
-    const bytes = file.subarray(page * OWN_PAGE, (page + 1) * OWN_PAGE);
+    const bytes = file.subarray(page * PAGE_SIZE, (page + 1) * PAGE_SIZE);
     bytes.writeUInt32LE(page, PAGE.number);
     bytes.writeUInt16LE(Flag.Meta, PAGE.flags);
     bytes.writeUInt32LE(MAGIC, META.magic);
     bytes.writeUInt32LE(FORMAT, META.version);
     bytes.writeUInt32LE(FIRST_MAP, META.mapSize);
-    bytes.writeUInt32LE(OWN_PAGE, META.free + DB.pad);
+    bytes.writeUInt32LE(PAGE_SIZE, META.free + DB.pad);
     bytes.writeUInt16LE(INTEGER_KEYS, META.free + DB.flags);
     for (const tree of [META.free, META.main]) bytes.fill(0xff, tree + DB.root, tree + DB.root + 8);
     bytes.writeUInt32LE(1, META.last);
@@ -96,11 +96,10 @@ export function emptyFile(): Buffer {
 export class PageReader {
   readonly size: number;
   private readonly descriptor: number;
-  pageSize = 4096;
   private used = new Uint8Array(0);
   private intent: Intent = 'write';
   /** What was read last: one for pages, one for the heads of values. */
-  private page = Buffer.allocUnsafeSlow(this.pageSize);
+  private readonly page = Buffer.allocUnsafeSlow(PAGE_SIZE);
   private readonly head = Buffer.allocUnsafeSlow(HEAD);
 
   constructor(descriptor: number, size: number) {
@@ -111,12 +110,11 @@ export class PageReader {
 
   /** The page, until the next call. */
   read(page: number): Buffer {
-    if (this.page.length !== this.pageSize) this.page = Buffer.allocUnsafeSlow(this.pageSize);
     return this.readInto(this.page, page);
   }
 
   private readInto(bytes: Buffer, page: number): Buffer {
-    const count = readSync(this.descriptor, bytes, 0, bytes.length, page * this.pageSize);
+    const count = readSync(this.descriptor, bytes, 0, bytes.length, page * PAGE_SIZE);
     if (count < bytes.length) throw new Damage('the file is cut off');
     return bytes;
   }
@@ -172,7 +170,7 @@ export class PageReader {
       return;
     }
     const [first, pages] = [readPage(bytes, data), readPage(bytes, data + 16)];
-    if (pages !== Math.ceil((HEAD + size) / this.pageSize)) throw new Damage('an entry has a wrong size');
+    if (pages !== Math.ceil((HEAD + size) / PAGE_SIZE)) throw new Damage('an entry has a wrong size');
     this.use(meta, first, pages);
     if (this.intent === 'read') return;
     const head = this.readInto(this.head, first);
@@ -184,7 +182,7 @@ export class PageReader {
 
   private readValue(page: number, size: number): Buffer {
     const bytes = Buffer.allocUnsafe(size);
-    readSync(this.descriptor, bytes, 0, size, page * this.pageSize + HEAD);
+    readSync(this.descriptor, bytes, 0, size, page * PAGE_SIZE + HEAD);
     return bytes;
   }
 
@@ -206,15 +204,9 @@ export function readMeta(reader: PageReader, index: 0 | 1): Meta {
   }
   if (bytes.readUInt32LE(META.version) !== FORMAT) throw new Damage('store/data.mdb has another format');
   const pageSize = bytes.readUInt32LE(META.free + DB.pad);
-  if (pageSize < 512 || pageSize > 65536 || (pageSize & (pageSize - 1)) !== 0)
-    throw new Damage('its page size is wrong');
-  if (index === 0 && pageSize !== reader.pageSize) {
-    reader.pageSize = pageSize;
-    return readMeta(reader, 0);
-  }
-  if (pageSize !== reader.pageSize) throw new Damage('its two headers do not belong together');
+  if (pageSize !== PAGE_SIZE) throw new Damage(`its pages have ${pageSize} bytes in place of ${PAGE_SIZE}`);
   const lastPage = readPage(bytes, META.last);
-  if ((lastPage + 1) * pageSize > reader.size) throw new Damage('the file is cut off');
+  if ((lastPage + 1) * PAGE_SIZE > reader.size) throw new Damage('the file is cut off');
   return {
     transaction: bytes.readBigUInt64LE(META.transaction),
     lastPage,

@@ -12,11 +12,12 @@ import {
 import { devNull } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type * as LmdbModule from 'lmdb';
-import { StateCorrupt, StateTooNew, StateUnavailable, systemWords } from '../errors.js';
+import { StateCorrupt, StateUnavailable, systemWords } from '../errors.js';
 import type { Database, Key, KeyPrefix, Snapshot, Writer } from './database.js';
 import { HEAD_BYTES, SCHEMA_VERSION, seal, unseal } from './envelope.js';
 import type { StatePaths } from './paths.js';
 import { requireWith } from './require.js';
+import { packStamp, readStamp } from './stamp.js';
 
 /**
  * - `overlappingSync: false`: a failed write is rejected and not visible; with it, it is both rejected and visible.
@@ -171,7 +172,7 @@ export class LmdbDatabase implements Database {
     this.checkReaders();
     try {
       await this.lmdb.childTransaction(() => {
-        if (!this.stamped) this.lmdb.put(SCHEMA_KEY, packVersion(SCHEMA_VERSION));
+        if (!this.stamped) this.lmdb.put(SCHEMA_KEY, packStamp());
         body(this.writer());
       });
       this.stamped = true;
@@ -354,20 +355,7 @@ function storedSchema(directory: string, lmdb: Lmdb): number | undefined {
     if ([...lmdb.getKeys({ limit: 1 })].length === 0) return undefined;
     throw new StateCorrupt(directory, 'the schema version is missing');
   }
-  const version = stored.length === 8 ? stored.readUInt32LE(0) : 0;
-  if (version === 0 || !packVersion(version).equals(stored)) {
-    throw new StateCorrupt(directory, 'the schema version is damaged');
-  }
-  if (version > SCHEMA_VERSION) throw new StateTooNew(directory, version, SCHEMA_VERSION);
-  return version;
-}
-
-/** The version, then its complement in place of a checksum, which a later version may make in another way. */
-function packVersion(version: number): Buffer {
-  const bytes = Buffer.alloc(8);
-  bytes.writeUInt32LE(version, 0);
-  bytes.writeUInt32LE(~version >>> 0, 4);
-  return bytes;
+  return readStamp(directory, stored).schema;
 }
 
 /**

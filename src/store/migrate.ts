@@ -4,8 +4,12 @@ import { SCHEMA_VERSION } from './envelope.js';
 /** What the values of a schema are in the next one. Keys come in their order, and go on so. */
 export type Migration = (entries: AsyncIterable<BackupEntry>) => AsyncIterable<BackupEntry>;
 
-/** By the schema version that they lead from. None yet: no version before the present one was released. */
-export const MIGRATIONS = new Map<number, Migration>();
+/**
+ * By the schema version that they lead from.
+ *
+ * - 3: it did not say on which system it was written.
+ */
+export const MIGRATIONS = new Map<number, Migration>([[3, (entries) => entries]]);
 
 /** True if values of a schema can be brought to ours. */
 export function canMigrate(schema: number): boolean {

@@ -120,7 +120,7 @@ function moveStoreAside({ store }: StatePaths, now: Date): string | undefined {
 async function told(paths: StatePaths, done: Omit<Rescue, 'message'>, problem: string): Promise<Rescue> {
   const { backup, export: exported, movedAside } = done;
   const moved = movedAside === undefined ? '' : `; it was moved to ${movedAside}`;
-  const message = `The state was damaged (${problem})${moved}; ${instead(backup, exported)}.`;
+  const message = `The state could not be used (${problem})${moved}; ${instead(backup, exported)}.`;
   await new Log(paths).write('recovered', {
     problem,
     movedAside,

@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, ftruncateSync, openSync, writeSync } from 'node:fs';
-import { PageReader, readMeta } from './lmdb-file.js';
+import { PAGE_SIZE, PageReader, readMeta } from './lmdb-file.js';
 
 /** What a commit takes beside its values: branches, leaves, the list of free pages. */
 const LEAST_BYTES = 2 ** 18;
@@ -42,7 +42,7 @@ function withFile(path: string, use: (file: number, size: number, end: number) =
     const { size } = fstatSync(file);
     const reader = new PageReader(file, size);
     const last = Math.max(readMeta(reader, 0).lastPage, readMeta(reader, 1).lastPage);
-    use(file, size, (last + 1) * reader.pageSize);
+    use(file, size, (last + 1) * PAGE_SIZE);
   } finally {
     closeSync(file);
   }

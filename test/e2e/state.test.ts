@@ -88,7 +88,7 @@ describe('a state whose data file', { concurrency: 2 }, () => {
       assert.equal(run.exitCode, 0, explain(run));
       assert.match(
         run.stderr,
-        /warning: The state was damaged .* moved to .*; no backup of it is fit, so all is built anew/,
+        /warning: The state could not be used .* moved to .*; no backup of it is fit, so all is built anew/,
       );
       assert.match(run.stdout.toString(), /1 restored/);
       assert.ok(readdirSync(project.path('.millrace')).some((name) => name.startsWith('store.corrupt-')));
@@ -103,7 +103,10 @@ describe('a state whose data file', { concurrency: 2 }, () => {
       spoil();
       const run = await project.millrace(['run']);
       assert.equal(run.exitCode, 0, explain(run));
-      assert.match(run.stderr, /warning: The state was damaged .*; what a backup of 20.* holds was restored/);
+      assert.match(
+        run.stderr,
+        /warning: The state could not be used .*; what a backup of 20.* holds was restored/,
+      );
       assert.match(run.stdout.toString(), /the only task is fresh/);
     }
   });
@@ -252,7 +255,7 @@ test('damage of what only a task that starts needs is met by that run, and moved
   assert.equal(next.exitCode, 0, explain(next));
   assert.match(
     next.stderr,
-    /warning: The state was damaged \(page\/.* is damaged\); .* moved to .* a backup of .* was restored/,
+    /warning: The state could not be used \(page\/.* is damaged\); .* moved to .* a backup of .* was restored/,
   );
   assert.equal((await project.build()).size, 0);
 });

@@ -97,7 +97,7 @@ test('a file that is not a whole store of ours is refused, or moved aside if ask
     assert.equal(state.tasks.counts().total, 0);
     const { movedAside, message } = state.recovery;
     assert.ok(movedAside !== undefined && statSync(join(movedAside, 'data.mdb')) !== undefined);
-    assert.match(message ?? '', /damaged/);
+    assert.match(message ?? '', /could not be used/);
     await state.close();
     rmSync(data);
     mkdirSync(dirname(data), { recursive: true });

@@ -10,11 +10,15 @@ import type { Key } from '../../src/store/database.js';
 import { SCHEMA_VERSION, sealed, unseal } from '../../src/store/envelope.js';
 import { MIGRATIONS } from '../../src/store/migrate.js';
 import { statePaths } from '../../src/store/paths.js';
+import { OWN_SYSTEM, packStamp } from '../../src/store/stamp.js';
 import { everything, stateDirectory, withState } from './support.js';
 
 /** What each schema that was released left on the disk, as a store, a backup and an export. */
 const FIXTURES = fileURLToPath(new URL('../../../test/fixtures/', import.meta.url));
 const OLD = SCHEMA_VERSION - 1;
+
+/** Schema 3 did not say where it was written; the later ones here were written on this. */
+const isOfThisSystem = (fixture: string): boolean => fixture === 'schema-3' || OWN_SYSTEM === 'linux-x64';
 
 async function exportOf(directory: string): Promise<string> {
   const file = join(directory, '..', 'now.json');
@@ -32,10 +36,12 @@ for (const name of readdirSync(FIXTURES).filter((one) => one.startsWith('schema-
       await stateDirectory(t),
       await stateDirectory(t),
     ];
-    mkdirSync(join(store, 'store'), { recursive: true });
-    copyFileSync(fixture('data.mdb'), statePaths(store).data);
-    await withState(store, (state) => assert.equal(state.recovery.message, undefined));
-    assert.equal(await exportOf(store), expected);
+    if (isOfThisSystem(name)) {
+      mkdirSync(join(store, 'store'), { recursive: true });
+      copyFileSync(fixture('data.mdb'), statePaths(store).data);
+      await withState(store, (state) => assert.equal(state.recovery.message, undefined));
+      assert.equal(await exportOf(store), expected);
+    }
 
     mkdirSync(join(backup, 'backups'), { recursive: true });
     copyFileSync(fixture('state.backup'), join(backup, 'backups', '2026-01-01T00-00-00.000Z.backup'));
@@ -55,8 +61,8 @@ interface Lmdb {
   close(): Promise<void>;
 }
 
-/** A state whose store says that it has the schema before ours, in which the values of `record` were something else. */
-async function oldState(t: TestContext): Promise<{ directory: string; all: unknown }> {
+/** A state whose store says that it has an older schema, the one before ours, in which the values of `record` were something else. */
+async function oldState(t: TestContext, schema = OLD): Promise<{ directory: string; all: unknown }> {
   const directory = await stateDirectory(t);
   const all = await withState(directory, (state) => {
     state.tasks.define([{ id: 'one' }, { id: 'two', dependencies: ['one'] }]);
@@ -69,12 +75,9 @@ async function oldState(t: TestContext): Promise<{ directory: string; all: unkno
       if (found === 'schema') continue;
       const key = (Array.isArray(found) ? found : [found]) as unknown as Key;
       const payload = unseal(key, Buffer.from(lmdb.get(key)!))!;
-      lmdb.putSync(key, sealed(key, mirrored(payload), OLD));
+      lmdb.putSync(key, sealed(key, mirrored(payload), schema));
     }
-    const version = Buffer.alloc(8);
-    version.writeUInt32LE(OLD, 0);
-    version.writeUInt32LE(~OLD >>> 0, 4);
-    lmdb.putSync('schema', version);
+    lmdb.putSync('schema', packStamp(schema));
   });
   await lmdb.close();
   return { directory, all };
@@ -88,8 +91,9 @@ async function* mirrorAll(entries: AsyncIterable<BackupEntry>): AsyncGenerator<B
 }
 
 function withMigration(t: TestContext): void {
+  const released = MIGRATIONS.get(OLD)!;
   MIGRATIONS.set(OLD, mirrorAll);
-  t.after(() => MIGRATIONS.delete(OLD));
+  t.after(() => MIGRATIONS.set(OLD, released));
 }
 
 test('a store of an older schema is backed up, brought to ours, and its backup can be restored', async (t) => {
@@ -125,12 +129,9 @@ test('a damaged store is recovered from a backup of an older schema', async (t) 
 });
 
 test('a store of a schema that nobody knows is moved aside, not deleted', async (t) => {
-  const { directory } = await oldState(t);
+  const { directory } = await oldState(t, 1);
   await withState(directory, (state) => {
-    assert.match(
-      state.recovery.message!,
-      new RegExp(`schema version ${OLD} is one that this millrace does not know`),
-    );
+    assert.match(state.recovery.message!, /schema version 1 is one that this millrace does not know/);
     assert.ok(readdirSync(state.recovery.movedAside!).includes('data.mdb'));
     assert.equal(state.tasks.counts().total, 0);
   });

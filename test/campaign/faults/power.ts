@@ -97,7 +97,7 @@ async function lostCommits(
 ): Promise<string[]> {
   const committed = changes.filter((change) => change.call === 'write' && change.durable).length;
   const now = await sequenceIn(work);
-  if (/"type":"warning".*was damaged/.test(stdout)) return ['the store was damaged'];
+  if (/"type":"warning".*could not be used/.test(stdout)) return ['the store was damaged'];
   return now >= before + committed
     ? []
     : [`${committed} commits were durable, and ${now - before} are there`];
