@@ -224,6 +224,14 @@ export class BuildState implements AsyncDisposable {
     if (this.isClosed) throw new StateUnavailable('The state is closed.');
   }
 
+  private async commitAll(): Promise<void> {
+    const { beforeClose, store } = this.opened;
+    await store.commit();
+    beforeClose();
+    // Nothing is lost without it.
+    await store.commit().catch(() => {});
+  }
+
   private async closeOnce(): Promise<void> {
     const { store, lock } = this.opened;
     if (this.runs.size > 0) {
@@ -235,7 +243,7 @@ export class BuildState implements AsyncDisposable {
     for (const part of [this.tasks, this.graph, this.artifacts, this.history]) refuseFromNowOn(part);
     this.isClosed = true;
     try {
-      if (!this.readOnly) await store.commit();
+      if (!this.readOnly) await this.commitAll();
     } finally {
       try {
         await store.close();

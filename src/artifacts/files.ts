@@ -1,5 +1,5 @@
 import { type NamesHandle, NameTable } from '../memory/names.js';
-import { Region, type RegionHandle } from '../memory/region.js';
+import { type Extent, Region, type RegionHandle } from '../memory/region.js';
 import type { Row } from '../task.js';
 import { type ContentId, isBytes } from './contents.js';
 
@@ -91,7 +91,7 @@ export class FileTable {
   }
 
   /** The regions and how many of their bytes are in use. */
-  regions(): [Region, number][] {
+  regions(): Extent[] {
     const rows = this.rowCount;
     return [
       ...this.names.regions(rows),
@@ -99,6 +99,21 @@ export class FileTable {
       [this.stats, rows * STAT_BYTES],
       [this.producers, rows * 4],
     ];
+  }
+
+  /** See `NameTable.beginCommit`. */
+  beginCommit(): void {
+    this.names.beginCommit();
+  }
+
+  /** See `NameTable.allowNoneBehind`. */
+  beforeClose(): void {
+    this.names.allowNoneBehind();
+  }
+
+  /** See `NameTable.catchUp`. */
+  afterLoad(): void {
+    this.names.catchUp(this.rowCount);
   }
 
   /** Rows are the numbers from 1 to below this. */

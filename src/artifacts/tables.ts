@@ -1,4 +1,4 @@
-import type { Region } from '../memory/region.js';
+import type { Extent } from '../memory/region.js';
 import type { TaskTable } from '../memory/table.js';
 import { ContentTable } from './contents.js';
 import { FileTable } from './files.js';
@@ -21,8 +21,8 @@ export function createArtifacts(): ArtifactTables {
   return { contents, files, records, taskFiles: TaskFiles.create(files, contents, records) };
 }
 
-/** Everything to store, and how many bytes of it are in use. @param table the tasks that the tables are about */
-export function artifactRegions(tables: ArtifactTables, table: TaskTable): [Region, number][] {
+/** Everything to store. @param table the tasks that the tables are about */
+export function artifactRegions(tables: ArtifactTables, table: TaskTable): Extent[] {
   return [
     ...tables.contents.regions(),
     ...tables.files.regions(),
@@ -33,5 +33,6 @@ export function artifactRegions(tables: ArtifactTables, table: TaskTable): [Regi
 
 /** Completes tables whose stored regions were loaded. */
 export function afterLoad(tables: ArtifactTables, table: TaskTable): void {
+  tables.files.afterLoad();
   tables.taskFiles.afterLoad(table.rowCount);
 }

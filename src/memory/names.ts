@@ -1,6 +1,7 @@
 import { InvalidArgument, quote } from '../errors.js';
 import { add, load } from './atomic.js';
-import { Region, type RegionHandle } from './region.js';
+import { encode, encoded, hashOf, MAX_NAME_BYTES } from './name-bytes.js';
+import { type Extent, Region, type RegionHandle } from './region.js';
 
 /** Words at the head of the slots region. */
 const USED_BYTES = 0;
@@ -12,25 +13,22 @@ const SAVED_WORDS = 3;
 const GENERATION = 3;
 /** Bytes of names that were taken away. */
 const GARBAGE_BYTES = 4;
+/** Names that lie below this are in the slots as they are stored; 0 if those are others altogether. */
+const INDEXED_BYTES = 5;
 const HEAD_WORDS = 16;
 
 const EMPTY = 0;
 const TOMBSTONE = -1;
 const FIRST_SLOTS = 1024;
 const LENGTH_BYTES = 2;
-/** The longest name, in UTF-8 bytes: what a path may have. */
-const MAX_NAME_BYTES = 4096;
+/** How many bytes of names may be missing in the stored slots: some 7,000 names, which are put in within 6 ms. */
+const MAX_BEHIND_BYTES = 2 ** 18;
 
 export interface NamesHandle {
   readonly blob: RegionHandle;
   readonly slots: RegionHandle;
   readonly refs: RegionHandle;
 }
-
-/** The string being looked up, as bytes, with its hash; one per thread, overwritten by the next `encode`. */
-const scratch = Buffer.alloc(4 * MAX_NAME_BYTES);
-let scratchLength = 0;
-let scratchHash = 0;
 
 /**
  * Names to rows and back: open addressing with linear probing over one UTF-8 blob.
@@ -43,11 +41,16 @@ let scratchHash = 0;
  * - slots: a head of 16 words, then pairs (hash, row + 1); load factor at most 1/2.
  *
  * All may be asleep (see `Region.sleep`): lookups bring what they look at, what changes names awakens everything.
+ *
+ * Stored slots may lack the newest names, because a hash spreads few names over many pages: `catchUp` puts them in. What is stored of
+ * them may be of several moments. Slots only ever go from empty to taken to tombstone until all are made anew, so a name that was there
+ * at the first of these moments is still found; and a slot of a name that was taken away later leads to a row that has not that name.
  */
 export class NameTable {
   private readonly blob: Region;
   private readonly slots: Region;
   private readonly refs: Region;
+  private maxBehindBytes = MAX_BEHIND_BYTES;
 
   private constructor(blob: Region, slots: Region, refs: Region) {
     this.blob = blob;
@@ -72,13 +75,36 @@ export class NameTable {
     return { blob: this.blob.handle(), slots: this.slots.handle(), refs: this.refs.handle() };
   }
 
-  /** The regions and how many of their bytes are in use. */
-  regions(rowCount: number): [Region, number][] {
+  /** The regions and what is to be stored of them. */
+  regions(rowCount: number): Extent[] {
+    const used = this.slots.get(USED_BYTES);
+    const isPostponed = this.slots.get(INDEXED_BYTES) !== used && !this.isDue();
     return [
-      [this.blob, this.slots.get(USED_BYTES)],
-      [this.slots, HEAD_WORDS * 4 + this.slots.get(SLOT_COUNT) * 8],
+      [this.blob, used],
+      [this.slots, HEAD_WORDS * 4 + this.slots.get(SLOT_COUNT) * 8, isPostponed],
       [this.refs, rowCount * 4],
     ];
+  }
+
+  /** Before the regions are copied to be stored: says so in them if all slots will be. Owner only, alone. */
+  beginCommit(): void {
+    if (this.isDue()) this.slots.set(INDEXED_BYTES, this.slots.get(USED_BYTES));
+  }
+
+  /** From now on no name may be missing in the stored slots. Owner only. */
+  allowNoneBehind(): void {
+    this.maxBehindBytes = 0;
+  }
+
+  /** After the regions were loaded, before a name is looked for. O(rows), O(1) if no name is missing in the slots. */
+  catchUp(rowCount: number): void {
+    const indexed = this.slots.get(INDEXED_BYTES);
+    if (indexed === this.slots.get(USED_BYTES)) return;
+    this.refs.awaken();
+    const refs = this.refs.ints;
+    for (let row = 0; row < rowCount; row++) {
+      if (refs[row]! >= Math.max(indexed, LENGTH_BYTES)) this.placeAgain(row);
+    }
   }
 
   /** What changes of names overwrite. */
@@ -133,7 +159,7 @@ export class NameTable {
     this.awaken();
     if ((this.slots.get(FILLED) + 1) * 2 > this.slots.get(SLOT_COUNT)) this.rebuild();
     this.appendName(row);
-    this.fillSlot(scratchHash, row);
+    this.fillSlot(encoded.hash, row);
     return -1;
   }
 
@@ -143,11 +169,11 @@ export class NameTable {
     const name = this.nameOf(row);
     encode(name);
     const mask = this.slots.get(SLOT_COUNT) - 1;
-    for (let slot = scratchHash & mask; ; slot = (slot + 1) & mask) {
+    for (let slot = encoded.hash & mask; ; slot = (slot + 1) & mask) {
       const at = HEAD_WORDS + slot * 2;
-      if (this.slots.get(at + 1) !== row + 1) continue;
+      if (this.slots.get(at + 1) !== row + 1 || this.slots.get(at) !== encoded.hash) continue;
       this.slots.set(at + 1, TOMBSTONE);
-      this.slots.put(GARBAGE_BYTES, this.slots.get(GARBAGE_BYTES) + LENGTH_BYTES + scratchLength);
+      this.slots.put(GARBAGE_BYTES, this.slots.get(GARBAGE_BYTES) + LENGTH_BYTES + encoded.length);
       this.refs.set(row, 0);
       return;
     }
@@ -160,12 +186,7 @@ export class NameTable {
 
   /** What `refOf` stood for, also after the row has lost that name. */
   nameAt(ref: number): string {
-    if (ref + LENGTH_BYTES > this.blob.bytes.length) this.renew();
-    const start = ref + LENGTH_BYTES;
-    this.blob.bring(ref, start);
-    const end = start + this.blob.bytes.readUInt16LE(ref);
-    if (end > this.blob.bytes.length) this.renew();
-    this.blob.bring(start, end);
+    const [start, end] = this.boundsOf(ref);
     // UTF-8 by default; to be told so takes Node longer than to decode a short name.
     return this.blob.bytes.toString(undefined, start, end);
   }
@@ -201,8 +222,20 @@ export class NameTable {
       used += bytes;
     }
     this.slots.set(USED_BYTES, used);
+    this.slots.set(INDEXED_BYTES, 0);
     this.slots.set(GARBAGE_BYTES, 0);
     this.blob.markBytes(0, used);
+  }
+
+  /** Where a name's bytes begin and end; they are there. */
+  private boundsOf(ref: number): [start: number, end: number] {
+    const start = ref + LENGTH_BYTES;
+    if (start > this.blob.bytes.length) this.renew();
+    this.blob.bring(ref, start);
+    const end = start + this.blob.bytes.readUInt16LE(ref);
+    if (end > this.blob.bytes.length) this.renew();
+    this.blob.bring(start, end);
+    return [start, end];
   }
 
   private awaken(): void {
@@ -223,12 +256,12 @@ export class NameTable {
     if (HEAD_WORDS + count * 2 > this.slots.ints.length) this.slots.renew();
     const slots = this.slots.ints;
     const mask = count - 1;
-    for (let slot = scratchHash & mask; ; slot = (slot + 1) & mask) {
+    for (let slot = encoded.hash & mask; ; slot = (slot + 1) & mask) {
       const at = HEAD_WORDS + slot * 2;
       if (this.slots.isAsleep) this.slots.bring(at * 4, (at + 2) * 4);
       const stored = load(slots, at + 1);
       if (stored === EMPTY) return -1;
-      if (stored !== TOMBSTONE && slots[at] === scratchHash && this.equals(stored - 1)) return stored - 1;
+      if (stored !== TOMBSTONE && slots[at] === encoded.hash && this.equals(stored - 1)) return stored - 1;
     }
   }
 
@@ -236,25 +269,25 @@ export class NameTable {
     if (row >= this.refs.ints.length) this.renew();
     if (this.refs.isAsleep) this.refs.bring(row * 4, (row + 1) * 4);
     const ref = this.refs.ints[row]!;
-    if (ref + LENGTH_BYTES + scratchLength > this.blob.bytes.length) this.renew();
-    if (this.blob.isAsleep) this.blob.bring(ref, ref + LENGTH_BYTES + scratchLength);
+    if (ref + LENGTH_BYTES + encoded.length > this.blob.bytes.length) this.renew();
+    if (this.blob.isAsleep) this.blob.bring(ref, ref + LENGTH_BYTES + encoded.length);
     const bytes = this.blob.bytes;
-    if ((bytes[ref]! | (bytes[ref + 1]! << 8)) !== scratchLength) return false;
-    for (let i = 0, at = ref + LENGTH_BYTES; i < scratchLength; i++, at++) {
-      if (bytes[at] !== scratch[i]) return false;
+    if ((bytes[ref]! | (bytes[ref + 1]! << 8)) !== encoded.length) return false;
+    for (let i = 0, at = ref + LENGTH_BYTES; i < encoded.length; i++, at++) {
+      if (bytes[at] !== encoded.bytes[i]) return false;
     }
     return true;
   }
 
   private appendName(row: number): void {
     const ref = this.slots.get(USED_BYTES);
-    const end = ref + LENGTH_BYTES + scratchLength;
+    const end = ref + LENGTH_BYTES + encoded.length;
     this.blob.ensure(end);
     this.refs.ensure((row + 1) * 4);
     const bytes = this.blob.bytes;
-    bytes[ref] = scratchLength & 0xff;
-    bytes[ref + 1] = scratchLength >> 8;
-    for (let i = 0, at = ref + LENGTH_BYTES; i < scratchLength; i++, at++) bytes[at] = scratch[i]!;
+    bytes[ref] = encoded.length & 0xff;
+    bytes[ref + 1] = encoded.length >> 8;
+    for (let i = 0, at = ref + LENGTH_BYTES; i < encoded.length; i++, at++) bytes[at] = encoded.bytes[i]!;
     this.blob.markBytes(ref, end);
     this.refs.set(row, ref);
     this.slots.put(USED_BYTES, end);
@@ -265,11 +298,37 @@ export class NameTable {
     const mask = ints[SLOT_COUNT]! - 1;
     let slot = hash & mask;
     while (ints[HEAD_WORDS + slot * 2 + 1] !== EMPTY) slot = (slot + 1) & mask;
+    this.takeSlot(slot, hash, row);
+    this.slots.put(FILLED, ints[FILLED]! + 1);
+  }
+
+  private takeSlot(slot: number, hash: number, row: number): void {
     const at = HEAD_WORDS + slot * 2;
     // Hash before row: a reader that sees the row sees the hash, too.
     this.slots.put(at, hash);
     this.slots.set(at + 1, row + 1);
-    this.slots.put(FILLED, ints[FILLED]! + 1);
+  }
+
+  /** Gives a row that has a name its slot, unless it has it. That it is taken was counted already. */
+  private placeAgain(row: number): void {
+    const ref = this.refs.ints[row]!;
+    const [start, end] = this.boundsOf(ref);
+    const hash = hashOf(this.blob.bytes, start, end);
+    const mask = this.slots.get(SLOT_COUNT) - 1;
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const at = HEAD_WORDS + slot * 2;
+      const stored = this.slots.get(at + 1);
+      if (stored === row + 1 && this.slots.get(at) === hash) return;
+      if (stored !== EMPTY) continue;
+      this.takeSlot(slot, hash, row);
+      return;
+    }
+  }
+
+  /** True if all slots are to be stored: they were made anew, or too many names are missing. */
+  private isDue(): boolean {
+    const indexed = this.slots.get(INDEXED_BYTES);
+    return indexed === 0 || this.slots.get(USED_BYTES) - indexed > this.maxBehindBytes;
   }
 
   /** Doubles the slots when they are half full of names, or only sweeps tombstones out. */
@@ -303,6 +362,7 @@ export class NameTable {
     this.slots.ints.fill(0, HEAD_WORDS, HEAD_WORDS + count * 2);
     this.slots.set(SLOT_COUNT, count);
     this.slots.set(FILLED, 0);
+    this.slots.set(INDEXED_BYTES, 0);
     this.slots.markBytes(0, (HEAD_WORDS + count * 2) * 4);
   }
 }
@@ -310,35 +370,4 @@ export class NameTable {
 /** Slots for so many names at a load of at most 1/2: a power of two. */
 function slotsFor(names: number): number {
   return Math.max(FIRST_SLOTS, 2 ** Math.ceil(Math.log2(names * 2)));
-}
-
-/** Writes the name's UTF-8 bytes and hash (FNV-1a with a final mix) to the scratch; false if it can be no name. */
-function encode(name: string): boolean {
-  const length = name.length;
-  if (length === 0 || length > MAX_NAME_BYTES) return false;
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < length; i++) {
-    const code = name.charCodeAt(i);
-    if (code === 0) return false;
-    if (code > 0x7f) return encodeUtf8(name);
-    scratch[i] = code;
-    hash = Math.imul(hash ^ code, 0x01000193);
-  }
-  return finish(hash, length);
-}
-
-function encodeUtf8(name: string): boolean {
-  const length = scratch.write(name, 'utf8');
-  if (length > MAX_NAME_BYTES || name.includes('\0') || !name.isWellFormed()) return false;
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < length; i++) hash = Math.imul(hash ^ scratch[i]!, 0x01000193);
-  return finish(hash, length);
-}
-
-function finish(hash: number, length: number): boolean {
-  let mixed = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
-  mixed ^= mixed >>> 12;
-  scratchHash = mixed;
-  scratchLength = length;
-  return true;
 }

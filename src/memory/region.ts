@@ -10,6 +10,9 @@ export interface RegionHandle {
   readonly dirty: SharedArrayBuffer;
 }
 
+/** What is to be stored of a region: so many of its bytes; but for the first page only what is not stored at all, if the rest may wait. */
+export type Extent = readonly [region: Region, bytes: number, isPostponed?: boolean];
+
 /** Where words go before they are overwritten. */
 interface Protection {
   readonly log: UndoLog;

@@ -3,7 +3,7 @@ import { SCHEMA_VERSION, sealed } from './envelope.js';
 
 /** A database without a disk: what is committed lives as long as the process. */
 export class MemoryDatabase implements Database {
-  readonly outlivesFailure = false;
+  readonly outlivesFailure: boolean = false;
   readonly schema = SCHEMA_VERSION;
   private readonly values = new Map<string, { key: Key; value: Buffer }>();
 

@@ -7,7 +7,8 @@ export type Migration = (entries: AsyncIterable<BackupEntry>) => AsyncIterable<B
 /**
  * By the schema version that they lead from.
  *
- * - 3: it did not say on which system it was written.
+ * - 3: it did not say on which system it was written, and its slots of names lacked none. Who reads them sees in a word that was 0 then that
+ *   he is to look for all names.
  */
 export const MIGRATIONS = new Map<number, Migration>([[3, (entries) => entries]]);
 

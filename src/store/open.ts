@@ -64,6 +64,8 @@ export interface Opened {
   readonly lock: DirectoryLock | undefined;
   /** True once the disk was found to be full: what is left is for what has been done already. */
   isDiskFull(): boolean;
+  /** Before the last commit: it stores what may wait, so that who opens the state next need not make up for it. */
+  beforeClose(): void;
   /** Before the first status is changed: adds what a lazy reader has left out. Again, it does nothing. */
   complete(): void;
 }
@@ -200,7 +202,7 @@ async function openLocked(paths: StatePaths, options: WriterOptions): Promise<Op
   }
 }
 
-type Parts = Pick<Opened, 'table' | 'artifacts' | 'store' | 'database' | 'isDiskFull'>;
+type Parts = Pick<Opened, 'table' | 'artifacts' | 'store' | 'database' | 'isDiskFull' | 'beforeClose'>;
 
 type Rescued = Pick<Recovery, 'movedAside' | 'backup' | 'export' | 'message'>;
 
@@ -261,6 +263,8 @@ function loadParts(
   const undisturbed = (body: () => void): void => {
     table.threads.alone(() => {
       table.renew();
+      table.names.beginCommit();
+      artifacts.files.beginCommit();
       body();
     });
   };
@@ -272,7 +276,11 @@ function loadParts(
     restore(table, stored);
     afterLoad(artifacts, table);
   }
-  return { table, artifacts, store, database, isDiskFull: () => guard.isDiskFull };
+  const beforeClose = (): void => {
+    table.names.allowNoneBehind();
+    artifacts.files.beforeClose();
+  };
+  return { table, artifacts, store, database, isDiskFull: () => guard.isDiskFull, beforeClose };
 }
 
 async function closingOnError<T>(database: Database, body: () => T): Promise<T> {

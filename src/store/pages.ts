@@ -1,11 +1,11 @@
 import { StateCorrupt } from '../errors.js';
 import { load, store } from '../memory/atomic.js';
 import { PAGE_BYTES } from '../memory/layout.js';
-import type { Region } from '../memory/region.js';
+import type { Extent, Region } from '../memory/region.js';
 import type { Database, Key, Writer } from './database.js';
 
-/** Regions and how many of their bytes are in use, in the order in which they are copied. */
-export type Extents = readonly (readonly [Region, number])[];
+/** What is stored, in the order in which it is copied. */
+export type Extents = readonly Extent[];
 
 /** Region name → bytes in use. */
 export type Sizes = Readonly<Record<string, number>>;
@@ -27,22 +27,28 @@ const pageKey = (region: string, page: number): Key => ['page', region, page];
  * The pages of a state's regions, in memory and in its database.
  *
  * A page is written if it is marked dirty, or was not stored before. The last page of a region is stored as far as it
- * is in use. A write is followed by `written` or, if it failed, by `failed`, which marks the pages again.
+ * is in use. A write is followed by `written` or, if it failed, by `failed`, which marks the pages again. Of a region that
+ * may wait only the first page is written, unless the last write of more than that has failed: what that page says of the
+ * others must hold.
  */
 export class Pages {
   /** Region name → pages in the database. */
   private stored = new Map<string, number>();
   private next = new Map<string, number>();
   private taken: [Region, number][] = [];
+  /** The regions whose pages were in a write that failed. */
+  private readonly owed = new Set<Region>();
   private readonly scratch = new Uint8Array(PAGE_BYTES);
 
   /** What a write would write; 0 if nothing has changed. O(pages in use). */
   changedBytes(extents: Extents): number {
     let pages = 0;
-    for (const [region, used] of extents) {
+    for (const extent of extents) {
+      const [region, used] = extent;
       const [stored, count] = [this.storedPages(region), pageCount(used)];
       pages += Math.abs(count - stored);
-      for (let page = 0; page < Math.min(count, stored); page++) pages += load(region.dirty, page);
+      const looked = Math.min(count, stored, this.mayWait(extent) ? 1 : count);
+      for (let page = 0; page < looked; page++) pages += load(region.dirty, page);
     }
     return pages * PAGE_BYTES;
   }
@@ -51,10 +57,12 @@ export class Pages {
   write(extents: Extents, writer: Writer): void {
     this.taken = [];
     this.next = new Map();
-    for (const [region, used] of extents) {
+    for (const extent of extents) {
+      const [region, used] = extent;
       const [stored, count] = [this.storedPages(region), pageCount(used)];
+      const mayWait = this.mayWait(extent);
       for (let page = 0; page < count; page++) {
-        if (page < stored && load(region.dirty, page) === 0) continue;
+        if (page < stored && ((mayWait && page > 0) || load(region.dirty, page) === 0)) continue;
         this.writePage(region, page, used, writer);
       }
       for (let page = count; page < stored; page++) writer.remove(pageKey(region.name, page));
@@ -65,10 +73,14 @@ export class Pages {
   written(): void {
     this.stored = this.next;
     this.taken = [];
+    this.owed.clear();
   }
 
   failed(): void {
-    for (const [region, page] of this.taken) store(region.dirty, page, 1);
+    for (const [region, page] of this.taken) {
+      store(region.dirty, page, 1);
+      this.owed.add(region);
+    }
     this.taken = [];
   }
 
@@ -102,6 +114,10 @@ export class Pages {
     // shared memory, of which it stores other bytes or crashes.
     this.scratch.set(region.bytes.subarray(from, from + length));
     writer.put(pageKey(region.name, page), this.scratch.subarray(0, length));
+  }
+
+  private mayWait([region, , isPostponed]: Extent): boolean {
+    return isPostponed === true && !this.owed.has(region);
   }
 
   private storedPages(region: Region): number {

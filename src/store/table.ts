@@ -61,6 +61,7 @@ export function restoreForReading(table: TaskTable, control: TableControl): void
   store(table.control, Control.NextPosition, nextPosition);
   store(table.control, Control.RowCount, rowCount);
   store(table.control, Control.Structure, structure);
+  table.names.catchUp(rowCount);
   deriveCounts(table);
 }
 

@@ -2,17 +2,17 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { Content, ContentTable, FileTable } from '../../src/artifacts/index.js';
-import type { Region } from '../../src/memory/region.js';
+import type { Extent } from '../../src/memory/region.js';
 import type { Row } from '../../src/task.js';
 import { chooseSeed, randomFrom } from '../engine/lane-support.js';
 
 const digest = (text: string) => createHash('sha256').update(text).digest();
 
-function dirtyPages(regions: [Region, number][]): number {
+function dirtyPages(regions: Extent[]): number {
   return regions.reduce((sum, [region]) => sum + region.dirty.reduce((marks, mark) => marks + mark, 0), 0);
 }
 
-function clean(regions: [Region, number][]): void {
+function clean(regions: Extent[]): void {
   for (const [region] of regions) region.dirty.fill(0);
 }
 
