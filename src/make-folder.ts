@@ -1,6 +1,9 @@
 import { mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
+/** The mode of a folder that nobody else may look into. */
+export const PRIVATE = 0o700;
+
 /**
  * Makes a folder and those above it, one by one: Node's recursive mkdir never ends where a folder that is there refuses
  * another with ENOENT, as /proc does. @throws what `node:fs` throws

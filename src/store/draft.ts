@@ -1,11 +1,11 @@
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeFolder } from '../make-folder.js';
+import { makeFolder, PRIVATE } from '../make-folder.js';
 import { syncFolder } from '../sync-folder.js';
 import type { BackupEntry } from './backup/format.js';
 import { LmdbDatabase, refusalOf } from './lmdb.js';
 import { emptyFile } from './lmdb-file.js';
-import { PRIVATE, type StatePaths, statePaths } from './paths.js';
+import { type StatePaths, statePaths } from './paths.js';
 
 /** Bytes of values that are written in one transaction. */
 const BATCH_BYTES = 2 ** 24;

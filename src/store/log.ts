@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type * as RotatingFileStream from 'rotating-file-stream';
-import { makeFolder } from '../make-folder.js';
-import { PRIVATE, type StatePaths } from './paths.js';
+import { makeFolder, PRIVATE } from '../make-folder.js';
+import type { StatePaths } from './paths.js';
 
 /** What is worth a line: seldom, and for those who ask later what has happened. */
 export type LogEvent =

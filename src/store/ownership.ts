@@ -1,6 +1,7 @@
 import { chmodSync, statSync } from 'node:fs';
 import { StateUnavailable } from '../errors.js';
-import { entryAt, PRIVATE, type StatePaths } from './paths.js';
+import { PRIVATE } from '../make-folder.js';
+import { entryAt, type StatePaths } from './paths.js';
 
 const WRITABLE_BY_ALL = 0o002;
 const OPEN_TO_OTHERS = 0o077;

@@ -1,9 +1,6 @@
 import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
-/** The mode of all folders of a state: only the owner may look into it. */
-export const PRIVATE = 0o700;
-
 /** Where things lie in a state directory. */
 export interface StatePaths {
   readonly directory: string;

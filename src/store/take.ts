@@ -1,10 +1,10 @@
-import { makeFolder } from '../make-folder.js';
+import { makeFolder, PRIVATE } from '../make-folder.js';
 import { requireLocal } from './file-system.js';
 import { requireKinds } from './kinds.js';
 import { DirectoryLock, type Waiting } from './lock.js';
 import { requireVerification } from './open-database.js';
 import { makePrivate, requireOwn, requireOwnStore } from './ownership.js';
-import { PRIVATE, type StatePaths } from './paths.js';
+import type { StatePaths } from './paths.js';
 import { awaitLeftWriter } from './writer-mark.js';
 
 /**

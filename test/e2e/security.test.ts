@@ -28,17 +28,21 @@ test('nobody else may look into a state, and no value of the environment is in i
   });
   const options = { env: { CANARY: canary, UNNAMED: canary } };
   assert.equal((await project.millrace(['-k0'], options)).exitCode, 1);
-  for (const args of [['backup'], ['why', 'quiet'], ['history'], ['verify']]) {
+  const listed = await project.millrace(['artifacts', 'list', 'quiet', '--json'], options);
+  const { versions } = JSON.parse(listed.stdout.toString());
+  const pin = ['artifacts', 'pin', versions[0].version];
+  for (const args of [['backup'], ['why', 'quiet'], ['history'], ['verify'], pin]) {
     const result = await project.millrace(args, options);
     assert.equal(result.exitCode, 0, explain(result));
     assert.equal(result.stdout.toString().includes(canary), false);
   }
   const state = project.path('.millrace');
   assert.equal(lstatSync(state).mode & 0o777, 0o700);
-  const files = entriesOf(state).filter(({ isFile }) => isFile);
+  const entries = entriesOf(state);
+  for (const { mode, path } of entries) assert.equal(mode & 0o077, 0, `${path} has mode ${mode.toString(8)}`);
+  const files = entries.filter(({ isFile }) => isFile);
   assert.ok(files.length > 6);
-  for (const { mode, path } of files) {
-    assert.equal(mode & 0o077, 0, `${path} has mode ${mode.toString(8)}`);
+  for (const { path } of files) {
     assert.equal(readFileSync(path).includes(canary), false, `${path} holds the canary`);
   }
 });

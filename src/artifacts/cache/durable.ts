@@ -9,6 +9,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { PRIVATE } from '../../make-folder.js';
 import { syncFolder } from '../../sync-folder.js';
 import type { Durability } from './durability.js';
 import type { Steps } from './steps.js';
@@ -74,7 +75,7 @@ export function* publish(
     if (draft === path) rmSync(path, { force: true });
     whole = yield* writeNew(draft, mode, durability === 'fsync', write);
     if (!whole) return false;
-    if (draft !== path) moveTo(draft, path);
+    if (draft !== path) moveTo(draft, path, PRIVATE);
     if (durability === 'fsync') syncFolder(dirname(path));
     return true;
   } finally {
@@ -119,13 +120,13 @@ export function writeAll(descriptor: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at);
 }
 
-/** Renames; makes the folder if it is not there. */
-export function moveTo(from: string, to: string): void {
+/** Renames; makes the folder if it is not there. @param mode of that */
+export function moveTo(from: string, to: string, mode = 0o777): void {
   try {
     renameSync(from, to);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    mkdirSync(dirname(to), { recursive: true });
+    mkdirSync(dirname(to), { recursive: true, mode });
     renameSync(from, to);
   }
 }
@@ -135,7 +136,7 @@ function openToWrite(path: string, mode: number): number {
     return openSync(path, 'w', mode);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    mkdirSync(dirname(path), { recursive: true });
+    mkdirSync(dirname(path), { recursive: true, mode: PRIVATE });
     return openSync(path, 'w', mode);
   }
 }

@@ -1,9 +1,8 @@
 import { lstatSync, readdirSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { sweepDraftsIn } from '../../artifacts/cache/durable.js';
-import { makeFolder } from '../../make-folder.js';
+import { makeFolder, PRIVATE } from '../../make-folder.js';
 import { syncFolder } from '../../sync-folder.js';
-import { PRIVATE } from '../paths.js';
 
 /** A backup or an export of a state, as it lies in the folder of those. */
 export interface BackupInfo {
