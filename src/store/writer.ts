@@ -118,13 +118,14 @@ async function startWriter({ paths, file }: WriterOptions): Promise<Child> {
     // LMDB prints a stack when a write fails.
     stdio: withoutInherited(['ignore', 'ignore', 'ignore', 'pipe'])!,
   });
-  const socket = process.stdio[3] as Socket;
   try {
     await once(process, 'spawn');
   } catch (error) {
-    socket.destroy();
+    // Without descriptors to be had (EMFILE), Node.js has not even made the streams.
+    (process.stdio as ChildProcess['stdio'] | undefined)?.[3]?.destroy();
     throw error;
   }
+  const socket = process.stdio[3] as Socket;
   // What fails later is told by the end of the process.
   for (const part of [process, socket]) part.on('error', () => {});
   const child = { process, socket, identity: identityOf(process.pid!) };

@@ -262,3 +262,28 @@ test('nothing is written by whoever did not see the last commit', async (t) => {
   );
   await assert.rejects(state.close(), { code: 'COMMIT_FAILED' });
 });
+
+test('a writer for which there are no descriptors fails the commit, and the next one succeeds', async (t) => {
+  const directory = await stateDirectory(t);
+  const { stdout, stderr } = await runCode(
+    directory,
+    `
+    import { closeSync, openSync } from 'node:fs';
+    const state = await openState({ directory, isolation: 'process' });
+    state.tasks.define({ id: 'one' });
+    const held = [];
+    try {
+      for (;;) held.push(openSync('/dev/null'));
+    } catch {}
+    // For what looks at the disk before; to start a process takes more.
+    for (let count = 0; count < 3; count++) closeSync(held.pop());
+    const refused = await state.commit().then(() => 'committed', ({ code, message }) => code + ': ' + message);
+    for (const file of held) closeSync(file);
+    await state.commit();
+    await state.close();
+    console.log(refused);`,
+    'ulimit -n 256; exec "$@"',
+  );
+  assert.match(stdout, /^COMMIT_FAILED: .*EMFILE/, stderr);
+  assert.equal(await withState(directory, (state) => state.tasks.counts().total), 1);
+});
