@@ -1,12 +1,12 @@
-import { spawn } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { MillraceError } from '../errors.js';
+import { BackupFailed, isSystemError, MillraceError } from '../errors.js';
 import type { BackupOptions } from '../manifest/manifest.js';
 import type { BuildState } from '../state.js';
 import { noteFailure } from '../store/backup/attempt.js';
 import { isBackupDue, RETENTION } from '../store/backup/keep.js';
 import { statePaths } from '../store/paths.js';
+import { startInBackground } from './background.js';
 
 const EVERY_MS = 600_000;
 /** Nobody waits for a larger one at the end of a run, of which a process that goes on takes some 50 ms to start: 0.2 s for so many bytes. */
@@ -24,27 +24,28 @@ export async function backUpIfDue(
   { every = EVERY_MS, ...given }: BackupOptions,
 ): Promise<AutomaticBackup> {
   const { directory } = state;
-  if (directory === undefined || !isBackupDue(directory, every)) return 'not-due';
-  const retention = { ...RETENTION, ...given };
-  if (statSync(statePaths(directory).data).size > LARGE_BYTES) {
-    backUpInBackground(directory, retention);
-    return 'done';
-  }
   try {
-    await state.backup(retention);
+    if (directory === undefined || !isBackupDue(directory, every)) return 'not-due';
+    const retention = { ...RETENTION, ...given };
+    if (statSync(statePaths(directory).data).size > LARGE_BYTES) backUpInBackground(directory, retention);
+    else await state.backup(retention);
     return 'done';
   } catch (error) {
-    if (!(error instanceof MillraceError)) throw error;
-    return { warning: error.message };
+    // The run has come to its end, whatever becomes of its backup.
+    return { warning: warningOf(error, directory!) };
   }
+}
+
+function warningOf(error: unknown, directory: string): string {
+  if (error instanceof MillraceError) return error.message;
+  if (!isSystemError(error)) throw error;
+  return new BackupFailed(directory, error).message;
 }
 
 function backUpInBackground(directory: string, { newest, days }: typeof RETENTION): void {
   const script = fileURLToPath(new URL('../../src/engine/backup-process.js', import.meta.url));
-  const args = [script, directory, String(newest), String(days)];
-  // The root as its folder, so that it keeps no other one from being unmounted.
-  const child = spawn(process.execPath, args, { cwd: '/', detached: true, stdio: 'ignore' });
   // For the next run; this one may be over by then.
-  child.on('error', (error) => noteFailure(directory, error));
-  child.unref();
+  startInBackground(script, [directory, String(newest), String(days)], (error) =>
+    noteFailure(directory, error),
+  );
 }

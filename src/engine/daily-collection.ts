@@ -1,7 +1,7 @@
-import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { isSystemError } from '../errors.js';
 import { type BuildState, partsOf } from '../state.js';
+import { startInBackground } from './background.js';
 
 /** The record under which the state keeps when it was collected last. */
 const COLLECTED = 'collected';
@@ -44,8 +44,5 @@ export async function collectDaily(state: BuildState, within = WITHIN_MS): Promi
  */
 export function collectInBackground(directory: string): void {
   const script = fileURLToPath(new URL('../../src/engine/collect-process.js', import.meta.url));
-  // The root as its folder, so that it keeps no other one from being unmounted.
-  const child = spawn(process.execPath, [script, directory], { cwd: '/', detached: true, stdio: 'ignore' });
-  child.on('error', () => {});
-  child.unref();
+  startInBackground(script, [directory], () => {});
 }

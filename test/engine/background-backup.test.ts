@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { backUpIfDue } from '../../src/engine/automatic-backup.js';
 import { BuildEngine, type BuildEvent, backupsOf } from '../../src/index.js';
 import { takeBackupWarning } from '../../src/store/backup/attempt.js';
 import { statePaths } from '../../src/store/paths.js';
@@ -76,4 +78,28 @@ test('nothing is told of a backup that is done, or still being made', async (t) 
     writeFileSync(attempt, text);
     assert.match(takeBackupWarning(directory)!, /^The last automatic backup failed: /);
   }
+});
+
+test('what keeps a backup from being begun is told, and fails nothing', async (t) => {
+  const directory = await made(t);
+  const { backups, data } = statePaths(directory);
+  const execPath = process.execPath;
+  t.after(() => {
+    process.execPath = execPath;
+  });
+  await withState(directory, async (state) => {
+    symlinkSync(backups, backups);
+    const refused = await backUpIfDue(state, { every: 0 });
+    assert.match((refused as { warning: string }).warning, /^The state in .* could not be backed up: ELOOP/);
+    rmSync(backups);
+    // What is behind the last page means nothing.
+    truncateSync(data, 2 ** 25);
+    // Some errors of a start are thrown, and others told.
+    for (const program of [join(data, 'node'), join(directory, 'node')]) {
+      process.execPath = program;
+      assert.equal(await backUpIfDue(state, { every: 0 }), 'done');
+      await nextTurn();
+      assert.match(takeBackupWarning(directory)!, /^The last automatic backup of .* failed: spawn .*ENO/);
+    }
+  });
 });
