@@ -74,11 +74,22 @@ export class DirectoryLock {
         writeFileSync(draft, JSON.stringify(own), { mode: 0o600 });
         const taken = takeLock(path, draft, directory);
         if (taken === 'swept') continue;
-        sweep(path);
-        return new DirectoryLock(path, own, taken === 'free' ? undefined : taken);
+        const lock = new DirectoryLock(path, own, taken === 'free' ? undefined : taken);
+        lock.sweep();
+        return lock;
       }
     } finally {
       rmSync(draft, { force: true });
+    }
+  }
+
+  /** Removes what processes have left that were killed while they took it. @throws what `node:fs` throws; then it is given back */
+  private sweep(): void {
+    try {
+      sweep(this.path);
+    } catch (error) {
+      this.release();
+      throw error;
     }
   }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import {
+import fs, {
   existsSync,
   mkdirSync,
   readdirSync,
@@ -10,6 +10,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { type TestContext, test } from 'node:test';
 import { openState, StateLocked } from '../../src/index.js';
 import { statePaths } from '../../src/store/paths.js';
@@ -189,6 +190,19 @@ test('drafts of processes that were killed are swept by the next writer', async 
   writeFileSync(`${lock}.dead.new`, JSON.stringify(dead));
   await withState(directory, (state) => assert.equal(state.recovery.unclean, false));
   assert.deepEqual(readdirSync(directory), ['store']);
+});
+
+test('a lock is given back if the folder that it is in cannot be read', async (t) => {
+  const directory = await closedState(t);
+  // As for a folder that its owner may not list; root could.
+  const { mock } = t.mock.method(fs, 'readdirSync', () => {
+    throw Object.assign(new Error('EACCES: permission denied'), { code: 'EACCES', syscall: 'scandir' });
+  });
+  syncBuiltinESMExports();
+  await assert.rejects(openState(directory), { code: 'STATE_UNAVAILABLE', message: /no permission/ });
+  mock.restore();
+  syncBuiltinESMExports();
+  await withState(directory, (state) => assert.equal(state.recovery.unclean, false));
 });
 
 test('processes that sweep one another away still get the lock or are told who has it', async (t) => {
