@@ -1,4 +1,4 @@
-import { closeSync, openSync, rmSync, statfsSync, statSync, writeSync } from 'node:fs';
+import { closeSync, lstatSync, openSync, rmSync, statfsSync, statSync, writeSync } from 'node:fs';
 import type { StatePaths } from './paths.js';
 
 /** More than what the end of a run commits. */
@@ -23,7 +23,7 @@ export function keepReserve({ directory, reserve }: StatePaths): void {
 
 /** Gives the room back. @returns false if there was none */
 export function giveReserve({ reserve }: StatePaths): boolean {
-  if (statSync(reserve, { throwIfNoEntry: false }) === undefined) return false;
+  if (lstatSync(reserve, { throwIfNoEntry: false }) === undefined) return false;
   rmSync(reserve, { recursive: true });
   return true;
 }

@@ -1,13 +1,22 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { existsSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { execFile, execFileSync } from 'node:child_process';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { backUpIfDue } from '../../src/engine/automatic-backup.js';
 import { BuildEngine, type BuildEvent, backupsOf } from '../../src/index.js';
-import { takeBackupWarning } from '../../src/store/backup/attempt.js';
+import { noteFailure, takeBackupWarning } from '../../src/store/backup/attempt.js';
 import { statePaths } from '../../src/store/paths.js';
 import { thisProcess } from '../../src/store/process.js';
 import { stateDirectory, withState } from '../store/support.js';
@@ -102,4 +111,27 @@ test('what keeps a backup from being begun is told, and fails nothing', async (t
       assert.match(takeBackupWarning(directory)!, /^The last automatic backup of .* failed: spawn .*ENO/);
     }
   });
+});
+
+test('what lies where the note of a backup should be is neither followed nor waited for', async (t) => {
+  const directory = await made(t);
+  const { attempt } = statePaths(directory);
+  const outside = join(directory, '..', 'outside');
+  writeFileSync(outside, 'outside');
+  const things: Record<string, () => void> = {
+    pipe: () => execFileSync('mkfifo', [attempt]),
+    folder: () => mkdirSync(attempt),
+    link: () => symlinkSync(outside, attempt),
+    loop: () => symlinkSync(attempt, attempt),
+    dangling: () => symlinkSync('nowhere', attempt),
+  };
+  for (const [name, make] of Object.entries(things)) {
+    make();
+    assert.match(takeBackupWarning(directory)!, /^The last automatic backup failed: /, name);
+    make();
+    noteFailure(directory, new Error('why'));
+    assert.ok(lstatSync(attempt).isFile(), name);
+    assert.match(takeBackupWarning(directory)!, /failed: why\.$/, name);
+  }
+  assert.equal(readFileSync(outside, 'utf8'), 'outside');
 });

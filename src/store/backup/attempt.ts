@@ -1,6 +1,7 @@
-import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { lstatSync, rmSync, writeFileSync } from 'node:fs';
 import { isSystemError } from '../../errors.js';
 import { isObject } from '../../values.js';
+import { readMark } from '../kinds.js';
 import { statePaths } from '../paths.js';
 import { isIdentity, mayBeRunning, type ProcessIdentity, thisProcess } from '../process.js';
 
@@ -37,8 +38,11 @@ function note(directory: string, why?: string): void {
     ...(why === undefined ? {} : { why }),
     process: thisProcess(),
   };
+  const { attempt: path } = statePaths(directory);
   try {
-    writeFileSync(statePaths(directory).attempt, JSON.stringify(attempt), { mode: 0o600 });
+    // Whatever somebody has put there is neither followed nor waited for.
+    rmSync(path, { recursive: true, force: true });
+    writeFileSync(path, JSON.stringify(attempt), { mode: 0o600, flag: 'wx' });
   } catch (error) {
     // A note is no reason to make no backup.
     if (!isSystemError(error)) throw error;
@@ -48,7 +52,7 @@ function note(directory: string, why?: string): void {
 /** What is to be told of a backup that has failed in the background, once; undefined if there is nothing. For who holds the lock. */
 export function takeBackupWarning(directory: string): string | undefined {
   const { attempt: path } = statePaths(directory);
-  if (statSync(path, { throwIfNoEntry: false }) === undefined) return undefined;
+  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return undefined;
   const attempt = attemptIn(path);
   if (attempt !== undefined && attempt.why === undefined && mayBeRunning(attempt.process)) return undefined;
   rmSync(path, { recursive: true, force: true });
@@ -60,7 +64,7 @@ export function takeBackupWarning(directory: string): string | undefined {
 
 function attemptIn(path: string): BackupAttempt | undefined {
   try {
-    const said: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    const said: unknown = JSON.parse(readMark(path));
     return isAttempt(said) ? said : undefined;
   } catch {
     return undefined;
