@@ -8,14 +8,18 @@ import { whyNot } from './faults/shim.js';
 /** The campaigns play every call and many more power cuts. */
 const STRIDE = 47;
 const CUTS = 3;
+const SCENARIOS = ['run', 'background backup', 'migration'];
 const skip = whyNot() ?? false;
 
 for (const what of ['fail', 'kill'] as const) {
   test(`calls on files ${what === 'fail' ? 'fail' : 'end the process'}: it is said, and the next run succeeds`, {
     skip,
   }, async (t) => {
-    const offset = Math.floor(randomFrom(chooseSeed(t))() * 12);
-    const rounds = await runFaults({ what, stride: STRIDE, offset, only: 'run', brief: true });
+    const random = randomFrom(chooseSeed(t));
+    const [offset, choice, scenario] = [12, 60, SCENARIOS.length].map((below) =>
+      Math.floor(random() * below),
+    ) as [number, number, number];
+    const rounds = await runFaults({ what, stride: STRIDE, offset, only: SCENARIOS[scenario]!, choice });
     assert.deepEqual(
       rounds.filter(({ findings }) => findings.length > 0),
       [],

@@ -1,10 +1,10 @@
 /**
- * `npm run campaign:faults -- [--kill] [--stride N] [--offset N] [--only SCENARIO] [--call CALL]`: has the Nth call of each kind on a file of
- * the project fail, or the process killed there, for N = 1, 2, … until a command passes untouched. Needs Linux and gcc.
+ * `npm run campaign:faults -- [--kill] [--stride N] [--offset N] [--only SCENARIO] [--call CALL] [--error ERRNO]`: has the Nth call of each kind
+ * on a file of the project fail, or the process killed there, for N = 1, 2, … until a command passes untouched. Needs Linux and gcc.
  */
 import { parseArgs } from 'node:util';
 import { type Round, runFaults } from './faults/campaign.js';
-import { report } from './faults/report.js';
+import { report, tabulate } from './faults/report.js';
 import { whyNot } from './faults/shim.js';
 
 const { values } = parseArgs({
@@ -14,6 +14,7 @@ const { values } = parseArgs({
     offset: { type: 'string', default: '0' },
     only: { type: 'string', default: '' },
     call: { type: 'string' },
+    error: { type: 'string' },
   },
 });
 const reason = whyNot();
@@ -29,9 +30,11 @@ const rounds = await runFaults({
   offset: Number(values.offset),
   only: values.only,
   call: values.call,
+  error: values.error,
   onRound(round) {
     if (++played % 100 === 0) console.log(`${played} rounds played`);
     if (round.findings.length > 0) console.log(show(round));
   },
 });
 report(rounds);
+tabulate(rounds, 'call', ({ injection: { call, how } }) => `${call} ${how}`);

@@ -1,21 +1,19 @@
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { backupsOf, exportState, importState, openState, restoreState } from '../../src/index.js';
 import type { BackupEntry } from '../../src/store/backup/format.js';
-import type { Key } from '../../src/store/database.js';
-import { SCHEMA_VERSION, sealed, unseal } from '../../src/store/envelope.js';
+import { SCHEMA_VERSION } from '../../src/store/envelope.js';
 import { MIGRATIONS } from '../../src/store/migrate.js';
 import { statePaths } from '../../src/store/paths.js';
-import { OWN_SYSTEM, packStamp } from '../../src/store/stamp.js';
+import { OWN_SYSTEM } from '../../src/store/stamp.js';
+import { makeOld, OLD } from './old-schema.js';
 import { everything, stateDirectory, withState } from './support.js';
 
 /** What each schema that was released left on the disk, as a store, a backup and an export. */
 const FIXTURES = fileURLToPath(new URL('../../../test/fixtures/', import.meta.url));
-const OLD = SCHEMA_VERSION - 1;
 
 /** Schema 3 did not say where it was written; the later ones here were written on this. */
 const isOfThisSystem = (fixture: string): boolean => fixture === 'schema-3' || OWN_SYSTEM === 'linux-x64';
@@ -53,41 +51,22 @@ for (const name of readdirSync(FIXTURES).filter((one) => one.startsWith('schema-
   });
 }
 
-interface Lmdb {
-  get(key: Key): Buffer | undefined;
-  getKeys(options: object): Iterable<Key | string>;
-  transactionSync(body: () => void): void;
-  putSync(key: Key | string, value: Buffer): void;
-  close(): Promise<void>;
+/** What the old schema has instead of a payload, as these tests have it. */
+const mirrored = (payload: Buffer): Buffer => Buffer.from(payload).reverse();
+
+async function* mirrorAll(entries: AsyncIterable<BackupEntry>): AsyncGenerator<BackupEntry, void> {
+  for await (const { key, payload } of entries) yield { key, payload: mirrored(payload) };
 }
 
-/** A state whose store says that it has an older schema, the one before ours, in which the values of `record` were something else. */
+/** A state of an older schema, the one before ours, and what it held. */
 async function oldState(t: TestContext, schema = OLD): Promise<{ directory: string; all: unknown }> {
   const directory = await stateDirectory(t);
   const all = await withState(directory, (state) => {
     state.tasks.define([{ id: 'one' }, { id: 'two', dependencies: ['one'] }]);
     return everything(state);
   });
-  const { open } = createRequire(import.meta.url)('lmdb') as { open(options: object): Lmdb };
-  const lmdb = open({ path: statePaths(directory).store, encoding: 'binary', maxDbs: 32 });
-  lmdb.transactionSync(() => {
-    for (const found of [...lmdb.getKeys({})]) {
-      if (found === 'schema') continue;
-      const key = (Array.isArray(found) ? found : [found]) as unknown as Key;
-      const payload = unseal(key, Buffer.from(lmdb.get(key)!))!;
-      lmdb.putSync(key, sealed(key, mirrored(payload), schema));
-    }
-    lmdb.putSync('schema', packStamp(schema));
-  });
-  await lmdb.close();
+  await makeOld(directory, schema, mirrored);
   return { directory, all };
-}
-
-/** What the old schema has instead of a payload. */
-const mirrored = (payload: Buffer): Buffer => Buffer.from(payload).reverse();
-
-async function* mirrorAll(entries: AsyncIterable<BackupEntry>): AsyncGenerator<BackupEntry, void> {
-  for await (const { key, payload } of entries) yield { key, payload: mirrored(payload) };
 }
 
 function withMigration(t: TestContext): void {

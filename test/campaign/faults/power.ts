@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +9,17 @@ import { statePaths } from '../../../src/store/paths.js';
 import { CONTROL, type StoredControl } from '../../../src/store/store.js';
 import { randomFrom } from '../../engine/lane-support.js';
 import { type Change, readRecord, replay, survivors } from './disk.js';
-import { begin, leftovers, MAIN, makeTemplate, SCENARIOS, type Scenario, wrongOutputs } from './scenarios.js';
+import {
+  begin,
+  commandOf,
+  leftovers,
+  MAIN,
+  makeTemplate,
+  runAgain,
+  SCENARIOS,
+  type Scenario,
+  wrongOutputs,
+} from './scenarios.js';
 import { Shim } from './shim.js';
 
 /** One power cut and what came of it. */
@@ -21,8 +31,8 @@ export interface Cut {
   readonly findings: readonly string[];
 }
 
-/** What a state is recovered from if the power goes while they run: they write nothing that is promised. */
-export const ALL = SCENARIOS.filter(({ name }) => name !== 'verify');
+/** Left out: what writes nothing that is promised, and what two processes write at once, whose changes would not be recorded in their order. */
+export const ALL = SCENARIOS.filter(({ name }) => !['verify', 'background backup'].includes(name));
 
 /**
  * Records how a command changes the disk, and lets the power go after each of the changes: what was not synced is lost, or comes in parts. Then a run
@@ -47,15 +57,15 @@ export async function runPower(
     makeTemplate(template);
     const shim = Shim.build(folder);
     for (const scenario of scenarios) {
-      const fresh = (): void => begin(scenario, template, work);
-      fresh();
+      const fresh = (): Promise<void> => begin(scenario, template, work);
+      await fresh();
       rmSync(record, { force: true });
-      const before = await sequenceIn(work);
-      await shim.run([process.execPath, MAIN, ...scenario.args], work, undefined, record);
+      const before = isCounted(scenario) ? await sequenceIn(work) : 0;
+      await shim.run(commandOf(scenario.args), work, undefined, record);
       const changes = readRecord(record);
       for (let round = 0; round < rounds / scenarios.length; round++) {
         const after = Math.floor(random() * (changes.length + 1));
-        fresh();
+        await fresh();
         replay(survivors(changes.slice(0, after), random));
         const findings = await judge(work, before, changes.slice(0, after), scenario);
         const cut = { scenario: scenario.name, after, of: changes.length, findings };
@@ -69,20 +79,19 @@ export async function runPower(
   }
 }
 
+/** In this scenario nothing but commits is on its way. */
+const isCounted = ({ name }: Scenario): boolean => name === 'run';
+
 async function judge(
   work: string,
   before: number,
   changes: readonly Change[],
-  { name }: Scenario,
+  scenario: Scenario,
 ): Promise<string[]> {
-  const run = spawnSync(process.execPath, [MAIN, 'run', '--json'], {
-    cwd: work,
-    encoding: 'utf8',
-    timeout: 60_000,
-  });
+  const run = runAgain(work);
   if (run.status !== 0)
     return [`the next run ended with ${run.status ?? run.signal}: ${run.stderr.slice(0, 500)}`];
-  const lost = name === 'run' ? await lostCommits(run.stdout, changes, before, work) : [];
+  const lost = isCounted(scenario) ? await lostCommits(run.stdout, changes, before, work) : [];
   const list = execFileSync(process.execPath, [MAIN, 'verify', '--json'], { cwd: work, encoding: 'utf8' });
   const damaged = (JSON.parse(list) as { ok: boolean }).ok ? [] : [`verify: ${list.slice(0, 300)}`];
   return [...lost, ...damaged, ...wrongOutputs(work), ...leftovers(work)];

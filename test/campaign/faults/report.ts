@@ -6,16 +6,25 @@ export interface Played {
 
 /** Prints how many rounds there were of each scenario and how many found something, and sets the exit code by it. */
 export function report(rounds: readonly Played[]): void {
-  const scenarios = [...new Set(rounds.map(({ scenario }) => scenario))];
-  const found = rounds.filter(({ findings }) => findings.length > 0);
-  const ofScenario = (list: readonly Played[], name: string): number =>
-    list.filter(({ scenario }) => scenario === name).length;
+  tabulate(rounds, 'scenario', ({ scenario }) => scenario);
+  process.exitCode = rounds.some(hasFindings) ? 1 : 0;
+}
+
+/** Prints how many rounds there were of each group, and how many of them found something. */
+export function tabulate<Round extends Played>(
+  rounds: readonly Round[],
+  title: string,
+  groupOf: (round: Round) => string,
+): void {
+  const groups = new Map<string, Round[]>();
+  for (const round of rounds) groups.set(groupOf(round), [...(groups.get(groupOf(round)) ?? []), round]);
   console.table(
-    scenarios.map((scenario) => ({
-      scenario,
-      rounds: ofScenario(rounds, scenario),
-      findings: ofScenario(found, scenario),
+    [...groups].map(([group, members]) => ({
+      [title]: group,
+      rounds: members.length,
+      findings: members.filter(hasFindings).length,
     })),
   );
-  process.exitCode = found.length > 0 ? 1 : 0;
 }
+
+const hasFindings = ({ findings }: Played): boolean => findings.length > 0;

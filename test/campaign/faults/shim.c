@@ -4,13 +4,14 @@
  *
  *   FAULT_ROOT    absolute folder; calls on other files are not looked at
  *   FAULT_CALL    which call: open, read, write, sync, rename, mkdir, unlink, link, truncate, spawn (of any program)
- *   FAULT_NTH     the how manyth of these, from 1
+ *   FAULT_NTH     the how manyth of these, from 1, in all processes together
  *   FAULT_ERROR   the errno that it fails with, without having happened; 0: SIGKILL
- *   FAULT_HIT     a file that is made when that has happened, which it does once
+ *   FAULT_COUNT   a file of eight bytes in which these calls are counted
  *   FAULT_RECORD  a file to which all changes are appended in their order: a line of JSON each, followed by the bytes that were written; `durable`
  *                 if they were on the disk when the call returned (O_DSYNC)
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,21 +23,31 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 static char root[PATH_MAX];
 static size_t root_length;
-static const char *wanted, *hit;
+static const char *wanted;
 static long nth;
 static int failure, record = -1;
-static atomic_long seen;
+/* Shared by all processes: each call of a writer or a verifier has its turn, and not only those beyond what the first process makes. */
+static atomic_long *seen;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 #define REAL(name) \
   static __typeof__(name) *real; \
   if (!real) real = (__typeof__(name) *)dlsym(RTLD_NEXT, #name)
+
+static atomic_long *shared_count(const char *file) {
+  int descriptor = open(file, O_RDWR | O_CLOEXEC);
+  if (descriptor < 0) return NULL;
+  void *mapped = mmap(NULL, sizeof(atomic_long), PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+  close(descriptor);
+  return mapped == MAP_FAILED ? NULL : mapped;
+}
 
 __attribute__((constructor)) static void begin(void) {
   char program[PATH_MAX];
@@ -48,9 +59,9 @@ __attribute__((constructor)) static void begin(void) {
   if (!base || strcmp(base, "/node") != 0) return;
   strncpy(root, given, sizeof root - 1);
   wanted = getenv("FAULT_CALL");
-  hit = getenv("FAULT_HIT");
   nth = getenv("FAULT_NTH") ? atol(getenv("FAULT_NTH")) : 0;
   failure = getenv("FAULT_ERROR") ? atoi(getenv("FAULT_ERROR")) : 0;
+  if (wanted && getenv("FAULT_COUNT")) seen = shared_count(getenv("FAULT_COUNT"));
   const char *file = getenv("FAULT_RECORD");
   if (file) record = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   root_length = strlen(root);
@@ -92,11 +103,7 @@ static int is_lmdbs(int fd) {
 }
 
 static int fails(const char *call) {
-  if (!wanted || strcmp(call, wanted) != 0 || atomic_fetch_add(&seen, 1) + 1 != nth) return 0;
-  /* Once in all processes: one that takes the place of another one begins to count anew. */
-  int made = hit ? open(hit, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
-  if (made < 0) return 0;
-  close(made);
+  if (!seen || strcmp(call, wanted) != 0 || atomic_fetch_add(seen, 1) + 1 != nth) return 0;
   if (failure == 0) kill(getpid(), SIGKILL);
   errno = failure;
   return 1;
@@ -135,31 +142,38 @@ static int learn(int fd, const char *path, int flags) {
   return fd;
 }
 
-#define OPEN(name) \
-  int name(const char *path, int flags, ...) { \
-    REAL(name); \
-    va_list rest; \
-    va_start(rest, flags); \
-    mode_t mode = va_arg(rest, mode_t); \
-    va_end(rest); \
-    if (is_below(path) && !is_of_lmdb(path, flags) && fails("open")) return -1; \
-    return learn(real(path, flags, mode), path, flags); \
-  }
-OPEN(open)
-OPEN(open64)
+static int open_in(int folder, const char *path, int flags, mode_t mode) {
+  REAL(openat);
+  if (is_below(path) && !is_of_lmdb(path, flags) && fails("open")) return -1;
+  return learn(real(folder, path, flags, mode), path, flags);
+}
 
-#define OPENAT(name) \
-  int name(int folder, const char *path, int flags, ...) { \
-    REAL(name); \
+/* With large files, a name with and one without 64 are the same where a file's offset has 64 bits anyway. */
+#define OPEN(name, folder, ...) \
+  int name(__VA_ARGS__ const char *path, int flags, ...) { \
     va_list rest; \
     va_start(rest, flags); \
     mode_t mode = va_arg(rest, mode_t); \
     va_end(rest); \
-    if (is_below(path) && !is_of_lmdb(path, flags) && fails("open")) return -1; \
-    return learn(real(folder, path, flags, mode), path, flags); \
+    return open_in(folder, path, flags, mode); \
   }
-OPENAT(openat)
-OPENAT(openat64)
+#define FOLDER int folder,
+OPEN(open, AT_FDCWD)
+OPEN(open64, AT_FDCWD)
+OPEN(openat, folder, FOLDER)
+OPEN(openat64, folder, FOLDER)
+
+/* Node.js reads folders by these, and glibc opens them itself. */
+DIR *opendir(const char *path) {
+  REAL(opendir);
+  return is_below(path) && fails("open") ? NULL : real(path);
+}
+
+int scandir64(const char *path, struct dirent64 ***list, int (*filter)(const struct dirent64 *),
+              int (*compare)(const struct dirent64 **, const struct dirent64 **)) {
+  REAL(scandir64);
+  return is_below(path) && fails("open") ? -1 : real(path, list, filter, compare);
+}
 
 ssize_t read(int fd, void *bytes, size_t length) {
   REAL(read);

@@ -1,10 +1,29 @@
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { existsSync, rmSync } from 'node:fs';
+import { execFileSync, type StdioOptions, spawn, spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const SOURCE = fileURLToPath(new URL('../../../../test/campaign/faults/shim.c', import.meta.url));
+
+/** Bytes of the counter that all processes share. */
+const COUNT_BYTES = 8;
+
+const TIMEOUT_MS = 60_000;
+
+/**
+ * A pipe that all which a command starts inherits, and nobody uses: it is at its end when the last of them is. Node.js has what it inherits
+ * closed in its children, but looks for it only up to the first gap behind descriptor 15.
+ */
+const ALIVE = 20;
+const STDIO = [
+  'ignore',
+  'pipe',
+  'pipe',
+  ...Array.from({ length: ALIVE - 3 }, () => 'ignore' as const),
+  'pipe',
+] as const satisfies StdioOptions;
 
 /** The calls that shim.c tells apart. */
 export type Call =
@@ -31,6 +50,10 @@ export interface Injection {
 export interface Ended {
   /** False if there was no Nth call. */
   readonly hit: boolean;
+  /** When it was started. */
+  readonly begun: number;
+  /** True if a process that it left behind was not over in time. */
+  readonly hangs: boolean;
   readonly exitCode: number | null;
   readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
@@ -46,43 +69,62 @@ export function whyNot(): string | undefined {
 /** Stands between a process and the calls that it makes on files (see shim.c). */
 export class Shim {
   readonly #library: string;
-  readonly #hit: string;
+  readonly #count: string;
 
-  private constructor(library: string, hit: string) {
+  private constructor(library: string, count: string) {
     this.#library = library;
-    this.#hit = hit;
+    this.#count = count;
   }
 
   /** @param folder for what it needs itself */
   static build(folder: string): Shim {
     const library = join(folder, 'shim.so');
     execFileSync('gcc', ['-O2', '-shared', '-fPIC', '-o', library, SOURCE, '-ldl', '-lpthread']);
-    return new Shim(library, join(folder, 'hit'));
+    return new Shim(library, join(folder, 'count'));
   }
 
-  /** Runs a command whose calls on files below `folder`, where it runs, fail once, or are recorded. @param record a file for that */
+  /**
+   * Runs a command whose calls on files below `folder`, where it runs, fail once, or are recorded. It has ended when all that it has started has,
+   * also what goes on in the background.
+   * @param record a file for that
+   */
   run(
     [program, ...args]: readonly string[],
     folder: string,
     injection?: Injection,
     record?: string,
   ): Promise<Ended> {
-    rmSync(this.#hit, { force: true });
+    writeFileSync(this.#count, Buffer.alloc(COUNT_BYTES));
     const env = { ...process.env, ...this.#variables(folder, injection, record) };
+    const begun = Date.now();
     return new Promise((resolve, reject) => {
-      const child = spawn(program!, args, { cwd: folder, env, timeout: 60_000, killSignal: 'SIGQUIT' });
+      const options = { cwd: folder, env, stdio: STDIO, timeout: TIMEOUT_MS, killSignal: 'SIGQUIT' } as const;
+      const child = spawn(program!, args, options);
       let [stdout, stderr] = ['', ''];
-      child.stdout.on('data', (chunk: Buffer) => {
+      child.stdout!.on('data', (chunk: Buffer) => {
         stdout += chunk.toString();
       });
-      child.stderr.on('data', (chunk: Buffer) => {
+      child.stderr!.on('data', (chunk: Buffer) => {
         stderr += chunk.toString();
       });
+      const alive = (child.stdio as readonly unknown[])[ALIVE] as Socket;
+      alive.resume();
+      let hangs = false;
+      const deadline = setTimeout(() => {
+        hangs = true;
+        alive.destroy();
+      }, 2 * TIMEOUT_MS);
       child.on('error', reject);
       child.on('close', (exitCode, signal) => {
-        resolve({ hit: existsSync(this.#hit), exitCode, signal, stdout, stderr });
+        clearTimeout(deadline);
+        const hit = injection !== undefined && this.#counted() >= injection.nth;
+        resolve({ hit, begun, hangs, exitCode, signal, stdout, stderr });
       });
     });
+  }
+
+  #counted(): number {
+    return Number(readFileSync(this.#count).readBigInt64LE());
   }
 
   #variables(
@@ -90,7 +132,7 @@ export class Shim {
     injection: Injection | undefined,
     record: string | undefined,
   ): NodeJS.ProcessEnv {
-    const own = { LD_PRELOAD: this.#library, FAULT_ROOT: folder, FAULT_HIT: this.#hit };
+    const own = { LD_PRELOAD: this.#library, FAULT_ROOT: folder, FAULT_COUNT: this.#count };
     if (injection === undefined) return record === undefined ? own : { ...own, FAULT_RECORD: record };
     const { call, how, nth } = injection;
     const error = how === 'kill' ? 0 : constants.errno[how];
