@@ -140,26 +140,26 @@ export async function openReader(directory: string, { lazy = false }: LoadOption
   if (entryAt(paths.data) === undefined) requireNothing(paths);
   const database =
     entryAt(paths.data) !== undefined ? await openToRead(paths, unclean) : new MemoryDatabase();
-  const parts = await closingOnError(database, () => {
+  return await closingOnError(database, () => {
     // What is looked into later must belong to what was loaded before.
     if (lazy) database.hold();
     const sleeps = (region: string) => lazy && region !== STATUSES;
     const restore = lazy ? restoreForReading : restoreTable;
-    return loadParts(database, paths.directory, UNGUARDED, 'disk', { sleeps }, restore);
+    const parts = loadParts(database, paths.directory, UNGUARDED, 'disk', { sleeps }, restore);
+    let isComplete = !lazy;
+    const complete = (): void => {
+      if (!isComplete) awakenTable(parts.table);
+      isComplete = true;
+    };
+    // A writer before or after the load may be the one whose tasks were seen InProgress; else nobody works on them.
+    const interrupted = wasWriting || isWriting() ? 0 : interruptAll(parts.table, complete);
+    const history = new BuildHistory(parts.store.records, { readOnly: true, isWriting });
+    const recovery = { ...NOTHING_RECOVERED, unclean, interrupted };
+    return {
+      ...{ ...parts, directory: paths.directory, readOnly: true, history },
+      ...{ recovery, lock: undefined, complete },
+    };
   });
-  let isComplete = !lazy;
-  const complete = (): void => {
-    if (!isComplete) awakenTable(parts.table);
-    isComplete = true;
-  };
-  // A writer before or after the load may be the one whose tasks were seen InProgress; else nobody works on them.
-  const interrupted = wasWriting || isWriting() ? 0 : interruptAll(parts.table, complete);
-  const history = new BuildHistory(parts.store.records, { readOnly: true, isWriting });
-  const recovery = { ...NOTHING_RECOVERED, unclean, interrupted };
-  return {
-    ...{ ...parts, directory: paths.directory, readOnly: true, history },
-    ...{ recovery, lock: undefined, complete },
-  };
 }
 
 /**
@@ -181,25 +181,31 @@ async function openLocked(paths: StatePaths, options: WriterOptions): Promise<Op
     if (options.verify === true) requireVerification(paths);
     const unclean = isUnclean(paths);
     const { parts, rescued } = await loadOrRescue(paths, lock, unclean, options);
-    rmSync(paths.unverified, { force: true });
-    // What a process that was killed has left.
-    removeDrafts(paths);
-    for (const folder of [paths.backups, paths.exports]) sweepFolder(folder);
-    rmSync(replacedStore(paths), { recursive: true, force: true });
-    const complete = (): void => {};
-    const escaped = lock.predecessor ? await findMarked(markOf(lock.predecessor), END_MS) : [];
-    const interrupted = interruptAll(parts.table, complete);
-    const recovery: Recovery = { unclean, interrupted, escaped, ...rescued };
-    if (options.autosave !== false) parts.store.autosave();
-    const history = new BuildHistory(parts.store.records, { readOnly: false, isWriting: () => false });
-    return {
-      ...{ ...parts, directory: paths.directory, readOnly: false, history },
-      ...{ recovery, lock, complete },
-    };
+    return await closingOnError(parts.database, async () => {
+      rmSync(paths.unverified, { force: true });
+      sweepLeftovers(paths);
+      const complete = (): void => {};
+      const escaped = lock.predecessor ? await findMarked(markOf(lock.predecessor), END_MS) : [];
+      const interrupted = interruptAll(parts.table, complete);
+      const recovery: Recovery = { unclean, interrupted, escaped, ...rescued };
+      if (options.autosave !== false) parts.store.autosave();
+      const history = new BuildHistory(parts.store.records, { readOnly: false, isWriting: () => false });
+      return {
+        ...{ ...parts, directory: paths.directory, readOnly: false, history },
+        ...{ recovery, lock, complete },
+      };
+    });
   } catch (error) {
     lock.release();
     throw error;
   }
+}
+
+/** Removes what a process that was killed has left. */
+function sweepLeftovers(paths: StatePaths): void {
+  removeDrafts(paths);
+  for (const folder of [paths.backups, paths.exports]) sweepFolder(folder);
+  rmSync(replacedStore(paths), { recursive: true, force: true });
 }
 
 type Parts = Pick<Opened, 'table' | 'artifacts' | 'store' | 'database' | 'isDiskFull' | 'beforeClose'>;
@@ -283,9 +289,9 @@ function loadParts(
   return { table, artifacts, store, database, isDiskFull: () => guard.isDiskFull, beforeClose };
 }
 
-async function closingOnError<T>(database: Database, body: () => T): Promise<T> {
+async function closingOnError<T>(database: Database, body: () => T | Promise<T>): Promise<T> {
   try {
-    return body();
+    return await body();
   } catch (error) {
     await database.close();
     throw error;

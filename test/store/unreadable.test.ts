@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { exportState, openState, verifyState } from '../../src/index.js';
 import { statePaths } from '../../src/store/paths.js';
+import { openFiles } from '../engine/lane-support.js';
 import { stateDirectory, withState } from './support.js';
 
 type Refusal = 'EACCES' | 'EIO' | 'EMFILE' | 'ENOENT';
@@ -104,4 +105,28 @@ test('verifyState moves no backup aside that it could not read', async (t) => {
   const { backups, ok } = await verifyState(directory, { repair: true });
   assert.deepEqual([ok, backups.length, backups[0]!.movedAside], [false, 1, undefined]);
   assert.equal(readdirSync(join(directory, 'backups')).length, 1);
+});
+
+test('a state that cannot be swept when it is opened is closed again', async (t) => {
+  const directory = await stateDirectory(t);
+  await withState(directory, async (state) => {
+    state.tasks.define({ id: 'a' });
+    await state.backup();
+  });
+  const { backups } = statePaths(directory);
+  const { readdirSync: read } = fs;
+  const { mock } = t.mock.method(fs, 'readdirSync', (path: string) => {
+    if (path !== backups) return read(path);
+    throw Object.assign(new Error('EACCES: permission denied'), { code: 'EACCES', syscall: 'scandir' });
+  });
+  syncBuiltinESMExports();
+  await assert.rejects(openState({ directory, isolation: 'process' }), { code: 'STATE_UNAVAILABLE' });
+  mock.restore();
+  syncBuiltinESMExports();
+  assert.deepEqual(
+    openFiles().filter((path) => path.startsWith(directory)),
+    [],
+  );
+  assert.ok(!existsSync(statePaths(directory).writer));
+  await withState(directory, (state) => assert.ok(state.tasks.has('a')));
 });
