@@ -25,6 +25,9 @@ export interface Waiting {
 /** Milliseconds between two looks for whether a holder has ended. */
 const RETRY_MS = 50;
 
+/** What may be a part of a file's name, as that of a claim. */
+const ID = /^[\w-]{1,100}$/;
+
 /** What the name of a draft ends with. */
 const DRAFT_END = '.new';
 
@@ -137,12 +140,13 @@ function takeLock(path: string, draft: string, directory: string): 'free' | Hold
     const last = lastOf(chain);
     if (last === undefined) continue;
     if (mayBeRunning(last)) throw new StateLocked(directory, last.pid, new Date(last.since), placeOf(last));
-    const claim = successorPath(path, last);
+    const claim = successorPath(path, chain);
     if (!tryLink(draft, claim)) continue;
     // Only now, with the claim made: whoever succeeded this holder before has put another name into the lock.
     if (sameHolders(chain, holders(path).slice(0, chain.length))) {
       renameSync(claim, path);
-      for (const passed of chain) rmSync(successorPath(path, passed), { force: true });
+      for (let count = 1; count <= chain.length; count++)
+        rmSync(successorPath(path, chain.slice(0, count)), { force: true });
       return last;
     }
     rmSync(claim, { force: true });
@@ -167,7 +171,7 @@ function sweep(path: string): void {
 /** Who the lock names, and the successors, oldest first. @throws StateUnavailable for what is no file */
 function holders(path: string): Holder[] {
   const chain: Holder[] = [];
-  for (let file = path; ; file = successorPath(path, lastOf(chain)!)) {
+  for (let file = path; ; file = successorPath(path, chain)) {
     const holder = readHolder(file);
     if (holder === undefined) return chain;
     chain.push(holder);
@@ -183,7 +187,16 @@ function newId(): string {
   return `${process.pid}-${process.hrtime.bigint()}-${Math.random().toString(36).slice(2)}`;
 }
 
-const successorPath = (path: string, holder: Holder): string => `${path}.${holder.id}`;
+/**
+ * The claim of who succeeds the last of a chain. Those that a crash has emptied all have one id: each is told from the ones before it, or a claim would be
+ * its own successor, without end.
+ */
+function successorPath(path: string, chain: readonly Holder[]): string {
+  const { id } = lastOf(chain)!;
+  const times = chain.filter((holder) => holder.id === id).length;
+  return `${path}.${id}${'~'.repeat(times - 1)}`;
+}
+
 const lastOf = <T>(list: readonly T[]): T | undefined => list[list.length - 1];
 
 function readHolder(path: string): Holder | undefined {
@@ -200,11 +213,13 @@ function readHolder(path: string): Holder | undefined {
 /** True for what `acquire` writes: whoever wrote something else holds nothing. */
 function isHolder(said: unknown): said is Holder {
   if (!isObject(said)) return false;
-  const { pid, since } = said;
-  const texts = [since, said.id, said.started, said.boot, said.host, said.namespace];
+  const { id, pid, since } = said;
+  const texts = [since, said.started, said.boot, said.host, said.namespace];
   return (
     Number.isSafeInteger(pid) &&
     (pid as number) > 0 &&
+    typeof id === 'string' &&
+    ID.test(id) &&
     texts.every((text) => typeof text === 'string') &&
     !Number.isNaN(Date.parse(since as string))
   );

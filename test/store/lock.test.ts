@@ -182,6 +182,27 @@ test('a successor that dies half-way is succeeded', async (t) => {
   assert.deepEqual(readdirSync(directory), ['store']);
 });
 
+test('a lock and claims that a crash has emptied, or that name each other, are succeeded', async (t) => {
+  const directory = await closedState(t);
+  const { lock } = statePaths(directory);
+  const dead = (id: string): string =>
+    JSON.stringify({ ...thisProcess(), started: '1', since: new Date().toISOString(), id });
+  const chains: Record<string, Record<string, string>> = {
+    emptied: { '': '', '.unreadable': '', '.unreadable~': '' },
+    'its own successor': { '': dead('a'), '.a': dead('a') },
+    'in a circle': { '': dead('a'), '.a': dead('b'), '.b': dead('a') },
+    'no name of a file': { '': dead('a\0b') },
+    'too long a name': { '': dead('a'.repeat(300)) },
+    elsewhere: { '': dead('/../../elsewhere') },
+  };
+  for (const [name, files] of Object.entries(chains)) {
+    for (const [end, text] of Object.entries(files)) writeFileSync(lock + end, text);
+    await withState(directory, (state) => assert.ok(state.recovery.unclean, name));
+    const left = readdirSync(directory).filter((file) => file.startsWith('lock'));
+    assert.deepEqual(left, [], name);
+  }
+});
+
 test('drafts of processes that were killed are swept by the next writer', async (t) => {
   const directory = await closedState(t);
   const { lock } = statePaths(directory);
