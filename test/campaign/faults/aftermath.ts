@@ -14,11 +14,12 @@ export async function aftermath(
   how: Injection['how'],
 ): Promise<string[]> {
   const { damaged, newest } = await backupsIn(folder);
-  const next = runAgain(folder);
-  if (next.status !== 0)
-    return [`the next run ended with ${next.status ?? next.signal}: ${next.stderr.slice(0, 500)}`];
+  const next = await runAgain(folder);
+  if (next.hangs) return ['a process that the next run has left in the background hangs'];
+  if (next.exitCode !== 0)
+    return [`the next run ended with ${next.exitCode ?? next.signal}: ${next.stderr.slice(0, 500)}`];
   // It was this one that found all fresh, if it had nothing to do.
-  const third = finishedIn(next.stdout).size === 0 ? next : runAgain(folder);
+  const third = finishedIn(next.stdout).size === 0 ? next : await runAgain(folder);
   return [
     ...damaged,
     // Who is killed tells nothing.

@@ -127,15 +127,16 @@ function judge({ exitCode, hangs, signal, stderr, stdout }: Ended, scenario: Sce
   if (/^\s+at .*(src|bundle)\//m.test(stderr)) return [`a stack was printed: ${stderr.slice(0, 1000)}`];
   if (exitCode > 0 && !/^(millrace: |FAILED)/m.test(stderr) && !hasFailed(stdout))
     return [`ended with ${exitCode} and said nothing: ${stderr.slice(0, 500)}`];
-  if (exitCode === 1 && isDone(scenario, stdout))
-    return [`all was done, and failed: ${stderr.slice(0, 500)}`];
+  if (exitCode === 1 && isCutShort(scenario, stdout))
+    return [`all was done, and the run did not come to its end: ${stderr.slice(0, 500)}`];
   return [];
 }
 
-/** True if a run has done all that it had to do, and said that it is on the disk. */
-function isDone({ stale }: Scenario, stdout: string): boolean {
+/** True if a run has said that all that it had to do is on the disk, but not that it has finished. */
+function isCutShort({ stale }: Scenario, stdout: string): boolean {
   const done = acknowledgedIn(stdout);
-  return stale.length > 0 && stale.every((task) => done.has(task));
+  const hasFinished = eventsIn(stdout).some(({ type }) => type === 'run-finished');
+  return stale.length > 0 && stale.every((task) => done.has(task)) && !hasFinished;
 }
 
 const hasFailed = (stdout: string): boolean =>

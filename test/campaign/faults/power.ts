@@ -88,9 +88,9 @@ async function judge(
   changes: readonly Change[],
   scenario: Scenario,
 ): Promise<string[]> {
-  const run = runAgain(work);
-  if (run.status !== 0)
-    return [`the next run ended with ${run.status ?? run.signal}: ${run.stderr.slice(0, 500)}`];
+  const run = await runAgain(work);
+  if (run.exitCode !== 0)
+    return [`the next run ended with ${run.exitCode ?? run.signal}: ${run.stderr.slice(0, 500)}`];
   const lost = isCounted(scenario) ? await lostCommits(run.stdout, changes, before, work) : [];
   const list = execFileSync(process.execPath, [MAIN, 'verify', '--json'], { cwd: work, encoding: 'utf8' });
   const damaged = (JSON.parse(list) as { ok: boolean }).ok ? [] : [`verify: ${list.slice(0, 300)}`];

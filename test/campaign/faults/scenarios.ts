@@ -1,4 +1,4 @@
-import { execFileSync, type SpawnSyncReturns, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import {
   cpSync,
   mkdirSync,
@@ -12,6 +12,7 @@ import {
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { makeOld } from '../../store/old-schema.js';
+import { type Ending, runToEnd } from './to-end.js';
 
 /** What is being done when a system call fails. */
 export interface Scenario {
@@ -153,9 +154,8 @@ export function commandOf(args: readonly string[]): string[] {
 }
 
 /** A run without faults in the project of a scenario. */
-export function runAgain(folder: string): SpawnSyncReturns<string> {
-  const [program, ...args] = commandOf(['run', '--json']);
-  return spawnSync(program!, args, { cwd: folder, encoding: 'utf8', timeout: 60_000 });
+export function runAgain(folder: string): Promise<Ending> {
+  return runToEnd(commandOf(['run', '--json']), folder);
 }
 
 function writeProject(folder: string): void {
