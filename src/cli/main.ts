@@ -10,6 +10,11 @@ const context: Context = {
   lastSeq: 0,
 };
 
+// lmdb prints an error that it also throws, with its stack. All else that this process says it writes by itself.
+console.error = (problem: unknown): void => {
+  process.stderr.write(`${problem instanceof Error ? problem.message : problem}\n`);
+};
+
 // No top-level await: the bundle is CommonJS, which has none.
 main(process.argv.slice(2), context).then((exitCode) => {
   process.exitCode = exitCode;

@@ -348,3 +348,10 @@ describe('millrace graph', () => {
     assert.equal(refused.exitCode, 2);
   });
 });
+
+test('what lmdb prints as an error comes without its stack', async (t) => {
+  const workspace = new Workspace(t, { 'millrace.toml': MANIFEST });
+  const printing = "data:text/javascript,process.on('exit',()=>console.error(new Error('no%20page')))";
+  const { stderr } = await resultOf(workspace.spawn(['graph'], { NODE_OPTIONS: `--import "${printing}"` }));
+  assert.equal(stderr, 'no page\n');
+});

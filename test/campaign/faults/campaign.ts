@@ -124,7 +124,7 @@ function judge({ exitCode, hangs, signal, stderr, stdout }: Ended, scenario: Sce
   if (signal !== null || exitCode === null) return [`ended by ${signal}`];
   if (hangs) return ['a process in the background hangs'];
   if (exitCode > 3) return [`ended with ${exitCode}: ${stderr.slice(0, 1000)}`];
-  if (/^\s+at .*(src|bundle)\//m.test(stderr)) return [`a stack was printed: ${stderr.slice(0, 1000)}`];
+  if (/^\s+at .*:\d+:\d+/m.test(stderr)) return [`a stack was printed: ${stderr.slice(0, 1000)}`];
   if (exitCode > 0 && !/^(millrace: |FAILED)/m.test(stderr) && !hasFailed(stdout))
     return [`ended with ${exitCode} and said nothing: ${stderr.slice(0, 500)}`];
   if (exitCode === 1 && isCutShort(scenario, stdout))
