@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Attempt, type BuildState, openState, type TaskStatistics } from '../../src/index.js';
+import { type Attempt, openState, type StatisticsOptions, type TaskStatistics } from '../../src/index.js';
+import { BuildHistory } from '../../src/store/history/history.js';
+import { MemoryDatabase } from '../../src/store/memory.js';
+import { Records } from '../../src/store/records.js';
 import { chooseSeed, randomFrom } from '../engine/lane-support.js';
 import { stateDirectory } from './support.js';
 
@@ -42,11 +45,44 @@ function expected(all: readonly Tried[]): Map<string, TaskStatistics> {
   );
 }
 
-function addRun(state: BuildState, attempts: readonly Attempt[], isInterrupted = false): number {
-  const run = state.history.beginRun({ targets: [], jobs: 2 });
-  for (const attempt of attempts) state.history.addAttempt(attempt);
-  if (isInterrupted) state.history.abandonRun(run);
-  else state.history.endRun(run, { result: 'succeeded', duration: 2, ...COUNTS });
+type Asked = Omit<StatisticsOptions, 'by' | 'limit'>;
+
+/** In the order of each list, and above 0 for what belongs there. */
+const SCORES: Readonly<Record<StatisticsOptions['by'], (task: TaskStatistics) => number>> = {
+  slowest: ({ total }) => total,
+  failing: ({ failed }) => failed,
+  flaky: ({ flaky }) => flaky,
+  regressions: ({ executed, latest = 0, median = 0 }) =>
+    executed >= 4 && latest > 1.5 * median && latest > median + 100 ? latest - median : 0,
+};
+
+function requireSame(history: BuildHistory, all: readonly Tried[], asked: Asked = {}): void {
+  const { runs, since = 1 } = asked;
+  const oldest = Math.max(since, runs === undefined ? 1 : (history.runs()[runs]?.run ?? 0) + 1);
+  const naive = expected(all.filter(({ run }) => run >= oldest));
+  for (const [by, score] of Object.entries(SCORES)) {
+    const found = history.statistics({ by: by as keyof typeof SCORES, ...asked });
+    for (const task of found) assert.deepEqual(task, naive.get(task.task));
+    const scores = [...naive.values()].map(score).filter((value) => value > 0);
+    assert.deepEqual(
+      found.map(score),
+      scores.sort((a, b) => b - a),
+    );
+  }
+}
+
+function randomAttempts(pick: (below: number) => number, most: number): Attempt[] {
+  return Array.from({ length: pick(most) }, () => {
+    const key = pick(5) === 0 ? {} : { key: `${pick(9)}`.repeat(16) };
+    return { task: `t${pick(70)}`, start: 1, duration: pick(1000), outcome: OUTCOMES[pick(7)]!, ...key };
+  });
+}
+
+function addRun(history: BuildHistory, attempts: readonly Attempt[], isInterrupted = false): number {
+  const run = history.beginRun({ targets: [], jobs: 2 });
+  for (const attempt of attempts) history.addAttempt(attempt);
+  if (isInterrupted) history.abandonRun(run);
+  else history.endRun(run, { result: 'succeeded', duration: 2, ...COUNTS });
   return run;
 }
 
@@ -58,45 +94,66 @@ test('what the attempts say about tasks is what a count of them says, whatever t
   t.after(() => state.close());
   const all: Tried[] = [];
   for (let round = 0; round < 30; round++) {
-    const attempts = Array.from({ length: pick(3) === 0 ? pick(600) : pick(120) }, (): Attempt => {
-      const key = pick(5) === 0 ? {} : { key: `${pick(9)}`.repeat(16) };
-      return { task: `t${pick(70)}`, start: 1, duration: pick(1000), outcome: OUTCOMES[pick(7)]!, ...key };
-    });
-    const run = addRun(state, attempts, pick(6) === 0);
+    const attempts = randomAttempts(pick, pick(3) === 0 ? 600 : 120);
+    const run = addRun(state.history, attempts, pick(6) === 0);
     all.push(...attempts.map((attempt) => ({ ...attempt, run })));
     if (pick(2) === 0) await state.commit();
   }
-  const naive = expected(all);
-  const ranked = (by: 'slowest' | 'failing' | 'flaky' | 'regressions') => state.history.statistics({ by });
-  for (const [by, score] of [
-    ['slowest', ({ total }: TaskStatistics) => total],
-    ['failing', ({ failed }: TaskStatistics) => failed],
-    ['flaky', ({ flaky }: TaskStatistics) => flaky],
-  ] as const) {
-    const found = ranked(by);
-    for (const task of found) assert.deepEqual(task, naive.get(task.task));
-    const scores = found.map(score);
-    assert.deepEqual(
-      scores,
-      [...naive.values()]
-        .map(score)
-        .filter((value) => value > 0)
-        .sort((a, b) => b - a),
-    );
-  }
-  for (const task of ranked('regressions')) {
-    assert.deepEqual(task, naive.get(task.task));
-    assert.ok(task.latest! > 1.5 * task.median! && task.latest! > task.median! + 100);
-  }
+  requireSame(state.history, all);
   assert.equal(state.history.statistics({ by: 'slowest', limit: 3 }).length, 3);
-  const since = state.history.statistics({ by: 'slowest', since: 25 });
-  assert.deepEqual(new Map(since.map((task) => [task.task, task])).size, since.length);
-  const recent = expected(all.filter(({ run }) => run >= 25));
-  for (const task of since) assert.deepEqual(task, recent.get(task.task));
+  requireSame(state.history, all, { since: 25 });
   // A few runs are forgotten, and with them all that is stored of them.
   state.history.prune(10, 0);
-  const left = expected(all.filter(({ run }) => run > 20));
-  for (const task of ranked('failing')) assert.deepEqual(task, left.get(task.task));
+  requireSame(
+    state.history,
+    all.filter(({ run }) => run > 20),
+  );
+});
+
+/** A history without a state, whose blocks are of some hundred attempts. */
+function smallBlocks(records: Records): BuildHistory {
+  return new BuildHistory(records, { readOnly: false, isWriting: () => false, blockAttempts: 150 });
+}
+
+/** The history as the next process sees it. */
+async function reopened(database: MemoryDatabase, records: Records): Promise<[Records, BuildHistory]> {
+  await database.transact((writer) => records.write(writer));
+  const read = new Records(database);
+  return [read, smallBlocks(read)];
+}
+
+test('what was put into blocks is counted as if it were not, whichever runs are left or asked for', async (t) => {
+  const random = randomFrom(chooseSeed(t));
+  const pick = (below: number): number => Math.floor(random() * below);
+  const database = new MemoryDatabase();
+  let [records, history] = await reopened(database, new Records(database));
+  let all: Tried[] = [];
+  let mostBlocks = 0;
+  for (let round = 0; round < 80; round++) {
+    const attempts = randomAttempts(pick, pick(4) === 0 ? 150 : 40);
+    const run = addRun(history, attempts, pick(10) === 0);
+    all.push(...attempts.map((attempt) => ({ ...attempt, run })));
+    if (pick(3) === 0) [records, history] = await reopened(database, records);
+    if (pick(15) === 0) {
+      const keep = 1 + pick(60);
+      history.prune(keep, 0);
+      const oldest = history.runs().at(-1)!.run;
+      all = all.filter((attempt) => attempt.run >= oldest);
+    }
+    const blocks = records.keys(['block']);
+    // A part of a block is missing.
+    if (pick(20) === 0 && blocks.length > 0) records.remove(blocks[pick(blocks.length)]!);
+    // A state of before there were blocks.
+    if (pick(40) === 0)
+      for (const key of [...blocks, ...records.keys(['block-progress'])]) records.remove(key);
+    mostBlocks = Math.max(mostBlocks, blocks.length / 4);
+    if (pick(4) === 0) requireSame(history, all, { since: 1 + pick(run) });
+    if (pick(4) === 0) requireSame(history, all, { runs: pick(run) });
+    if (pick(2) === 0) requireSame(history, all);
+  }
+  assert.ok(mostBlocks > 1);
+  history.prune(0, 0);
+  assert.deepEqual(records.keys(['block']), []);
 });
 
 test('a run of more attempts than one value holds is counted whole, the newest first', async (t) => {
@@ -105,7 +162,7 @@ test('a run of more attempts than one value holds is counted whole, the newest f
   const attempts = Array.from({ length: 140_000 }, (_, index): Attempt => {
     return { task: `t${index % 3}`, start: 1, duration: index, outcome: 'executed' };
   });
-  addRun(state, attempts);
+  addRun(state.history, attempts);
   const found = state.history.statistics({ by: 'slowest' });
   assert.deepEqual(found.map(({ attempts, latest, task }) => [task, attempts, latest]).sort(), [
     ['t0', 46_667, 139_998],

@@ -1,8 +1,15 @@
 import type { Key } from '../database.js';
 import type { Records } from '../records.js';
 import { AttemptIndex, groupsOf } from './attempt-index.js';
-import { type AttemptColumns, ColumnReader, type Essentials, GrowingColumns } from './columns.js';
-import { GrowingSegment, joinSegments, Segment, type StoredSegment } from './segment.js';
+import {
+  type AttemptColumns,
+  type Essentials,
+  GrowingColumns,
+  otherHashOf,
+  readColumns,
+  type TaskHashes,
+} from './columns.js';
+import { GrowingSegment, hashOf, joinSegments, Segment, type StoredSegment } from './segment.js';
 
 /** A group is full with so many segments, or attempts: some hundred kilobytes. */
 const GROUP_SEGMENTS = 64;
@@ -33,7 +40,6 @@ interface OpenRun {
 export class AttemptLog<Item extends Essentials> {
   private readonly records: Records;
   private open: OpenRun | undefined;
-  private readonly reader = new ColumnReader();
 
   constructor(records: Records) {
     this.records = records;
@@ -56,13 +62,14 @@ export class AttemptLog<Item extends Essentials> {
     open.columns.add(item);
   }
 
-  /** The run has ended. O(its attempts). */
-  end(): void {
+  /** The run has ended. O(its attempts). @returns how many they are */
+  end(): number {
     const open = this.open!;
     this.joinGroup(open);
     if (open.group > 1) this.records.put(indexKey(open.run), open.index.stored());
     if (open.columns.count > FEW) this.putColumns(open);
     this.open = undefined;
+    return open.columns.count;
   }
 
   /** In the order in which they ended. */
@@ -76,54 +83,51 @@ export class AttemptLog<Item extends Essentials> {
       yield* this.segment(key).ofTask(task).reverse();
   }
 
-  /**
-   * What there is to count of a run, the last part first; each valid until the next. O(attempts), a few ns each; a run that was
-   * interrupted, or has few, is unpacked.
-   */
+  /** What there is to count of a run, the last part first. O(attempts), a few ns each; a run that was interrupted, or has few, is unpacked. */
   *columns(run: number): Generator<AttemptColumns, void> {
-    if (this.storedFailures(run) === undefined) {
-      yield this.unpacked(run).columns();
-      return;
-    }
-    for (let chunk = 0; ; chunk++) {
-      const stored = this.records.get(columnsKey(run, chunk)) as Uint8Array | undefined;
-      if (stored === undefined) return;
-      yield this.reader.read(stored);
-    }
+    let chunk = 0;
+    for (let stored = this.chunk(run, chunk); stored !== undefined; stored = this.chunk(run, ++chunk))
+      yield readColumns(stored);
+    if (chunk === 0) yield this.unpacked(run);
   }
 
-  /** The failures of a run: see `Failure`. */
-  failures(run: number): Int32Array {
-    const stored = this.storedFailures(run);
-    return stored === undefined
-      ? this.unpacked(run).failures()
-      : new Int32Array(new Uint8Array(stored).buffer);
+  private chunk(run: number, chunk: number): Uint8Array | undefined {
+    return this.records.get(columnsKey(run, chunk)) as Uint8Array | undefined;
   }
 
-  /** Undefined for a run of which there are no columns. */
-  private storedFailures(run: number): Uint8Array | undefined {
-    return this.records.get(failuresKey(run)) as Uint8Array | undefined;
-  }
-
-  private unpacked(run: number): GrowingColumns {
+  private unpacked(run: number): AttemptColumns {
     const columns = new GrowingColumns();
     for (const item of this.ofRun(run)) columns.add(item);
-    return columns;
+    return columns.columns();
   }
 
   private putColumns({ columns, run }: OpenRun): void {
     for (const [chunk, stored] of columns.stored().entries())
       this.records.put(columnsKey(run, chunk), stored);
-    this.records.put(failuresKey(run), new Uint8Array(columns.failures().buffer));
   }
 
-  /** The name of a task that was attempted in a run, by its hash. O(attempts). @param isIt tells it from others with the same hash */
-  nameIn(run: number, hash: number, isIt: (task: string) => boolean): string | undefined {
+  /** The names of tasks that were attempted in a run, found by their hashes. O(attempts), however many are asked for. */
+  names(run: number, wanted: readonly TaskHashes[]): Map<TaskHashes, string> {
+    const names = new Map<TaskHashes, string>();
+    const missing = new Map<number, TaskHashes[]>();
+    for (const hashes of wanted) missing.set(hashes.low, [...(missing.get(hashes.low) ?? []), hashes]);
     for (const key of this.segments(run)) {
-      const found = this.segment(key).tasksWith(hash).find(isIt);
-      if (found !== undefined) return found;
+      if (missing.size === 0) break;
+      for (const name of this.segment(key).tasks((hash) => missing.has(hash))) {
+        const [low, high] = [hashOf(name), otherHashOf(name)];
+        const candidates = missing.get(low)!;
+        const found = candidates.find((hashes) => hashes.high === high);
+        if (found === undefined) continue;
+        names.set(found, name);
+        if (candidates.length === 1) missing.delete(low);
+        else
+          missing.set(
+            low,
+            candidates.filter((hashes) => hashes !== found),
+          );
+      }
     }
-    return undefined;
+    return names;
   }
 
   remove(run: number): void {
@@ -174,4 +178,3 @@ const JOINED = 0;
 const segmentKey = (run: number, group: number, segment: number): Key => ['attempts', run, group, segment];
 const indexKey = (run: number): Key => ['attempt-index', run];
 const columnsKey = (run: number, chunk: number): Key => ['columns', run, chunk];
-const failuresKey = (run: number): Key => ['columns', run, 'failures'];

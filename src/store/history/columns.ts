@@ -15,9 +15,15 @@ export interface Essentials {
   readonly key?: string;
 }
 
+/** What is known of a task's name: two hashes of it. In 10 million tasks, the chance that two have both in common is 1 in 370,000. */
+export interface TaskHashes {
+  readonly low: number;
+  readonly high: number;
+}
+
 /** Attempts of a run in the order in which they ended, a column for each of their essentials: 17 bytes an attempt. */
 export interface AttemptColumns {
-  /** Two hashes of each one's task: in 10 million tasks, the chance that two have both in common is 1 in 370,000. */
+  /** See `TaskHashes`. */
   readonly low: Int32Array;
   readonly high: Int32Array;
   /** Milliseconds. */
@@ -27,11 +33,6 @@ export interface AttemptColumns {
   /** The first 32 bits of each one's key; 0: none. */
   readonly keys: Int32Array;
 }
-
-/** Failures of a run of which the key is known: a row of int32 each. */
-export const Failure = { Low: 0, High: 1, Key: 2, Words: 3 } as const;
-
-const FAILURES: readonly Outcome[] = ['failed', 'timed-out'];
 
 /** The essentials of a run's attempts, as they come. */
 export class GrowingColumns {
@@ -63,17 +64,6 @@ export class GrowingColumns {
     };
   }
 
-  /** See `Failure`. */
-  failures(): Int32Array {
-    const failures = new Set(FAILURES.map((outcome) => OUTCOMES.indexOf(outcome)));
-    const words: number[] = [];
-    for (const [index, outcome] of this.#outcomes.entries()) {
-      const key = this.#keys[index]!;
-      if (key !== 0 && failures.has(outcome)) words.push(this.#low[index]!, this.#high[index]!, key);
-    }
-    return Int32Array.from(words);
-  }
-
   /** What is stored, the last part first: each a value of its own. */
   stored(): Uint8Array[] {
     const chunks = Math.ceil(this.count / CHUNK);
@@ -84,24 +74,17 @@ export class GrowingColumns {
   }
 }
 
-/** Reads what is stored. */
-export class ColumnReader {
-  #buffer = new ArrayBuffer(0);
-
-  /** Valid until the next call. O(bytes) */
-  read(stored: Uint8Array): AttemptColumns {
-    if (this.#buffer.byteLength < stored.length) this.#buffer = new ArrayBuffer(stored.length);
-    // What is read from a record need not be aligned.
-    new Uint8Array(this.#buffer).set(stored);
-    const count = stored.length / ATTEMPT_BYTES;
-    return {
-      low: new Int32Array(this.#buffer, 0, count),
-      high: new Int32Array(this.#buffer, 4 * count, count),
-      durations: new Float32Array(this.#buffer, 8 * count, count),
-      keys: new Int32Array(this.#buffer, 12 * count, count),
-      outcomes: new Uint8Array(this.#buffer, 16 * count, count),
-    };
-  }
+/** A copy of what is stored: what is read from a record need not be aligned. O(bytes) */
+export function readColumns(stored: Uint8Array): AttemptColumns {
+  const { buffer } = new Uint8Array(stored);
+  const count = stored.length / ATTEMPT_BYTES;
+  return {
+    low: new Int32Array(buffer, 0, count),
+    high: new Int32Array(buffer, 4 * count, count),
+    durations: new Float32Array(buffer, 8 * count, count),
+    keys: new Int32Array(buffer, 12 * count, count),
+    outcomes: new Uint8Array(buffer, 16 * count, count),
+  };
 }
 
 /** One column after the other. */

