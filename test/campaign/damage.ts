@@ -1,6 +1,7 @@
 /**
- * `npm run campaign:damage -- [--rounds N] [--seed N]`: damages copies of a state directory in all ways, and looks that opening one ends on a
- * rung of the ladder: never in a signal, never with a wrong value, never without a backup that was whole.
+ * `npm run campaign:damage -- [--rounds N] [--seed N]`: damages copies of a state directory in all ways, puts what does not belong there in the place of
+ * marks, takes permissions away (as root by setpriv), and looks that opening one ends on a rung of the ladder, at the latest when what was in the way has
+ * gone: never in a signal, never with a wrong value, never without a backup that was whole.
  */
 import { roundsAndSeed } from './arguments.js';
 import { runDamage } from './damage/campaign.js';
@@ -10,6 +11,11 @@ const { rounds, seed } = roundsAndSeed(10_000);
 const result = await runDamage(rounds, seed, (played) => {
   if (played % 500 === 0) console.log(`${played} rounds played`);
 });
-console.table({ rounds: result.rounds, ...result.rungs, findings: result.findings.length });
+console.table({
+  rounds: result.rounds,
+  ...result.rungs,
+  refused: result.refused,
+  findings: result.findings.length,
+});
 for (const finding of result.findings) console.log(finding);
 process.exitCode = result.findings.length > 0 ? 1 : 0;

@@ -4,16 +4,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { RUNGS, type Rung } from './oracle.js';
+import { wordsForPermissions } from './permissions.js';
 import type { Played } from './player.js';
 import { makeTemplate, type Template } from './template.js';
 
 const PLAYER = fileURLToPath(new URL('./player.js', import.meta.url));
 /** A round takes some 50 ms, 300 if it verifies in a child. */
 const DEADLINE_MS = 60_000;
+/** Rounds of one process: the memory of closed states waits for V8's next collection. */
+const ROUNDS_AT_ONCE = 250;
 
 export interface DamageResult {
   readonly rounds: number;
-  readonly rungs: Readonly<Record<Played['rung'], number>>;
+  readonly rungs: Readonly<Record<Rung, number>>;
+  /** Rounds in which something that was planted or forbidden kept the state from being opened, until it was taken away. */
+  readonly refused: number;
   readonly findings: readonly string[];
 }
 
@@ -24,15 +30,17 @@ export async function runDamage(
   onRound?: (played: number) => void,
 ): Promise<DamageResult> {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-damage-'));
-  const template = await makeTemplate(join(folder, 'template'));
-  const rungs: Record<Played['rung'], number> = { store: 0, backup: 0, 'older backup': 0, empty: 0 };
+  const template = await makeTemplate(folder);
+  const rungs = Object.fromEntries(RUNGS.map((rung) => [rung, 0])) as Record<Rung, number>;
+  let refused = 0;
   const findings: string[] = [];
   let next = seed;
   while (next < seed + rounds) {
-    const left = seed + rounds - next;
+    const left = Math.min(seed + rounds - next, ROUNDS_AT_ONCE);
     const end = await playFrom(next, left, template, folder, (played) => {
       next = played.seed + 1;
       rungs[played.rung]++;
+      if (played.isRefused) refused++;
       if (played.finding !== undefined) findings.push(describe(played.seed, played.what, played.finding));
       onRound?.(next - seed);
     });
@@ -41,7 +49,7 @@ export async function runDamage(
     next++;
   }
   rmSync(folder, { recursive: true, force: true });
-  return { rounds, rungs, findings };
+  return { rounds, rungs, refused, findings };
 }
 
 function describe(seed: number, what: string, finding: string): string {
@@ -56,8 +64,17 @@ async function playFrom(
   folder: string,
   onPlayed: (played: Played) => void,
 ): Promise<{ readonly what: string; readonly how: string } | undefined> {
-  const args = [PLAYER, JSON.stringify(template), folder, String(first), String(count)];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const permissions = wordsForPermissions();
+  const args = [
+    PLAYER,
+    JSON.stringify(template),
+    folder,
+    String(first),
+    String(count),
+    String(!!permissions),
+  ];
+  const [command, ...words] = [...(permissions ?? []), process.execPath, ...args];
+  const child = spawn(command!, words, { stdio: ['ignore', 'pipe', 'pipe'] });
   let stderr = '';
   child.stderr.on('data', (chunk: Buffer) => {
     stderr = (stderr + chunk.toString()).slice(-2000);

@@ -83,23 +83,18 @@ const MUTATIONS = {
   },
 } as const;
 
+/** Matters most. */
+const STORE_PART = 0.2;
 const KINDS = Object.keys(MUTATIONS) as (keyof typeof MUTATIONS)[];
 
-/** The last two thirds are of what matters most. */
-const OTHER_FILES = ['store/lock.mdb', 'log/millrace.log'];
-
-/** Does something to up to three files of a state directory. */
-export function mutate(directory: string, backups: readonly string[], random: Random): Mutation[] {
-  const files = [
-    'store/data.mdb',
-    'store/data.mdb',
-    ...backups.map((name) => `backups/${name}`),
-    ...OTHER_FILES,
-  ];
+/** Does something to up to three files of a state directory: one time in three or so, the store. */
+export function mutate(directory: string, random: Random): Mutation[] {
+  const names = (readdirSync(directory, { recursive: true }) as string[]).sort();
+  const files = names.filter((name) => lstatSync(join(directory, name)).isFile());
   const count = 1 + below(random, 3);
   const done: Mutation[] = [];
   for (let index = 0; index < count; index++) {
-    const path = files[below(random, files.length)]!;
+    const path = random() < STORE_PART ? 'store/data.mdb' : files[below(random, files.length)]!;
     const kind = KINDS[below(random, KINDS.length)]!;
     const stat = lstatSync(join(directory, path), { throwIfNoEntry: false });
     if (stat?.isFile() !== true || stat.size === 0) continue;
@@ -111,7 +106,7 @@ export function mutate(directory: string, backups: readonly string[], random: Ra
 
 /** What may happen to a folder as a whole. */
 export function mutateFolder(directory: string, random: Random): string {
-  const folder = ['store', 'backups', 'log'][below(random, 3)]!;
+  const folder = ['store', 'backups', 'exports', 'log'][below(random, 4)]!;
   const path = join(directory, folder);
   rmSync(path, { recursive: true });
   const how = ['removed', 'file', 'dangling', 'pipe'][below(random, 4)]!;

@@ -1,107 +1,116 @@
-/** `node player.js TEMPLATE FOLDER FIRST COUNT`: plays rounds, and prints a line of JSON for each before and after. */
-import { cpSync, readFileSync, rmSync } from 'node:fs';
+/** `node player.js TEMPLATE FOLDER FIRST COUNT FORBIDS`: plays rounds, and prints a line of JSON for each before and after. */
+import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { openState, StateCorrupt } from '../../../src/index.js';
-import { randomFrom } from '../../engine/lane-support.js';
-import { type Mutation, mutate, mutateFolder } from './mutate.js';
-import { digestOf, type Template } from './template.js';
+import { isSystemError } from '../../../src/errors.js';
+import { openState } from '../../../src/index.js';
+import { openFiles, randomFrom } from '../../engine/lane-support.js';
+import { commandsFor, execute } from './command.js';
+import { mutate, mutateFolder } from './mutate.js';
+import { type Deed, openTwice, type Rung } from './oracle.js';
+import { allow, forbid } from './permissions.js';
+import { clear, mayRefuse, type Planted, plant } from './plant.js';
+import type { Template } from './template.js';
 
-/** One in so many rounds also loses a folder. */
-const FOLDERS = 10;
+/** Parts of the rounds: a folder is lost; no file is damaged; something is planted; something is forbidden; a command comes first. */
+const PARTS = { folders: 0.1, whole: 0.25, planted: 0.4, forbidden: 0.3, commands: 0.5 };
 
+const REFUSALS = new Set(['STATE_UNAVAILABLE', 'STATE_LOCKED']);
+
+/** What a round has come to. */
 export interface Played {
   readonly seed: number;
   readonly what: string;
   /** Which rung it ended on. */
-  readonly rung: 'store' | 'backup' | 'older backup' | 'empty';
+  readonly rung: Rung;
+  /** Whether it was refused before what was in the way had gone. */
+  readonly isRefused: boolean;
   readonly finding: string | undefined;
 }
 
-const [template, folder, first, count] = process.argv.slice(2);
-const known = JSON.parse(template!) as Template;
+/** What was done to a state directory before anything looked at it. */
+interface Harm {
+  readonly what: readonly string[];
+  readonly planted: readonly Planted[];
+  readonly mayRefuse: boolean;
+  /** lmdb 3.5.6 does not close an environment whose data it may not write. */
+  readonly mayLeak: boolean;
+  touched(path: string): boolean;
+}
+
+const [given, folder, first, count, forbids] = process.argv.slice(2);
+const template = JSON.parse(given!) as Template;
+const commands = commandsFor(template);
+const directory = join(folder!, 'state');
 for (let round = 0; round < Number(count); round++) {
-  const seed = Number(first) + round;
-  console.log(JSON.stringify(await play(seed)));
+  console.log(JSON.stringify(await play(Number(first) + round)));
 }
 
 async function play(seed: number): Promise<Played> {
   const random = randomFrom(seed);
-  const directory = join(folder!, 'state');
+  allow(directory);
   rmSync(directory, { recursive: true, force: true });
-  cpSync(known.directory, directory, { recursive: true });
-  const lost = random() * FOLDERS < 1 ? mutateFolder(directory, random) : undefined;
-  const done = lost === undefined ? tryToMutate(directory, random) : [];
-  const what = [
-    ...(lost === undefined ? [] : [lost]),
-    ...done.map(({ kind, path }) => `${path} ${kind}`),
-  ].join(', ');
-  const touched = (path: string): boolean =>
-    done.some((mutation) => mutation.path === path) ||
-    (lost !== undefined && path.startsWith(lost.split(' ')[0]!));
+  cpSync(template.directory, directory, { recursive: true });
+  const harm = doHarm(random);
+  const command = random() < PARTS.commands ? commands[Math.floor(random() * commands.length)]! : undefined;
+  const what = [...harm.what, ...(command === undefined ? [] : [`millrace ${command.args.join(' ')}`])].join(
+    ', ',
+  );
   console.log(JSON.stringify({ begins: what }));
+  const before = countOpen();
   try {
-    const rung = await openTwice(directory, touched);
-    return { seed, what, ...rung };
+    const done = command && { ...command, ...(await execute(command, template, directory)) };
+    const { isRefused, finding } = await meet(harm);
+    allow(directory);
+    clear(directory, harm.planted);
+    const { touched } = harm;
+    const deed: Deed = { template, directory, touched, command: done };
+    const opened = await openTwice(deed);
+    const leak = harm.mayLeak || countOpen() <= before ? undefined : 'a file of it was left open';
+    const found = done?.finding ?? finding ?? opened.finding ?? leak;
+    return { seed, what, isRefused, rung: opened.rung, finding: found };
   } catch (error) {
     const finding = `it could not be opened: ${(error as Error).stack ?? String(error)}`;
-    return { seed, what, rung: 'store', finding };
+    return { seed, what, rung: 'store', isRefused: false, finding };
   }
 }
 
-function tryToMutate(directory: string, random: () => number): Mutation[] {
-  const backups = known.backups.map(({ name }) => name);
-  return mutate(directory, backups, random);
+function doHarm(random: () => number): Harm {
+  const lost = random() < PARTS.folders ? mutateFolder(directory, random) : undefined;
+  const done = lost !== undefined || random() < PARTS.whole ? [] : mutate(directory, random);
+  const planted = random() < PARTS.planted ? plant(directory, template.outside, random) : [];
+  const isForbidding = random() < PARTS.forbidden && forbids === 'true';
+  const forbidden = isForbidding ? forbid(directory, random) : [];
+  return {
+    what: [
+      ...(lost === undefined ? [] : [lost]),
+      ...[...done, ...planted.map(({ path, thing }) => ({ path, kind: thing }))].map(
+        ({ kind, path }) => `${path} ${kind}`,
+      ),
+      ...forbidden,
+    ],
+    planted,
+    mayLeak: forbidden.some((one) => one.startsWith('store/data.mdb ')),
+    mayRefuse: forbidden.length > 0 || planted.some(mayRefuse),
+    touched: (path) =>
+      done.some((mutation) => mutation.path === path) ||
+      (lost !== undefined && path.startsWith(lost.split(' ')[0]!)),
+  };
 }
 
-async function openTwice(
-  directory: string,
-  touched: (path: string) => boolean,
-): Promise<Pick<Played, 'finding' | 'rung'>> {
-  const digest = (await tryDigest(directory)) ?? (await tryDigest(directory));
-  const again = await openState(directory);
-  const isStable = digestOf(again) === digest && again.recovery.message === undefined;
-  await again.close();
-  const [newer, older] = known.backups as [Template['backups'][number], Template['backups'][number]];
-  const rung = {
-    [known.empty]: 'empty',
-    [older.digest]: 'older backup',
-    [newer.digest]: 'backup',
-    [known.store]: 'store',
-  }[digest ?? ''] as Played['rung'] | undefined;
-  const isSpoilt = (backup: { readonly name: string }): boolean => touched(`backups/${backup.name}`);
-  const findings = [
-    rung === undefined && 'it says what no state has said',
-    !isStable && 'the next one that opened it saw something else, or had something to recover',
-    rung !== 'store' && !touched('store/data.mdb') && 'the store was whole, and is not the state',
-    rung === 'older backup' && !isSpoilt(newer) && 'a newer backup was whole',
-    rung === 'empty' && !(isSpoilt(newer) && isSpoilt(older)) && 'there was a backup that was whole',
-    ...known.backups.map(
-      (backup) => !isSpoilt(backup) && !isSame(directory, backup.name) && `${backup.name} is gone or changed`,
-    ),
-  ];
-  return { rung: rung ?? 'store', finding: findings.find((finding) => finding !== false) || undefined };
+/** Files of the state that this process has open, also such as are removed. */
+function countOpen(): number {
+  return openFiles().filter((path) => path.startsWith(directory)).length;
 }
 
-/** Undefined if damage is met that was not seen before: then the next one to open the state recovers it. */
-async function tryDigest(directory: string): Promise<string | undefined> {
-  const state = await openState(directory);
+/** Opens it as it is: what was in the way, and nothing else, may refuse that, by an error that says so. */
+async function meet(harm: Harm): Promise<Pick<Played, 'finding' | 'isRefused'>> {
   try {
-    return digestOf(state);
+    await (await openState(directory)).close();
+    return { isRefused: false, finding: undefined };
   } catch (error) {
-    if (!(error instanceof StateCorrupt)) throw error;
-    return undefined;
-  } finally {
-    await state.close();
-  }
-}
-
-function isSame(directory: string, backup: string): boolean {
-  try {
-    const [before, now] = [known.directory, directory].map((one) =>
-      readFileSync(join(one, 'backups', backup)),
-    );
-    return before!.equals(now!);
-  } catch {
-    return false;
+    const { code, message } = error as NodeJS.ErrnoException;
+    const isClear = REFUSALS.has(code ?? '') || isSystemError(error);
+    const finding = harm.mayRefuse && isClear ? undefined : `it was refused: ${code} ${message}`;
+    return { isRefused: true, finding };
   }
 }

@@ -1,34 +1,60 @@
 import { createHash } from 'node:crypto';
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { type BuildState, openState } from '../../../src/index.js';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { type BuildState, exportState, importState, openState } from '../../../src/index.js';
 
 const COUNTS = { total: 9, executed: 9, cached: 0, fresh: 0, failed: 0, blocked: 0, cancelled: 0 };
+
+/** What lies beside a state, and is the user's. */
+const OUTSIDE = 'what is outside stays as it is\n';
+
+/** Enough for a run to have something to do, and to back up. */
+const MANIFEST = {
+  backups: { every: '0s' },
+  tasks: { one: { command: 'true' }, two: { command: 'false', deps: ['one'] } },
+};
 
 /** A state directory as it was left, and what a state may turn out to be that was opened in a damaged copy of it. */
 export interface Template {
   readonly directory: string;
+  /** A folder with a manifest. */
+  readonly project: string;
+  /** A file that no state may change. */
+  readonly outside: string;
   /** Digests of all that a state says. */
   readonly store: string;
   /** By the names of the backups, newest first. */
   readonly backups: readonly { readonly name: string; readonly digest: string }[];
+  /** An export that is older than the backups, and a copy of it elsewhere. */
+  readonly exported: { readonly name: string; readonly digest: string; readonly copy: string };
+  /** What an export of the store is when it is imported. */
+  readonly exportedStore: string;
   readonly empty: string;
 }
 
-/** A state of several commits with two backups, each of another content. */
-export async function makeTemplate(directory: string): Promise<Template> {
-  const digests: string[] = [];
+/** A state of several commits with two backups and an export, each of another content. @param folder for all of it */
+export async function makeTemplate(folder: string): Promise<Template> {
+  const directory = join(folder, 'template');
   const state = await openState(directory);
   const empty = digestOf(state);
-  for (let round = 0; round < 3; round++) {
+  await grow(state, 0);
+  const exported = await makeExport(directory, folder);
+  const digests: string[] = [];
+  for (let round = 1; round < 4; round++) {
     await grow(state, round);
     digests.push(digestOf(state));
-    if (round < 2) await state.backup();
+    if (round < 3) await state.backup();
   }
   await state.close();
+  const file = join(folder, 'store.json');
+  await exportState(directory, { file, history: true });
   const names = readdirSync(join(directory, 'backups')).sort();
-  const backups = names.map((name, index) => ({ name, digest: digests[index]! })).reverse();
-  return { directory, store: digests[2]!, backups, empty };
+  return {
+    ...{ directory, project: makeProject(folder), outside: makeOutside(folder), exported, empty },
+    store: digests[2]!,
+    backups: names.map((name, index) => ({ name, digest: digests[index]! })).reverse(),
+    exportedStore: await importedDigest(join(folder, 'store'), file),
+  };
 }
 
 /** All that a state says, in short. */
@@ -37,6 +63,39 @@ export function digestOf(state: BuildState): string {
   const attempts = runs.map(({ run }) => [...state.history.attempts({ run })]);
   const all = [[...state.tasks.list()], state.graph.order(), state.tasks.counts(), runs, attempts];
   return createHash('sha256').update(JSON.stringify(all)).digest('hex');
+}
+
+/** Whether what lies outside of the state is as it was. */
+export function isOutsideSame({ outside }: Template): boolean {
+  const names = readdirSync(join(outside, '..'));
+  return names.length === 1 && readFileSync(outside, 'utf8') === OUTSIDE;
+}
+
+async function makeExport(directory: string, folder: string): Promise<Template['exported']> {
+  const { path } = (await exportState(directory, { history: true }))!;
+  const copy = join(folder, 'export.json');
+  copyFileSync(path, copy);
+  return { name: basename(path), copy, digest: await importedDigest(join(folder, 'imported'), copy) };
+}
+
+async function importedDigest(directory: string, file: string): Promise<string> {
+  await importState(directory, file);
+  await using state = await openState(directory);
+  return digestOf(state);
+}
+
+function makeProject(folder: string): string {
+  const project = join(folder, 'project');
+  mkdirSync(project);
+  writeFileSync(join(project, 'millrace.json'), JSON.stringify(MANIFEST));
+  return project;
+}
+
+function makeOutside(folder: string): string {
+  const outside = join(folder, 'outside', 'file');
+  mkdirSync(join(folder, 'outside'));
+  writeFileSync(outside, OUTSIDE);
+  return outside;
 }
 
 async function grow(state: BuildState, round: number): Promise<void> {
