@@ -53,6 +53,7 @@ export function tally(results: readonly RoundResult[]): Record<string, number> {
   return {
     rounds: results.length,
     kills: sum(({ kills }) => kills),
+    'of them in the midst of a migration': sum(({ migrations }) => migrations),
     acknowledged: sum(({ acknowledged }) => acknowledged),
     ...(Object.fromEntries(defects) as Record<string, number>),
     'longest afterlife of a child, ms': Math.round(most(({ afterlife }) => afterlife)),

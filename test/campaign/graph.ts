@@ -51,6 +51,8 @@ export interface Graph {
   readonly tasks: readonly CampaignTask[];
   readonly sources: readonly Source[];
   readonly poolDepth: number;
+  /** Whether each run backs up its state, where the manifest can say so. */
+  readonly backsUp: boolean;
 }
 
 /** @param withOrderOnly whether the manifest can say that a task only comes after another */
@@ -65,7 +67,7 @@ export function randomGraph(random: () => number, withOrderOnly: boolean): Graph
   const tasks = Array.from({ length: count }, (_, index) =>
     randomTask(index, sources.length, random, withOrderOnly),
   );
-  return { tasks, sources, poolDepth: 1 + Math.floor(random() * 3) };
+  return { tasks, sources, poolDepth: 1 + Math.floor(random() * 3), backsUp: random() < 0.5 };
 }
 
 /** The tasks above one, and itself. @param edges what leads from a task to those that it needs */

@@ -1,6 +1,6 @@
 /**
- * `npm run campaign:kill -- [--rounds N] [--seed N]`: kills runs with SIGKILL at random moments and looks whether
- * anything that was acknowledged is lost. Needs Linux (/proc).
+ * `npm run campaign:kill -- [--rounds N] [--seed N]`: kills runs with SIGKILL at random moments, some of them
+ * while they migrate an older state, and looks whether anything that was acknowledged is lost. Needs Linux (/proc).
  */
 import { roundsAndSeed } from './arguments.js';
 import { describeFailure, runCampaign, tally } from './campaign.js';

@@ -5,13 +5,17 @@ import { fileURLToPath } from 'node:url';
 import type { BuildEvent } from '../../src/engine/events.js';
 
 const MAIN = fileURLToPath(new URL('../../bundle/cli/main.cjs', import.meta.url));
+const CALLS = new URL('./calls.js', import.meta.url).href;
+
+/** Says at which call `calls.ts` kills its process. */
+export const CALL_VARIABLE = 'MILLRACE_CAMPAIGN_CALL';
 
 /** Milliseconds after which a run that has not ended is stuck: many times what the largest needs. */
 const DEADLINE_MS = 60_000;
 
-/** When to kill: so many milliseconds after the nth event of a type, or after the start. */
+/** When to kill: so many milliseconds after the nth event of a type, or after the start; or at the nth call that changes files. */
 export interface KillMoment {
-  readonly after: 'start' | 'task-started' | 'task-finished' | 'committed';
+  readonly after: 'start' | 'task-started' | 'task-finished' | 'committed' | 'run-finished' | 'call';
   readonly count: number;
   readonly delay: number;
 }
@@ -23,7 +27,7 @@ export interface LaunchOptions {
   readonly args: readonly string[];
   /** Is in the environment of the process and of all that it starts. */
   readonly mark: Readonly<Record<string, string>>;
-  readonly kill?: KillMoment;
+  readonly kill?: KillMoment | undefined;
 }
 
 /** What was heard of a run until its process ended. */
@@ -37,18 +41,18 @@ export interface Ending {
 
 /** Runs millrace until it ends, or until the moment to kill it: that process only, with SIGKILL. */
 export async function launch(options: LaunchOptions): Promise<Ending> {
-  const { directory, stateDirectory, args, mark } = options;
-  const words = [MAIN, 'run', '--json', '-C', directory, '--state', stateDirectory, ...args];
-  const child = spawn(process.execPath, words, {
+  const { mark, kill } = options;
+  const call = kill?.after === 'call' ? { [CALL_VARIABLE]: String(kill.count) } : {};
+  const child = spawn(process.execPath, wordsOf(options), {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...mark },
+    env: { ...process.env, ...mark, ...call },
   });
   let how: Ending['how'] = 'exited';
   const end = (as: Ending['how']): void => {
     if (child.kill('SIGKILL')) how = as;
   };
   const deadline = setTimeout(() => end('stuck'), DEADLINE_MS);
-  const trigger = new Trigger(options.kill, () => end('killed'));
+  const trigger = new Trigger(kill, () => end('killed'));
   const events: BuildEvent[] = [];
   createInterface({ input: child.stdout! }).on('line', (line) => {
     const event = parseEvent(line);
@@ -63,7 +67,15 @@ export async function launch(options: LaunchOptions): Promise<Ending> {
   trigger.disarm();
   // It may have ended by itself just before the signal came.
   if (signal === null) how = 'exited';
+  else if (signal === 'SIGKILL' && kill?.after === 'call') how = 'killed';
   return { how, exitCode: exitCode ?? undefined, events, stderr: stderr() };
+}
+
+function wordsOf({ directory, stateDirectory, args, kill }: LaunchOptions): string[] {
+  return [
+    ...(kill?.after === 'call' ? ['--import', CALLS] : []),
+    ...[MAIN, 'run', '--json', '-C', directory, '--state', stateDirectory, ...args],
+  ];
 }
 
 /** Acts once, when the moment has come. */

@@ -8,6 +8,7 @@ export class Ledger {
   private readonly graph: Graph;
   private readonly completed = new Set<string>();
   private readonly settled = new Set<string>();
+  private readonly known = new Set<number>();
 
   constructor(graph: Graph) {
     this.graph = graph;
@@ -23,16 +24,27 @@ export class Ledger {
     return this.settled;
   }
 
+  /** Numbers of runs that the history must have. */
+  get runs(): readonly number[] {
+    return [...this.known];
+  }
+
   /** Notes what a run has told and committed. */
   hear(events: readonly BuildEvent[]): void {
     const through = Math.max(0, ...events.map((event) => (event.type === 'committed' ? event.through : 0)));
     for (const event of events) {
+      if (event.type === 'run-started' && event.seq <= through) this.known.add(event.run);
       if (event.type !== 'task-finished' || event.seq > through) continue;
       if (event.outcome !== 'executed' && event.outcome !== 'fresh') continue;
       this.acknowledged++;
       this.completed.add(event.task);
       this.settled.add(event.task);
     }
+  }
+
+  /** Any task may run from now on, whether it has to or not. */
+  forced(): void {
+    this.completed.clear();
   }
 
   /** These tasks will come out otherwise, and with them all that read from them. */

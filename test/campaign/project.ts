@@ -65,8 +65,9 @@ export class Project {
   }
 
   private native(): string {
-    const { tasks, poolDepth } = this.graph;
+    const { tasks, poolDepth, backsUp } = this.graph;
     return JSON.stringify({
+      ...(backsUp ? { backups: { every: '0s', newest: 2, days: 1 } } : {}),
       pools: { narrow: poolDepth },
       tasks: Object.fromEntries(tasks.map((task) => [task.id, this.nativeTask(task)])),
     });
