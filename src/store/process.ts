@@ -1,5 +1,6 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { isRunning, startTime } from '../process-stat.js';
 import { isObject } from '../values.js';
 
 /** Names one process for good, also after its pid has gone to another process or the machine was started anew. */
@@ -38,7 +39,7 @@ export function mayBeRunning(other: ProcessIdentity): boolean {
   if (other.host !== self.host) return true;
   if (other.boot !== self.boot) return false;
   if (other.namespace !== self.namespace) return true;
-  return pidExists(other.pid) && startTime(other.pid) === other.started && !hasEnded(other.pid);
+  return isRunning(other.pid) && startTime(other.pid) === other.started;
 }
 
 /** Where a process runs that cannot be seen from here, in words; undefined for one that can. */
@@ -46,30 +47,6 @@ export function placeOf(other: ProcessIdentity): string | undefined {
   const self = thisProcess();
   if (other.host !== self.host) return `on host ${other.host}`;
   return other.namespace === self.namespace ? undefined : 'in another container';
-}
-
-function pidExists(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
-function startTime(pid: number): string {
-  return statFields(pid)[19] ?? '';
-}
-
-/** Killed or ended, and only not yet waited for by its parent: a zombie does nothing any more. */
-function hasEnded(pid: number): boolean {
-  return ['Z', 'X'].includes(statFields(pid)[0] ?? '');
-}
-
-/** /proc/PID/stat from field 3 on (proc(5)), counted after the name, which may hold spaces and parentheses. */
-function statFields(pid: number): string[] {
-  const stat = readText(`/proc/${pid}/stat`);
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
 
 function readText(path: string): string {

@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { PRIVATE } from '../../make-folder.js';
+import { isRunning } from '../../process-stat.js';
 import { syncFolder } from '../../sync-folder.js';
 import type { Durability } from './durability.js';
 import type { Steps } from './steps.js';
@@ -24,7 +25,8 @@ export function uniqueName(): string {
 /** Removes what processes that are gone have left of what they were making. */
 export function sweepDrafts(temporary: string): void {
   for (const name of readdirSync(temporary)) {
-    if (!isAlive(Number.parseInt(name, 10))) rmSync(join(temporary, name), { recursive: true, force: true });
+    if (!isRunning(Number.parseInt(name, 10)))
+      rmSync(join(temporary, name), { recursive: true, force: true });
   }
 }
 
@@ -40,17 +42,8 @@ export function draftBeside(path: string): string {
 export function sweepDraftsIn(folder: string): void {
   for (const name of readdirSync(folder)) {
     const pid = DRAFT_BESIDE.exec(name)?.[1];
-    if (pid !== undefined && !isAlive(Number(pid)))
+    if (pid !== undefined && !isRunning(Number(pid)))
       rmSync(join(folder, name), { recursive: true, force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
   }
 }
 

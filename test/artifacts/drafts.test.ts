@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { sweepDrafts, sweepDraftsIn } from '../../src/artifacts/cache/durable.js';
+import { temporaryFolder, until } from '../engine/lane-support.js';
+
+test('drafts of processes that have ended are removed, also if nobody has waited for these', async (t) => {
+  // A process that never waits for its child: in a container, the first one often is such.
+  const parent = spawn('sh', ['-c', '(exit 0) & echo $!; exec sleep 1000'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  t.after(() => parent.kill('SIGKILL'));
+  const [said] = (await once(parent.stdout, 'data')) as [Buffer];
+  const zombie = Number(said);
+  await until('it is a zombie', () => / Z /.test(readFileSync(`/proc/${zombie}/stat`, 'latin1')));
+  const [beside, inside] = [await temporaryFolder(t), await temporaryFolder(t)];
+  for (const pid of [zombie, parent.pid!, process.pid]) {
+    writeFileSync(join(beside, `.millrace-${pid}-draft`), '');
+    mkdirSync(join(inside, `${pid}-draft`));
+  }
+  sweepDraftsIn(beside);
+  sweepDrafts(inside);
+  const alive = [parent.pid!, process.pid];
+  assert.deepEqual(readdirSync(beside).sort(), alive.map((pid) => `.millrace-${pid}-draft`).sort());
+  assert.deepEqual(readdirSync(inside).sort(), alive.map((pid) => `${pid}-draft`).sort());
+});
