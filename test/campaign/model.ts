@@ -32,22 +32,14 @@ function report(what: string, start: number, said: string): void {
 
 for (const name of names) {
   const start = performance.now();
-  await withShipped(name, (code) => report(MODELS[name](code).name, start, exploreDeeper(name, code)));
+  await withShipped(name, (code) => report(MODELS[name](code).name, start, exploreAll(name, code)));
 }
 
-/** With one preemption more each time: what comes first is where most mistakes are (CHESS). */
-function exploreDeeper(name: ModelName, code: Code): string {
-  let complete = -1;
-  let executions = 0;
-  for (let bound = 0; bound <= preemptions; bound++) {
-    const found = explore(name, code, { preemptions: bound, seconds });
-    executions += found.executions;
-    if (found.failure !== undefined) {
-      findings++;
-      return `${executions} executions, ${found.failure}`;
-    }
-    if (!found.isComplete) break;
-    complete = bound;
+function exploreAll(name: ModelName, code: Code): string {
+  const { complete, executions, failure } = explore(name, code, { preemptions, seconds });
+  if (failure !== undefined) {
+    findings++;
+    return `${executions} executions, ${failure}`;
   }
   const rest = complete < preemptions ? `, none of those begun with ${complete + 1} fails` : '';
   return `${executions} executions, all hold with ${complete} preemptions${rest}`;

@@ -1,33 +1,36 @@
-import { MeetingPlaces } from './meeting-places.js';
-import { DEATH, describePlace, IS_DEAD, type Mark, type Step, type Steps, WatchedMemory } from './memory.js';
-import type { Bounds, Exploration, Model, World } from './model.js';
-import { ModelThread, States, type ThreadMark } from './states.js';
+import { type Effect, type Happening, Machine, type MachineMark } from './machine.js';
+import type { Bounds, Exploration, Model } from './model.js';
+import { after, among, asleep, isAsleep, NOBODY, type SleepSet } from './sleep-set.js';
+import { keyOf, orderOf, permute, permuteBack } from './state-key.js';
+import { States } from './states.js';
 
-/** So many steps without a write, and a thread is taken to spin. None does as many otherwise: to make it stop at a place of ours would hide others. */
-const SPIN = 2000;
-
-/** As a choice; and from EARLY on, the number of a thread whose wait is over before anybody has notified it. */
-const DIES = -2;
-const EARLY = 100;
-
-/** Thrown through the code of a thread that is to stop here; it goes on by being run again. */
-const SUSPEND = { message: 'a model thread is suspended' };
-
-interface Choice {
-  readonly options: readonly number[];
-  at: number;
-  readonly point: Point;
+/** Who goes on. */
+interface Turn {
+  readonly thread: number;
+  readonly kind: Happening;
 }
 
-/** What there was when a choice was made. */
-interface Point {
-  readonly memory: Mark;
-  readonly threads: readonly ThreadMark[];
-  /** The thread that was about to make a step; -1 if none was. */
-  readonly running: number;
+/** So often is the time looked at. */
+const EXECUTIONS_PER_LOOK = 16;
+
+interface Choice {
+  readonly turns: readonly Turn[];
+  at: number;
+  readonly from: State;
+  /** Whether the first turn, if that is the running thread's, changes something. */
+  changes: boolean;
+}
+
+/** Where the exploration is, beside the machine. */
+interface Path {
+  /** The thread that went on last; -1 if none has, or it need not be asked who is next. */
   readonly last: number;
   readonly preemptions: number;
-  readonly sleeps: number;
+  readonly sleepSet: SleepSet;
+}
+
+interface State extends Path {
+  readonly machine: MachineMark;
 }
 
 /**
@@ -35,340 +38,193 @@ interface Point {
  * few threads, with at most so many preemptions, of the real code. A switch is possible before each step on a word that
  * several threads touch and one of them writes; which these are is learned, and the exploration begins anew until no more are found.
  *
- * What is left to come depends on memory and on what the threads were given (see states.ts), so a state that was met before ends an execution: interleavings
- * that differ in nothing but the order of steps which do not touch the same words are explored once.
+ * The code is not run again for every interleaving: what a thread does depends on what its steps have given, and is remembered (see moment.ts). An execution ends
+ * at a state that was met before (see state-key.ts), and where it would only order steps otherwise that commute (see sleep-set.ts).
  *
  * Memory is sequentially consistent here, as it is for atomic operations; plain ones are steps like any other.
  */
-export class Explorer<Shared> implements Steps, World {
-  readonly memory = new WatchedMemory(this);
-  private readonly model: Model<Shared>;
+export class Explorer<Shared> {
+  private readonly machine: Machine<Shared>;
   private readonly bounds: Bounds;
-  private readonly meetingPlaces = new MeetingPlaces();
-  private threads: ModelThread[] = [];
-  private running = -1;
-  /** Who is to go on; -1: not decided. */
-  private next = -1;
-  /** Who went on last. */
-  private last = -1;
-  /** Memory as `setup` has made it. */
-  private start = this.memory.mark();
-  private preemptions = 0;
-  private sleeps = 0;
+  /** Preemptions that are allowed now. */
+  private allowed = 0;
+  private path: Path = { last: -1, preemptions: 0, sleepSet: NOBODY };
   private choices: Choice[] = [];
-  /** In which there was a choice. */
   private readonly states = new States();
-  /** This execution has come to such a state. */
-  private isKnown = false;
-  private depth = 0;
-  private trace: string[] | undefined;
+  private executions = 0;
 
   constructor(model: Model<Shared>, bounds: Bounds) {
-    this.model = model;
+    this.machine = new Machine(model);
     this.bounds = bounds;
   }
 
+  get memory() {
+    return this.machine.memory;
+  }
+
+  /** With one preemption more each time: what comes first is where most mistakes are (CHESS), and most places where threads meet. */
   explore(): Exploration {
+    for (this.allowed = 0; this.allowed <= this.bounds.preemptions; this.allowed++) {
+      const found = this.exploreAllowed();
+      const { executions } = this;
+      if (found === 'time is over') return { executions, failure: undefined, complete: this.allowed - 1 };
+      if (found !== undefined) return { executions, failure: found, complete: this.allowed - 1 };
+    }
+    return { executions: this.executions, failure: undefined, complete: this.bounds.preemptions };
+  }
+
+  private exploreAllowed(): string | undefined {
     const end = performance.now() + (this.bounds.seconds ?? Number.POSITIVE_INFINITY) * 1000;
-    const shared = this.model.setup();
-    this.start = this.memory.mark();
     this.begin();
-    for (let executions = 1; ; executions++) {
-      const problem = this.execute(shared);
-      if (problem !== undefined)
-        return { executions, failure: this.explain(problem, shared), isComplete: true };
-      if (this.meetingPlaces.adopt()) {
-        this.choices = [];
-        this.states.clear();
-        this.begin();
-      } else if (!this.goBack()) {
-        return { executions, failure: undefined, isComplete: true };
-      }
-      if (performance.now() >= end) return { executions, failure: undefined, isComplete: false };
+    for (;;) {
+      this.executions++;
+      const problem = this.execute();
+      if (problem !== undefined) return [problem, ...this.machine.explain()].join('\n  ');
+      if (this.machine.places.adopt()) this.begin();
+      else if (!this.goBack()) return undefined;
+      if (this.executions % EXECUTIONS_PER_LOOK === 0 && performance.now() >= end) return 'time is over';
     }
   }
 
-  /** An execution from the beginning. */
   private begin(): void {
-    this.memory.back(this.start);
-    this.threads = this.model.threads.map(() => new ModelThread());
-    this.depth = 0;
-    this.preemptions = 0;
-    this.next = -1;
-    this.last = -1;
+    this.choices = [];
+    this.states.clear();
+    this.path = { last: -1, preemptions: 0, sleepSet: NOBODY };
+    this.machine.begin();
   }
 
-  take<T>(step: Step, perform: () => T): T {
-    const thread = this.threads[this.running];
-    if (thread === undefined) return perform();
-    if (thread.isUnwinding) throw SUSPEND;
-    if (thread.cursor < thread.given.length) return again(thread, step) as T;
-    this.decide(thread, step);
-    const value = perform();
-    this.note(thread, step, value);
-    return value;
-  }
-
-  isDead(thread: number): boolean {
-    return this.take(IS_DEAD, () => this.threads[thread]?.status === 'dead');
-  }
-
-  sleep(step: Step, isEqual: () => boolean, timesOut: boolean): 'ok' | 'not-equal' | 'timed-out' {
-    const thread = this.threads[this.running];
-    if (thread === undefined) {
-      if (!timesOut) throw new Error('only a thread of the model can wait');
-      return isEqual() ? 'timed-out' : 'not-equal';
-    }
-    if (thread.isUnwinding) throw SUSPEND;
-    if (thread.cursor < thread.given.length) return again(thread, step) as 'ok';
-    this.decide(thread, step);
-    if (!isEqual()) {
-      this.note(thread, step, 'not-equal');
-      return 'not-equal';
-    }
-    this.tell(step, 'asleep');
-    thread.mayStep = false;
-    thread.status = 'asleep';
-    thread.sleepsAt = step;
-    thread.timesOut = timesOut;
-    thread.asleepSince = this.sleeps++;
-    thread.isUnwinding = true;
-    throw SUSPEND;
-  }
-
-  wake(step: Step, count: number): number {
-    return this.take(step, () => {
-      let woken = 0;
-      for (const other of this.threads) {
-        if (woken >= count || other.status !== 'asleep' || other.sleepsAt!.from !== step.from) continue;
-        this.awaken(other, 'ok');
-        woken++;
+  /** From where it is to the end of an execution. @returns what does not hold */
+  private execute(): string | undefined {
+    const { machine } = this;
+    while (!machine.places.hasFound) {
+      if (this.isRunning() && machine.moments[this.path.last]!.spinsForEver)
+        return `thread ${this.path.last} spins for ever`;
+      const isOver = !machine.statuses.includes('ready');
+      if (isOver && this.timeOut()) continue;
+      const turns = isOver ? [] : this.turns();
+      if (turns.length === 1) {
+        this.follow(turns[0]!);
+        continue;
       }
-      return woken;
-    });
-  }
-
-  private awaken(thread: ModelThread, value: 'ok' | 'timed-out'): void {
-    thread.status = 'ready';
-    thread.give(thread.sleepsAt!, value);
-  }
-
-  /** Before a step that others may see: whether the thread goes on, or another one does. */
-  private decide(thread: ModelThread, step: Step): void {
-    this.meetingPlaces.learn(step, this.running);
-    if (thread.mayStep) return;
-    thread.reads = step.writes ? 0 : thread.reads + 1;
-    if (thread.reads > SPIN) this.yieldTurn(thread);
-    const isVisible = this.meetingPlaces.has(step);
-    // Memory as it is at a death may be looked at afterwards by anybody, so every change counts.
-    const mayDie =
-      this.model.mortal === this.running &&
-      (isVisible || step.writes) &&
-      !this.threads.some(({ status }) => status === 'dead');
-    const mayStop = isVisible && this.preemptions < this.bounds.preemptions;
-    if (!mayStop && !mayDie) {
-      thread.mayStep = true;
-      return;
+      if (!isOver && turns.length === 0) return undefined;
+      if (!this.isNew()) return undefined;
+      if (isOver) return machine.judge();
+      this.choose();
     }
-    const next = this.choose([
-      ...(mayStop ? [...this.enabled(this.running), ...this.early()] : [this.running]),
-      ...(mayDie ? [DIES] : []),
-    ]);
-    if (next === undefined) {
-      thread.isUnwinding = true;
-      throw SUSPEND;
-    }
-    this.follow(this.running, next);
-    if (next === this.running) return;
-    thread.isUnwinding = true;
-    throw SUSPEND;
+    return undefined;
   }
 
-  /** A thread that only reads and reads may wait for another one: that is its turn, and no preemption (fair schedules, Musuvathi and Qadeer, PLDI 2008). */
-  private yieldTurn(thread: ModelThread): void {
-    thread.reads = 0;
-    const [next] = this.enabled(this.running).slice(1);
-    if (next === undefined) return;
-    this.next = next;
-    thread.mayStep = true;
-    thread.isUnwinding = true;
-    throw SUSPEND;
+  private choose(): void {
+    const choice = {
+      turns: this.turns(),
+      at: 0,
+      from: { ...this.path, machine: this.machine.mark() },
+      changes: false,
+    };
+    this.choices.push(choice);
+    const effect = this.follow(choice.turns[0]!);
+    choice.changes = effect.changes;
   }
 
-  private note(thread: ModelThread, step: Step, value: unknown): void {
-    this.tell(step, value);
-    thread.mayStep = false;
-    thread.give(step, value);
-    thread.cursor++;
-  }
-
-  private tell(step: Step, value: unknown): void {
-    if (!this.trace || !this.meetingPlaces.has(step)) return;
-    this.trace.push(
-      `thread ${this.running}: ${step.name} ${describePlace(step.from)} gives ${String(value)}`,
-    );
-  }
-
-  /** Threads that can go on, the one given first. */
-  private enabled(first: number): number[] {
-    const enabled: number[] = this.threads[first]?.status === 'ready' ? [first] : [];
-    for (const [index, { status }] of this.threads.entries())
-      if (status === 'ready' && index !== first) enabled.push(index);
-    return enabled;
-  }
-
-  /** Those whose time may be over by now; that it is counts as a preemption. */
-  private early(): number[] {
-    if (this.preemptions >= this.bounds.preemptions) return [];
-    const waiting = [...this.threads.keys()].filter((index) => {
-      const { status, timesOut } = this.threads[index]!;
-      return status === 'asleep' && timesOut;
-    });
-    return waiting.map((index) => EARLY + index);
-  }
-
-  /** Undefined if all that can follow was seen already, or will be. */
-  private choose(options: readonly number[]): number | undefined {
-    if (options.length === 1) return options[0]!;
-    if (this.depth === this.choices.length) {
-      this.isKnown = this.states.wasHere(this.memory.hash, this.running, this.threads, this.preemptions);
-      if (this.isKnown) return undefined;
-      this.choices.push({ options, at: 0, point: this.point() });
-    }
-    const choice = this.choices[this.depth++]!;
-    return choice.options[choice.at]!;
-  }
-
-  /** To where another choice is left, depth first, and makes it; false if there is none. */
+  /** To where another turn is left, depth first, and makes it; false if there is none. */
   private goBack(): boolean {
     for (;;) {
       const choice = this.choices.at(-1);
       if (choice === undefined) return false;
-      if (++choice.at < choice.options.length) {
-        this.restore(choice.point);
-        this.depth = this.choices.length;
-        this.follow(choice.point.running, choice.options[choice.at]!);
+      if (++choice.at < choice.turns.length) {
+        this.takeInstead(choice);
         return true;
       }
       this.choices.pop();
     }
   }
 
-  private point(): Point {
-    const { last, preemptions, running, sleeps } = this;
-    const threads = this.threads.map((thread) => thread.mark());
-    return { memory: this.memory.mark(), threads, last, preemptions, running, sleeps };
+  private takeInstead({ turns, at, from, changes }: Choice): void {
+    const { machine, ...path } = from;
+    this.machine.back(machine);
+    this.path = path;
+    const turn = turns[at]!;
+    const { last, sleepSet } = path;
+    const isLeft = turns[0]!.thread === last && turn.thread !== last;
+    // If it could have died, that it makes its step is not all that was explored.
+    if (isLeft && !this.bounds.isPlain && !this.machine.mayDie(last))
+      this.path = { ...path, sleepSet: asleep(sleepSet, last, changes) };
+    this.follow(turn);
   }
 
-  private restore({ memory, threads, last, preemptions, sleeps }: Point): void {
-    this.memory.back(memory);
-    for (const [index, mark] of threads.entries()) this.threads[index]!.back(mark);
-    this.last = last;
-    this.preemptions = preemptions;
-    this.sleeps = sleeps;
-    this.next = -1;
-  }
-
-  /** What was chosen when that thread was about to make a step, or when none was. */
-  private follow(running: number, chosen: number): void {
-    const thread = this.threads[running];
-    // Whoever stops here does this step when its turn comes again.
-    if (thread !== undefined) thread.mayStep = true;
-    if (chosen === running) return;
-    if (chosen === DIES) {
-      thread!.status = 'dead';
-      this.meetingPlaces.learn(DEATH, running);
-      return;
-    }
-    if (chosen >= EARLY) {
-      this.preemptions++;
-      this.next = chosen - EARLY;
-      this.awaken(this.threads[this.next]!, 'timed-out');
-      return;
-    }
-    if (thread !== undefined) this.preemptions++;
-    this.next = chosen;
-  }
-
-  /** Runs all threads to their ends. @returns what does not hold */
-  private execute(shared: Shared): string | undefined {
-    this.isKnown = false;
-    for (;;) {
-      if (this.next < 0) {
-        const ready = this.enabled(this.last);
-        if (ready.length === 0) {
-          if (this.timeOut()) continue;
-          break;
-        }
-        const chosen = this.choose([...ready, ...this.early()]);
-        if (chosen === undefined) break;
-        this.follow(-1, chosen);
+  /** Of threads that can go on, the one that runs first. */
+  private turns(): Turn[] {
+    const { machine, path } = this;
+    const { last, preemptions, sleepSet } = path;
+    const isRunning = this.isRunning();
+    const isFree = !isRunning || this.mustYield();
+    const mayPreempt = preemptions < this.allowed && (isFree || machine.isSeen(last));
+    const turns: Turn[] = [];
+    if (isRunning && !this.mustYield()) this.addTurns(turns, last);
+    if (isFree || mayPreempt) {
+      for (let thread = 0; thread < machine.statuses.length; thread++) {
+        if (thread !== last && machine.isReady(thread) && !isAsleep(sleepSet, thread))
+          this.addTurns(turns, thread);
       }
-      this.last = this.next;
-      this.next = -1;
-      this.resume(this.last, shared);
-      if (this.isKnown) break;
     }
-    return this.isKnown ? undefined : this.judge(shared);
+    // That the time of a wait is over while others can go on counts as a preemption.
+    if (mayPreempt) {
+      for (const thread of machine.waiting)
+        if (machine.mayTimeOut(thread)) turns.push({ thread, kind: 'timeout' });
+    }
+    return turns;
+  }
+
+  private addTurns(turns: Turn[], thread: number): void {
+    turns.push({ thread, kind: 'step' });
+    if (this.machine.mayDie(thread)) turns.push({ thread, kind: 'death' });
+  }
+
+  private isRunning(): boolean {
+    return this.path.last >= 0 && this.machine.isReady(this.path.last);
+  }
+
+  /** It waits for one of the others. */
+  private mustYield(): boolean {
+    const { machine, path } = this;
+    if (!machine.moments[path.last]!.isSpinning) return false;
+    return machine.statuses.some((status, thread) => status === 'ready' && thread !== path.last);
+  }
+
+  private follow({ thread, kind }: Turn): Effect {
+    const { machine } = this;
+    const { last, sleepSet } = this.path;
+    const isPreemption = kind === 'timeout' || (thread !== last && this.isRunning() && !this.mustYield());
+    const preemptions = this.path.preemptions + Number(isPreemption);
+    const effect = machine.make(thread, kind);
+    this.path = { last: thread, preemptions, sleepSet: after(sleepSet, effect, machine.moments) };
+    return effect;
   }
 
   /** When nothing else can happen, time passes: the one that waits for longest and only so long goes on. False if there is none. */
   private timeOut(): boolean {
-    const waiting = this.threads.filter(({ status, timesOut }) => status === 'asleep' && timesOut);
-    waiting.sort((one, other) => one.asleepSince - other.asleepSince);
-    if (waiting.length === 0) return false;
-    this.awaken(waiting[0]!, 'timed-out');
+    const { machine } = this;
+    const thread = machine.waiting.find((one) => machine.mayTimeOut(one));
+    if (thread === undefined) return false;
+    machine.make(thread, 'timeout');
+    this.path = { ...this.path, last: -1 };
     return true;
   }
 
-  private resume(index: number, shared: Shared): void {
-    const thread = this.threads[index]!;
-    thread.cursor = 0;
-    thread.isUnwinding = false;
-    this.running = index;
-    try {
-      const result = this.model.threads[index]!(shared, this);
-      if (thread.isUnwinding) return;
-      thread.result = result;
-    } catch (error) {
-      if (thread.isUnwinding) return;
-      thread.error = error;
-    } finally {
-      this.running = -1;
-    }
-    thread.status = 'done';
+  /** False if all that may follow was explored, or will be. */
+  private isNew(): boolean {
+    const { machine, path } = this;
+    if (this.bounds.isPlain) return true;
+    const running = this.isRunning() ? path.last : -1;
+    const order = orderOf(machine, running, path.sleepSet.threads);
+    const met = permute(path.sleepSet.threads, order);
+    const visit = this.states.meet(keyOf(machine, running, order), {
+      preemptions: path.preemptions,
+      asleep: met,
+    });
+    if (visit === undefined) return false;
+    const sleepSet = among(path.sleepSet, permuteBack(visit.asleep, order));
+    this.path = { ...path, preemptions: visit.preemptions, sleepSet };
+    return true;
   }
-
-  private judge(shared: Shared): string | undefined {
-    const asleep = this.threads.findIndex(({ status }) => status === 'asleep');
-    if (asleep >= 0) return `thread ${asleep} sleeps for ever`;
-    const failed = this.threads.find(({ error }) => error !== undefined);
-    if (failed !== undefined) return String((failed.error as Error).stack ?? failed.error);
-    try {
-      this.model.check(
-        shared,
-        this.threads.map(({ result }) => result),
-        this,
-      );
-      return undefined;
-    } catch (error) {
-      return error instanceof Error ? error.message : String(error);
-    }
-  }
-
-  /** The same execution again, with its steps. */
-  private explain(problem: string, shared: Shared): string {
-    this.begin();
-    this.trace = [];
-    this.execute(shared);
-    return `${problem}\n  ${this.trace.join('\n  ')}`;
-  }
-}
-
-/** What a step gave when it was done. */
-function again(thread: ModelThread, { name, from }: Step): unknown {
-  const { step, value } = thread.given[thread.cursor++]!;
-  const isSame = step.from === from && (step.name === name || step.name === 'notify');
-  if (!isSame) throw new Error(`not the step it was: ${step.name} ${step.from}, now ${name} ${from}`);
-  return value;
 }

@@ -1,4 +1,4 @@
-/** Two independent hashes of 32 bits: of a million states, two have the same ones by chance once in forty million explorations. */
+/** Two independent hashes of 32 bits: of ten million states, two have the same ones by chance once in 400,000 explorations. */
 export interface Hash {
   one: number;
   two: number;
@@ -23,14 +23,3 @@ export function append(hash: Hash, value: number): void {
   hash.one = mix(Math.imul(hash.one, 31) + value, 0x9e3779b1);
   hash.two = mix(Math.imul(hash.two, 37) + value, 0x7feb352d);
 }
-
-/** Appends whatever a step may give. */
-export function appendAny(hash: Hash, value: unknown): void {
-  if (typeof value === 'number') append(hash, value);
-  else if (value instanceof Int32Array || value instanceof Uint8Array)
-    for (const one of value) append(hash, one);
-  else for (const character of String(value)) append(hash, character.codePointAt(0)!);
-}
-
-/** As a key of a map: 53 of the bits. */
-export const keyOf = ({ one, two }: Hash): number => (one >>> 0) * 2 ** 21 + (two >>> 11);

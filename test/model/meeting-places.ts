@@ -15,6 +15,13 @@ export class MeetingPlaces {
   /** Those found since `adopt`: they count from the next one on. */
   private readonly found = new Set<number>();
   private readonly seen = new Set<number | string>();
+  /** Of what counts: another one whenever more does. */
+  version = 0;
+
+  /** Whether some were found that do not count yet. */
+  get hasFound(): boolean {
+    return this.found.size > 0;
+  }
 
   has({ from, to }: Step): boolean {
     if (from === to) return this.places.has(from);
@@ -46,6 +53,7 @@ export class MeetingPlaces {
     if (this.found.size === 0) return false;
     for (const place of this.found) this.places.add(place);
     this.found.clear();
+    this.version++;
     return true;
   }
 }

@@ -14,9 +14,9 @@ export interface Step {
 /** Who decides about every step: whether it is done now, or was done before and gives what it gave then. */
 export interface Steps {
   take<T>(step: Step, perform: () => T): T;
-  /** Blocks the thread at hand until another one notifies the place; if it may time out, until nothing else can happen. */
-  sleep(step: Step, isEqual: () => boolean, timesOut: boolean): 'ok' | 'not-equal' | 'timed-out';
-  wake(step: Step, count: number): number;
+  /** Blocks the thread at hand until another one notifies the place, or, if it may time out, its time is over. */
+  wait(step: Step, isEqual: () => boolean, timesOut: boolean): 'ok' | 'not-equal' | 'timed-out';
+  notify(step: Step, count: number): number;
 }
 
 /** Words of a buffer that a place may name. */
@@ -43,25 +43,38 @@ export interface Mark extends Hash {
   readonly written: number;
 }
 
+/** A word, and what it holds from now on. */
+export interface Written {
+  readonly words: Int32Array;
+  readonly index: number;
+  readonly place: number;
+  readonly is: number;
+}
+
 /** A word, and what it held. */
 interface Overwritten {
   readonly words: Int32Array;
   readonly index: number;
+  readonly place: number;
   readonly was: number;
 }
 
 type Method = (...args: unknown[]) => unknown;
-/** Which elements a method writes. */
+/** Which elements a method writes, and reads. */
 type Extent = (args: readonly unknown[], length: number) => [from: number, to: number];
 const WRITING = new Map<string | symbol, Extent>([
   ['fill', ([, from = 0, to], length) => [from as number, (to as number | undefined) ?? length]],
   ['set', ([values, from = 0]) => [from as number, (from as number) + (values as ArrayLike<number>).length]],
   [
     'copyWithin',
-    ([from, source, end], length) => [
-      from as number,
-      (from as number) + ((end as number | undefined) ?? length) - (source as number),
-    ],
+    ([from, source, end], length) => {
+      const [to, start, count] = [
+        from as number,
+        source as number,
+        ((end as number | undefined) ?? length) - (source as number),
+      ];
+      return [Math.min(to, start), Math.max(to, start) + count];
+    },
   ],
   ['write', ([text, from = 0]) => [from as number, (from as number) + Buffer.byteLength(text as string)]],
 ]);
@@ -100,6 +113,11 @@ export class WatchedMemory {
     this.steps = steps;
   }
 
+  /** How many words have been overwritten. */
+  get written(): number {
+    return this.undo.length;
+  }
+
   /** For `back`: memory as it is now. */
   mark(): Mark {
     return { ...this.hash, written: this.undo.length };
@@ -113,6 +131,23 @@ export class WatchedMemory {
     }
     this.hash.one = one;
     this.hash.two = two;
+  }
+
+  /** What was written since so many words had been, as it is now. */
+  writtenSince(written: number): Written[] {
+    const writes = new Map<number, Written>();
+    for (const { words, index, place } of this.undo.slice(written))
+      writes.set(place, { words, index, place, is: words[index]! });
+    return [...writes.values()];
+  }
+
+  /** Writes that again. */
+  write(writes: readonly Written[]): void {
+    for (const { words, index, place, is } of writes) {
+      const was = words[index]!;
+      words[index] = is;
+      this.note(words, index, was, place);
+    }
   }
 
   readonly operations: Operations = {
@@ -134,13 +169,13 @@ export class WatchedMemory {
       }),
     wait: (words: unknown, index: number, value: unknown, timeout = Number.POSITIVE_INFINITY) => {
       const { target, step } = this.locate('wait', words as Int32Array, index, false);
-      return this.steps.sleep(step, () => target[index] === value, timeout < Number.POSITIVE_INFINITY);
+      return this.steps.wait(step, () => target[index] === value, timeout < Number.POSITIVE_INFINITY);
     },
     waitAsync: () => {
       throw new Error('the model knows no promises');
     },
     notify: (words: Int32Array, index: number, count = Number.POSITIVE_INFINITY) =>
-      this.steps.wake(this.locate('notify', words, index, true).step, count),
+      this.steps.notify(this.locate('notify', words, index, true).step, count),
     wordsOf: (buffer: SharedArrayBuffer, bytes = this.sizes[this.numberOf(buffer)]!) =>
       this.whole(buffer, `words ${bytes}`, () => this.open(new Int32Array(buffer, 0, bytes >> 2), 4)),
     bytesOf: (buffer: SharedArrayBuffer, bytes = this.sizes[this.numberOf(buffer)]!) =>
@@ -217,7 +252,7 @@ export class WatchedMemory {
     const view: View = { target, words, buffer: this.numberOf(buffer), wordBytes };
     const proxy = new Proxy(target, {
       get: (_, key) => this.read(view, key),
-      set: (_, key, value) => this.write(view, Number(key), value),
+      set: (_, key, value) => this.assign(view, Number(key), value),
     });
     this.views.set(proxy, view);
     return proxy;
@@ -233,7 +268,7 @@ export class WatchedMemory {
     return typeof value === 'function' ? this.method(view, key, value as Method) : value;
   }
 
-  private write(view: View, index: number, value: number): boolean {
+  private assign(view: View, index: number, value: number): boolean {
     const step = stepOf('write', view, index, index + 1, true);
     return this.steps.take(step, () =>
       this.change(view, step, () => {
@@ -255,13 +290,8 @@ export class WatchedMemory {
       const extent = (WRITING.get(key) ?? READING.get(key))?.(args, target.length);
       if (extent === undefined) throw new Error(`the model knows no ${String(key)} of shared memory`);
       const step = stepOf(String(key), view, ...extent, isWriting);
-      const perform = (): unknown => {
-        if (key === Symbol.iterator) return target.slice();
-        return method.apply(
-          target,
-          args.map((arg) => this.views.get(arg as object)?.target ?? arg),
-        );
-      };
+      const kept = args.map(keep);
+      const perform = (): unknown => (key === Symbol.iterator ? target.slice() : method.apply(target, kept));
       if (isWriting) {
         return this.steps.take(step, () => {
           const given = this.change(view, step, perform);
@@ -301,7 +331,7 @@ export class WatchedMemory {
   private note(words: Int32Array, index: number, was: number, place: number): void {
     const is = words[index]!;
     if (was === is) return;
-    this.undo.push({ words, index, was });
+    this.undo.push({ words, index, place, was });
     toggle(this.hash, place, was);
     toggle(this.hash, place, is);
   }
@@ -310,6 +340,11 @@ export class WatchedMemory {
 function sizeStep(name: string, buffer: number, writes: boolean): Step {
   const place = buffer * BUFFER_WORDS + SIZE;
   return { name, from: place, to: place, writes };
+}
+
+/** A step may be done long after the code has gone on that has given it this. Of a view, what it holds is read, which is a step, too. */
+function keep(arg: unknown): unknown {
+  return arg instanceof Int32Array || arg instanceof Uint8Array ? arg.slice() : arg;
 }
 
 function areEqual(one: Int32Array, other: Int32Array): boolean {

@@ -13,8 +13,8 @@ export interface Model<Shared> {
   /** Makes the memory, once; what was written is taken back for every execution. */
   setup(): Shared;
   /**
-   * What each thread does, from its own view of the memory on. It is run again from the beginning whenever it goes on, with what
-   * its steps gave before; so it may keep nothing outside, and depends on nothing but memory.
+   * What each thread does, from its own view of the memory on. It is run again and again from the beginning, with what its steps gave before; so it may
+   * keep nothing outside, and depends on nothing but memory. Threads with the same function are interchangeable: `check` may not tell which is which.
    */
   readonly threads: readonly Body<Shared>[];
   /** After every execution, with what the threads have returned. @throws if something does not hold */
@@ -27,13 +27,15 @@ export interface Exploration {
   readonly executions: number;
   /** What does not hold, and the steps that lead there; undefined if all holds. */
   readonly failure: string | undefined;
-  /** False if the time was over. */
-  readonly isComplete: boolean;
+  /** With how many preemptions all interleavings were explored and hold; -1 if not even without. */
+  readonly complete: number;
 }
 
 export interface Bounds {
   /** How often a thread that could go on is stopped in one execution, or one that waits goes on because its time is over while others could go on. */
   readonly preemptions: number;
-  /** After so many seconds no further execution begins. */
+  /** After so many seconds for a number of preemptions, no further execution begins. */
   readonly seconds?: number;
+  /** Every interleaving by itself, also those that only differ in the order of steps that commute, and of states that were met: to compare with. */
+  readonly isPlain?: boolean;
 }

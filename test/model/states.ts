@@ -1,85 +1,77 @@
-import { append, appendAny, type Hash, keyOf } from './hash.js';
-import type { Step } from './memory.js';
+import type { Hash } from './hash.js';
 
-const STATUSES = ['ready', 'asleep', 'done', 'dead'] as const;
-
-/** A moment of a thread. */
-export type ThreadMark = Omit<
-  ModelThread,
-  'given' | 'hash' | 'cursor' | 'isUnwinding' | 'mark' | 'back' | 'give'
-> &
-  Hash & { readonly steps: number };
-
-export class ModelThread {
-  /** Its steps, and what they gave. */
-  readonly given: { readonly step: Step; readonly value: unknown }[] = [];
-  /** Steps of this run of its body that were answered. */
-  cursor = 0;
-  isUnwinding = false;
-  /** The next step was decided about. */
-  mayStep = false;
-  /** Steps since it wrote last. */
-  reads = 0;
-  status: (typeof STATUSES)[number] = 'ready';
-  sleepsAt: Step | undefined;
-  timesOut = false;
-  asleepSince = 0;
-  result: unknown;
-  error: unknown;
-  /** Of all that its steps gave: what it does next depends on nothing else. */
-  readonly hash: Hash = { one: 0, two: 0 };
-
-  /** For `back`. */
-  mark(): ThreadMark {
-    const { given, hash, cursor: _cursor, isUnwinding: _isUnwinding, ...rest } = this;
-    return { ...rest, steps: given.length, ...hash };
-  }
-
-  /** As it was then: its next run of its body is answered no further. */
-  back({ steps, one, two, ...rest }: ThreadMark): void {
-    Object.assign(this, rest);
-    this.given.length = steps;
-    this.hash.one = one;
-    this.hash.two = two;
-  }
-
-  give(step: Step, value: unknown): void {
-    this.given.push({ step, value });
-    append(this.hash, step.from);
-    appendAny(this.hash, value);
-  }
+/** How a state was met: after so many preemptions, with these threads in the sleep set, as bits. */
+export interface Visit {
+  readonly preemptions: number;
+  readonly asleep: number;
 }
 
-/** The states of a model that were met (hash compaction: Wolper and Leroy, CAV 1993). */
+const FREE = 0xffff;
+const FIRST_SIZE = 2 ** 12;
+
+/** States that were met, by 64 bits of hash (hash compaction: Wolper and Leroy, CAV 1993); a table of open addresses, as a Map has no room for more than 2^24. */
 export class States {
-  /** With how few preemptions. */
-  private readonly met = new Map<number, number>();
+  private keys = new Uint32Array(2 * FIRST_SIZE);
+  private visits = new Uint16Array(FIRST_SIZE).fill(FREE);
+  private size = 0;
 
   clear(): void {
-    this.met.clear();
+    this.resize(FIRST_SIZE);
+    this.size = 0;
   }
 
-  /** Whether this state was met with no fewer preemptions left; from now on it was. */
-  wasHere(memory: Hash, running: number, threads: readonly ModelThread[], preemptions: number): boolean {
-    const key = keyOfState(memory, running, threads);
-    const before = this.met.get(key);
-    if (before !== undefined && before <= preemptions) return true;
-    this.met.set(key, preemptions);
-    return false;
+  /**
+   * @returns from where on to explore the state; undefined if all that may come of it was explored, or will be. Of two visits of which neither covers the other, a third one covers
+   * both (compare Godefroid, 1996, for sleep sets).
+   */
+  meet({ one, two }: Hash, visit: Visit): Visit | undefined {
+    if (4 * this.size > 3 * this.visits.length) this.grow();
+    const at = this.find(one >>> 0, two >>> 0);
+    const packed = this.visits[at]!;
+    if (packed === FREE) {
+      this.size++;
+      this.set(at, one, two, pack(visit));
+      return visit;
+    }
+    const known = unpack(packed);
+    if (known.preemptions <= visit.preemptions && (known.asleep & ~visit.asleep) === 0) return undefined;
+    const both = {
+      preemptions: Math.min(known.preemptions, visit.preemptions),
+      asleep: known.asleep & visit.asleep,
+    };
+    this.visits[at] = pack(both);
+    return both;
+  }
+
+  private find(one: number, two: number): number {
+    const mask = this.visits.length - 1;
+    let at = one & mask;
+    while (this.visits[at] !== FREE && (this.keys[2 * at] !== one || this.keys[2 * at + 1] !== two))
+      at = (at + 1) & mask;
+    return at;
+  }
+
+  private set(at: number, one: number, two: number, visit: number): void {
+    this.keys[2 * at] = one;
+    this.keys[2 * at + 1] = two;
+    this.visits[at] = visit;
+  }
+
+  private resize(size: number): void {
+    this.keys = new Uint32Array(2 * size);
+    this.visits = new Uint16Array(size).fill(FREE);
+  }
+
+  private grow(): void {
+    const { keys, visits } = this;
+    this.resize(2 * visits.length);
+    for (let at = 0; at < visits.length; at++) {
+      if (visits[at] === FREE) continue;
+      const [one, two] = [keys[2 * at]!, keys[2 * at + 1]!];
+      this.set(this.find(one, two), one, two, visits[at]!);
+    }
   }
 }
 
-function keyOfState(memory: Hash, running: number, threads: readonly ModelThread[]): number {
-  const state: Hash = { ...memory };
-  append(state, running);
-  for (const { hash, mayStep, status } of threads) {
-    append(state, hash.one);
-    append(state, hash.two);
-    append(state, STATUSES.indexOf(status) * 2 + Number(mayStep));
-  }
-  const asleep = [...threads.keys()].filter((index) => threads[index]!.status === 'asleep');
-  // Who has slept for longest is woken first when time passes.
-  asleep.sort((one, other) => threads[one]!.asleepSince - threads[other]!.asleepSince);
-  for (const index of asleep) append(state, index);
-  return keyOf(state);
-}
+const pack = ({ preemptions, asleep }: Visit): number => (preemptions << 8) | asleep;
+const unpack = (packed: number): Visit => ({ preemptions: packed >> 8, asleep: packed & 0xff });
