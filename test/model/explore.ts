@@ -80,8 +80,12 @@ export class Explorer<Shared> {
       this.executions++;
       const problem = this.execute();
       if (problem !== undefined) return [problem, ...this.machine.explain()].join('\n  ');
-      if (this.machine.places.adopt()) this.begin();
-      else if (!this.goBack()) return undefined;
+      if (this.machine.hasMetElsewhere) {
+        this.machine.learnPlaces();
+        this.begin();
+      } else if (!this.goBack()) {
+        return undefined;
+      }
       if (this.executions % EXECUTIONS_PER_LOOK === 0 && performance.now() >= end) return 'time is over';
     }
   }
@@ -96,7 +100,7 @@ export class Explorer<Shared> {
   /** From where it is to the end of an execution. @returns what does not hold */
   private execute(): string | undefined {
     const { machine } = this;
-    while (!machine.places.hasFound) {
+    while (!machine.hasMetElsewhere) {
       if (this.isRunning() && machine.moments[this.path.last]!.spinsForEver)
         return `thread ${this.path.last} spins for ever`;
       const isOver = !machine.statuses.includes('ready');

@@ -42,6 +42,7 @@ export class Learner implements Steps, World {
   readonly memory = new WatchedMemory(this);
   private readonly places: MeetingPlaces;
   private readonly threads: Threads;
+  private readonly steps = new SameSteps();
   private readonly ends = new Map<string, number>();
   private run: Run | undefined;
 
@@ -122,8 +123,9 @@ export class Learner implements Steps, World {
         `not the step it was: ${now.step.name} ${now.step.from}, now ${step.name} ${step.from}`,
       );
     }
-    now.step = step;
+    now.step = this.steps.get(step);
     now.act = act;
+    now.isVisible = this.places.has(step) || now.isSpinning;
     for (const thread of threads) this.places.learn(step, thread);
   }
 
@@ -141,4 +143,17 @@ export class Learner implements Steps, World {
 function givenBy(act: Act): unknown {
   if (act.kind === 'touch') return act.perform();
   return act.kind === 'wait' ? 'not-equal' : 0;
+}
+
+/** Steps that differ in nothing are one: there are millions of moments. */
+class SameSteps {
+  private readonly steps = new Map<string, Step>();
+
+  get(step: Step): Step {
+    const key = `${step.name} ${step.from} ${step.to}`;
+    const known = this.steps.get(key);
+    if (known !== undefined) return known;
+    this.steps.set(key, step);
+    return step;
+  }
 }

@@ -35,7 +35,7 @@ export interface MachineMark {
 
 /** The threads of a model and their memory. Each stands before its next step that another one may see: what nobody sees is done at once. */
 export class Machine<Shared> {
-  readonly places = new MeetingPlaces();
+  private readonly places = new MeetingPlaces();
   /** Threads with the same body have the same number. */
   readonly kinds: readonly number[];
   moments: Moment[] = [];
@@ -45,7 +45,7 @@ export class Machine<Shared> {
   private readonly model: Model<Shared>;
   private readonly learner: Learner;
   private readonly bodies: readonly Body[];
-  private readonly beginnings: readonly Moment[];
+  private beginnings: readonly Moment[];
   private readonly shared: () => Shared;
   /** Memory as `setup` has made it. */
   private start: Mark | undefined;
@@ -64,12 +64,27 @@ export class Machine<Shared> {
       threads: [...this.kinds.keys()].filter((other) => this.kinds[other] === this.kinds[thread]),
       run: (world) => body(this.shared(), world),
     }));
-    const beginnings = model.threads.map(() => new Moment());
-    this.beginnings = this.kinds.map((kind) => beginnings[kind]!);
+    this.beginnings = this.newBeginnings();
   }
 
   get memory() {
     return this.learner.memory;
+  }
+
+  private newBeginnings(): Moment[] {
+    const beginnings = this.kinds.map(() => new Moment());
+    return this.kinds.map((kind) => beginnings[kind]!);
+  }
+
+  /** Whether threads have met at places where no switch was possible so far. */
+  get hasMetElsewhere(): boolean {
+    return this.places.hasFound;
+  }
+
+  /** Makes a switch possible there, from the next `begin` on. What is known of the threads leaps over such places, so it is forgotten. */
+  learnPlaces(): void {
+    this.places.adopt();
+    this.beginnings = this.newBeginnings();
   }
 
   /** All threads are at their beginnings. */
@@ -103,14 +118,14 @@ export class Machine<Shared> {
 
   /** Whether it makes a difference to a thread that is ready if others go first. */
   isSeen(thread: number): boolean {
-    return this.isVisible(this.moments[thread]!);
+    return this.moments[thread]!.isVisible;
   }
 
   /** Memory as it is at a death may be looked at afterwards by anybody, so every change counts. */
   mayDie(thread: number): boolean {
     if (thread !== this.model.mortal) return false;
     const moment = this.moments[thread]!;
-    return this.isReady(thread) && (moment.step!.writes || this.isVisible(moment));
+    return this.isReady(thread) && (moment.step!.writes || moment.isVisible);
   }
 
   /** Whether a thread waits that may do so for too long. */
@@ -181,35 +196,30 @@ export class Machine<Shared> {
   }
 
   private leap(thread: number, from: Moment): Moment {
-    if (from.version === this.places.version && from.leap !== undefined) {
+    if (from.leap !== undefined) {
       this.memory.write(from.leap.writes);
       return from.leap.to;
     }
     const { written } = this.memory;
     let to = this.known(thread, from);
-    while (to.act?.kind === 'touch' && !this.mustStop(thread, to))
-      to = this.known(thread, to.next(to.act.perform()));
-    this.isVisible(from);
+    while (to.act?.kind === 'touch' && !this.mustStop(thread, to)) {
+      const next = to.next(to.act.perform());
+      // There may be very many such moments, and this one is never stopped at.
+      to.act = undefined;
+      to = this.known(thread, next);
+    }
     from.leap = { to, writes: this.memory.writtenSince(written) };
     return to;
   }
 
   private known(thread: number, moment: Moment): Moment {
-    if (!moment.isKnown) this.learner.learn(moment, this.bodies[thread]!);
+    if (moment.isKnown) return moment;
+    this.learner.learn(moment, this.bodies[thread]!);
     return moment;
   }
 
   private mustStop(thread: number, moment: Moment): boolean {
-    return this.isVisible(moment) || (thread === this.model.mortal && moment.step!.writes);
-  }
-
-  private isVisible(moment: Moment): boolean {
-    if (moment.version !== this.places.version) {
-      moment.version = this.places.version;
-      moment.leap = undefined;
-      moment.isVisible = moment.step !== undefined && (this.places.has(moment.step) || moment.isSpinning);
-    }
-    return moment.isVisible;
+    return moment.isVisible || (thread === this.model.mortal && moment.step!.writes);
   }
 
   private perform(thread: number): Effect {

@@ -15,8 +15,6 @@ export class MeetingPlaces {
   /** Those found since `adopt`: they count from the next one on. */
   private readonly found = new Set<number>();
   private readonly seen = new Set<number | string>();
-  /** Of what counts: another one whenever more does. */
-  version = 0;
 
   /** Whether some were found that do not count yet. */
   get hasFound(): boolean {
@@ -48,12 +46,9 @@ export class MeetingPlaces {
     }
   }
 
-  /** Makes what was found count; false if that is nothing. */
-  adopt(): boolean {
-    if (this.found.size === 0) return false;
+  /** Makes what was found count. */
+  adopt(): void {
     for (const place of this.found) this.places.add(place);
     this.found.clear();
-    this.version++;
-    return true;
   }
 }

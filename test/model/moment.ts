@@ -41,12 +41,11 @@ export class Moment {
   readonly value: unknown;
   /** The next step; undefined if it is not known yet, or there is none. */
   step: Step | undefined;
+  /** Undefined also if `leap` of a moment before leads beyond it. */
   act: Act | undefined;
   end: End | undefined;
   /** Until the next step that others may see; undefined if it is not known. */
   leap: Leap | undefined;
-  /** Of the meeting places as of which `leap` and `isVisible` are known. */
-  version = -1;
   /** Whether others may see the next step. */
   isVisible = false;
   /** Steps since the thread wrote last. */
