@@ -8,7 +8,7 @@ import type { Act, End, Moment } from './moment.js';
 const SUSPEND = { message: 'a model thread is suspended' };
 
 /** So far beyond what was asked for does a run go. */
-const AHEAD = 3000;
+const AHEAD = 200;
 
 const WHOLE = { depth: null, maxArrayLength: null, maxStringLength: null } as const;
 
