@@ -1,7 +1,7 @@
 /**
  * `npm run campaign:model -- [--preemptions N] [--seconds N] [--model NAME]`: explores the protocols of shared memory, all interleavings of the
  * shipped code's steps with at most so many preemptions (default 3), and shows that mistakes in it would be found. A model gets so many seconds for each
- * number of preemptions (default 60): what it says is complete with how many.
+ * number of preemptions (default 600, which is more than any needs): what it says is complete with how many.
  */
 import { parseArgs } from 'node:util';
 import type { Code } from '../model/code.js';
@@ -12,7 +12,7 @@ import { withMutant, withShipped } from '../model/mutate.js';
 const { values } = parseArgs({
   options: {
     preemptions: { type: 'string', default: '3' },
-    seconds: { type: 'string', default: '60' },
+    seconds: { type: 'string', default: '600' },
     model: { type: 'string' },
   },
 });
