@@ -21,9 +21,13 @@ test('drafts of processes that have ended are removed, also if nobody has waited
     writeFileSync(join(beside, `.millrace-${pid}-draft`), '');
     mkdirSync(join(inside, `${pid}-draft`));
   }
+  for (const folder of [beside, inside]) writeFileSync(join(folder, 'of nobody'), '');
   sweepDraftsIn(beside);
   sweepDrafts(inside);
   const alive = [parent.pid!, process.pid];
-  assert.deepEqual(readdirSync(beside).sort(), alive.map((pid) => `.millrace-${pid}-draft`).sort());
-  assert.deepEqual(readdirSync(inside).sort(), alive.map((pid) => `${pid}-draft`).sort());
+  assert.deepEqual(
+    readdirSync(beside).sort(),
+    [...alive.map((pid) => `.millrace-${pid}-draft`), 'of nobody'].sort(),
+  );
+  assert.deepEqual(readdirSync(inside).sort(), [...alive.map((pid) => `${pid}-draft`), 'of nobody'].sort());
 });

@@ -22,16 +22,15 @@ export function uniqueName(): string {
   return `${process.pid}-${process.hrtime.bigint().toString(36)}-${(count++).toString(36)}`;
 }
 
-/** Removes what processes that are gone have left of what they were making. */
-export function sweepDrafts(temporary: string): void {
-  for (const name of readdirSync(temporary)) {
-    if (!isRunning(Number.parseInt(name, 10)))
-      rmSync(join(temporary, name), { recursive: true, force: true });
-  }
-}
-
+/** A draft in a folder of its own, see `uniqueName`. */
+const DRAFT = /^(\d+)/;
 /** A draft that cannot be made in `tmp/`, because that is on another file system. */
 const DRAFT_BESIDE = /^\.millrace-(\d+)-/;
+
+/** Removes what processes that are gone have left of what they were making. */
+export function sweepDrafts(temporary: string): void {
+  sweep(temporary, DRAFT);
+}
 
 /** The path of a draft beside a file. */
 export function draftBeside(path: string): string {
@@ -40,8 +39,12 @@ export function draftBeside(path: string): string {
 
 /** Removes such drafts of processes that are gone. */
 export function sweepDraftsIn(folder: string): void {
+  sweep(folder, DRAFT_BESIDE);
+}
+
+function sweep(folder: string, draft: RegExp): void {
   for (const name of readdirSync(folder)) {
-    const pid = DRAFT_BESIDE.exec(name)?.[1];
+    const pid = draft.exec(name)?.[1];
     if (pid !== undefined && !isRunning(Number(pid)))
       rmSync(join(folder, name), { recursive: true, force: true });
   }
