@@ -49,7 +49,7 @@ export interface FilesHandle {
  * true of the moment it was recorded, but an equal stat does not prove that it still is.
  */
 export class FileTable {
-  private readonly names: NameTable;
+  readonly names: NameTable;
   private readonly state: Region;
   private readonly stats: Region;
   private readonly producers: Region;
@@ -99,21 +99,6 @@ export class FileTable {
       [this.stats, rows * STAT_BYTES],
       [this.producers, rows * 4],
     ];
-  }
-
-  /** See `NameTable.beginCommit`. */
-  beginCommit(): void {
-    this.names.beginCommit();
-  }
-
-  /** See `NameTable.allowNoneBehind`. */
-  beforeClose(): void {
-    this.names.allowNoneBehind();
-  }
-
-  /** See `NameTable.catchUp`. */
-  afterLoad(): void {
-    this.names.catchUp(this.rowCount);
   }
 
   /** Rows are the numbers from 1 to below this. */

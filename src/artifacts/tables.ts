@@ -33,6 +33,6 @@ export function artifactRegions(tables: ArtifactTables, table: TaskTable): Exten
 
 /** Completes tables whose stored regions were loaded. */
 export function afterLoad(tables: ArtifactTables, table: TaskTable): void {
-  tables.files.afterLoad();
+  tables.files.names.catchUp(tables.files.rowCount);
   tables.taskFiles.afterLoad(table.rowCount);
 }

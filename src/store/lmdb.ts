@@ -355,7 +355,7 @@ function storedSchema(directory: string, lmdb: Lmdb): number | undefined {
     if ([...lmdb.getKeys({ limit: 1 })].length === 0) return undefined;
     throw new StateCorrupt(directory, 'the schema version is missing');
   }
-  return readStamp(directory, stored).schema;
+  return readStamp(directory, stored);
 }
 
 /**

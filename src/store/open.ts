@@ -262,6 +262,7 @@ function loadParts(
 ): Parts {
   const table = TaskTable.create();
   const artifacts = createArtifacts();
+  const names = [table.names, artifacts.files.names];
   const extents =
     kind === 'memory' ? () => [] : () => [...tableExtents(table), ...artifactRegions(artifacts, table)];
   const control = (): TableControl => readControl(table);
@@ -269,8 +270,7 @@ function loadParts(
   const undisturbed = (body: () => void): void => {
     table.threads.alone(() => {
       table.renew();
-      table.names.beginCommit();
-      artifacts.files.beginCommit();
+      for (const one of names) one.beginCommit();
       body();
     });
   };
@@ -283,8 +283,7 @@ function loadParts(
     afterLoad(artifacts, table);
   }
   const beforeClose = (): void => {
-    table.names.allowNoneBehind();
-    artifacts.files.beforeClose();
+    for (const one of names) one.allowNoneBehind();
   };
   return { table, artifacts, store, database, isDiskFull: () => guard.isDiskFull, beforeClose };
 }

@@ -10,13 +10,6 @@ const CHECK_BYTES = 4;
 /** What is known of files and results is true where they were made: on one operating system and one kind of processor. */
 export const OWN_SYSTEM = `${process.platform}-${process.arch}`;
 
-/** What a store says of itself. */
-export interface Stamp {
-  readonly schema: number;
-  /** Undefined if it is of a schema that does not say so. */
-  readonly system: string | undefined;
-}
-
 /**
  * What a store of ours begins with: the schema version (uint32), its complement in place of a checksum, which a later version may
  * make in another way; then CRC-32 and name of the system.
@@ -31,8 +24,8 @@ export function packStamp(schema = SCHEMA_VERSION, system = OWN_SYSTEM): Buffer 
   return Buffer.concat([head, check, Buffer.from(system)]);
 }
 
-/** @throws StateTooNew; StateCorrupt if no version of ours has written it, or one on another system */
-export function readStamp(directory: string, bytes: Buffer): Stamp {
+/** The schema version that a stamp says. @throws StateTooNew; StateCorrupt if no version of ours has written it, or one on another system */
+export function readStamp(directory: string, bytes: Buffer): number {
   const schema = bytes.length < HEAD_BYTES ? 0 : bytes.readUInt32LE(0);
   const isNumber = schema !== 0 && bytes.readUInt32LE(4) === ~schema >>> 0;
   if (isNumber && schema > SCHEMA_VERSION) throw new StateTooNew(directory, schema, SCHEMA_VERSION);
@@ -41,5 +34,5 @@ export function readStamp(directory: string, bytes: Buffer): Stamp {
     throw new StateCorrupt(directory, 'the schema version is damaged');
   if (system !== undefined && system !== OWN_SYSTEM)
     throw new StateCorrupt(directory, `it was written on ${system}, and this is ${OWN_SYSTEM}`);
-  return { schema, system };
+  return schema;
 }
