@@ -1,18 +1,11 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { type TestContext, test } from 'node:test';
 import { openState } from '../../src/index.js';
 import { statePaths } from '../../src/store/paths.js';
 import { packStamp } from '../../src/store/stamp.js';
+import { openRaw } from './raw-lmdb.js';
 import { everything, stateDirectory, withState } from './support.js';
-
-interface Lmdb {
-  putSync(key: string, value: Buffer): void;
-  close(): Promise<void>;
-}
-
-const { open } = createRequire(import.meta.url)('lmdb') as { open(options: object): Lmdb };
 
 /** A state that was written on another system, with a backup or without. */
 async function foreignState(t: TestContext, backup: boolean): Promise<{ directory: string; all: unknown }> {
@@ -23,7 +16,7 @@ async function foreignState(t: TestContext, backup: boolean): Promise<{ director
     if (backup) await state.backup();
     return everything(state);
   });
-  const lmdb = open({ path: statePaths(directory).store, encoding: 'binary', maxDbs: 32 });
+  const lmdb = openRaw(statePaths(directory).store);
   lmdb.putSync('schema', packStamp(undefined, 'plan9-mips'));
   await lmdb.close();
   return { directory, all };
@@ -54,7 +47,7 @@ test('a stamp of which one bit is wrong is damage, not another system', async (t
   for (let at = 0; at < stamp.length; at++) {
     const wrong = Buffer.from(stamp);
     wrong[at]! ^= 1;
-    const lmdb = open({ path: statePaths(directory).store, encoding: 'binary', maxDbs: 32 });
+    const lmdb = openRaw(statePaths(directory).store);
     lmdb.putSync('schema', wrong);
     await lmdb.close();
     await assert.rejects(openState({ directory, onCorrupt: 'throw' }), {
@@ -69,7 +62,7 @@ test('a store with pages of another size is set aside before LMDB sees it', asyn
   await withState(directory, (state) => state.tasks.define({ id: 'one' }));
   const { store, data } = statePaths(directory);
   rmSync(data);
-  const lmdb = open({ path: store, encoding: 'binary', maxDbs: 32, pageSize: 16_384 });
+  const lmdb = openRaw(store, { pageSize: 16_384 });
   lmdb.putSync('schema', packStamp());
   await lmdb.close();
   await withState(directory, (state) => {

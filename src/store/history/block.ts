@@ -1,3 +1,4 @@
+import { joined } from './columns.js';
 import type { Lists, Values } from './lists.js';
 
 /** So many durations of a task are kept, the newest ones: the last, and those of which the median is. */
@@ -56,10 +57,6 @@ export function storedPart(block: Block, part: BlockPart): Uint8Array {
   if (part === 'counts') return joined(block.counts.totals, block.counts.rows);
   const { ends, values } = block[part];
   return joined(Int32Array.of(ends.length), ends, values);
-}
-
-function joined(...columns: readonly (Values | Float64Array)[]): Uint8Array {
-  return Buffer.concat(columns.map((column) => new Uint8Array(column.buffer as ArrayBuffer)));
 }
 
 /** A block that is read part by part, as it is asked for. */

@@ -89,7 +89,11 @@ export function readColumns(stored: Uint8Array): AttemptColumns {
 
 /** One column after the other. */
 function toStore({ durations, high, keys, low, outcomes }: AttemptColumns): Uint8Array {
-  const columns = [low, high, durations, keys, outcomes];
+  return joined(low, high, durations, keys, outcomes);
+}
+
+/** The bytes of columns, each of which fills its buffer, one behind the other. */
+export function joined(...columns: readonly ArrayBufferView[]): Uint8Array {
   return Buffer.concat(columns.map(({ buffer }) => new Uint8Array(buffer as ArrayBuffer)));
 }
 
