@@ -14,6 +14,13 @@ export type SharingJob =
   | { readonly kind: 'hot'; readonly row: number; readonly ms: number }
   /** Parks so many times; when it is woken it writes how long after `clock[0]`, in nanoseconds, to `clock[1]`. */
   | { readonly kind: 'park'; readonly times: number; readonly clock: BigInt64Array<SharedArrayBuffer> }
+  /** The same without a state: waits for the bell's word to change. */
+  | {
+      readonly kind: 'wait';
+      readonly times: number;
+      readonly clock: BigInt64Array<SharedArrayBuffer>;
+      readonly bell: Int32Array<SharedArrayBuffer>;
+    }
   /** Changes rows until word 0 is 1. */
   | {
       readonly kind: 'write';
@@ -68,10 +75,12 @@ else {
       return undefined;
     }
     for (let time = 0; time < job.times; time++) {
-      tasks.waitForWorkSync();
-      job.clock[1] = process.hrtime.bigint() - job.clock[0]!;
-      const row = tasks.claim();
+      if (job.kind === 'wait') Atomics.wait(job.bell, 0, time);
+      else tasks.waitForWorkSync();
+      const waited = process.hrtime.bigint() - job.clock[0]!;
+      const row = job.kind === 'park' ? tasks.claim() : undefined;
       if (row !== undefined) tasks.complete(row);
+      Atomics.store(job.clock, 1, waited);
     }
     return undefined;
   };
