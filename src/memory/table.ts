@@ -235,7 +235,8 @@ export class TaskTable implements TableParts {
       return true;
     }
     if (to === Completed) this.releaseDependents(row);
-    if (to === Pending && this.isReady(row)) this.ready.insert(row);
+    // Whether another thread has started it by now need not be looked at: the bit is a hint.
+    if (to === Pending && this.pending(row) === 0) this.ready.insert(row);
     // Not before: while others may still become ready by it, a task counts as in progress.
     countTransition(this.threads.counters, this.threads.countersAt, from, to);
     this.tell(row, this.written);
@@ -255,8 +256,9 @@ export class TaskTable implements TableParts {
         word = now;
       }
       if (epoch !== undefined && epochOf(word) !== epoch) return false;
-      // Between load and swap: if the swap succeeds, the row was Pending and ready at one and the same moment.
-      if (mustBeReady && this.pending(row) !== 0) return false;
+      // Between load and swap: if the swap succeeds, the row was Pending and ready at one and the same moment. A plain load stays there, after
+      // one that is atomic (acquire) and before the swap (release).
+      if (mustBeReady && this.columns.pending.ints[row] !== 0) return false;
       const attempt = nextAttempt(attemptOf(word), to, outcome);
       const next = nextStatus(word, to, outcome, attempt);
       const found = compareExchange(words, row, word, next);

@@ -1,5 +1,5 @@
 import type { StatusCounts } from '../memory/counters.js';
-import { isVacant, statusOf } from '../memory/layout.js';
+import { STATUS_MASK, VACANT_BIT } from '../memory/layout.js';
 import type { TaskTable } from '../memory/table.js';
 import type { TaskState } from '../task.js';
 
@@ -31,12 +31,19 @@ export function takeSnapshot(
     table.renew();
     const rows = table.rowCount;
     const statuses = room.length >= rows ? room.subarray(0, rows) : new Uint8Array(rows);
-    const words = table.columns.status.ints;
-    // Not `from` with a function, which takes a hundred times as long.
-    for (let row = 0; row < rows; row++) {
-      const word = words[row]!;
-      statuses[row] = isVacant(word) ? VACANT : statusOf(word);
-    }
+    decode(table.columns.status.ints, statuses);
     return { statuses, counts: table.counts(), tasks: read() };
   });
+}
+
+/**
+ * A function of its own, with locals: others wait, and V8 looks at whatever is imported again for each word, which is 3 ms of 4 for a
+ * million of them.
+ */
+function decode(words: Int32Array, statuses: Uint8Array): void {
+  const [vacantBit, vacant, mask, rows] = [VACANT_BIT, VACANT, STATUS_MASK, statuses.length];
+  for (let row = 0; row < rows; row++) {
+    const word = words[row]!;
+    statuses[row] = (word & vacantBit) !== 0 ? vacant : word & mask;
+  }
 }

@@ -45,7 +45,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a task starts without a look at what it waits for',
     file: TABLE,
-    from: 'if (mustBeReady && this.pending(row) !== 0)\n                return false;',
+    from: 'if (mustBeReady && this.columns.pending.ints[row] !== 0)\n                return false;',
     to: '',
     model: 'startsInOrder',
     preemptions: 0,
@@ -53,7 +53,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'what a task waits for is looked at before its word is loaded',
     file: TABLE,
-    from: `if (mustBeReady && this.pending(row) !== 0)
+    from: `if (mustBeReady && this.columns.pending.ints[row] !== 0)
                 return false;
             const attempt`,
     to: `if (mustBeReady) {
@@ -100,7 +100,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a task that is given back is not offered again',
     file: TABLE,
-    from: 'if (to === Pending && this.isReady(row))\n            this.ready.insert(row);',
+    from: 'if (to === Pending && this.pending(row) === 0)\n            this.ready.insert(row);',
     to: '',
     model: 'changes',
     preemptions: 0,
