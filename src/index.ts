@@ -85,7 +85,7 @@ export {
   TaskStatus,
 } from './task.js';
 export type { TaskDetails } from './tasks/details.js';
-export type { AttemptResult } from './tasks/lifecycle.js';
+export type { AttemptResult, ClaimedAttempt } from './tasks/lifecycle.js';
 export type { TaskFilter, TaskPage, WaitOptions } from './tasks/options.js';
 export type { TaskSnapshot } from './tasks/snapshot.js';
 export type { Subscribed, TaskEvent, TaskGap, TaskUpdate } from './tasks/subscription.js';

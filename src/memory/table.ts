@@ -159,10 +159,12 @@ export class TaskTable implements TableParts {
     return epochOf(load(this.columns.status.ints, row));
   }
 
-  /** What tells the attempt that is under way from others, and which of the task's attempts it is. */
-  claimOf(row: Row): { readonly epoch: number; readonly attempt: number } {
-    const word = load(this.columns.status.ints, row);
-    return { epoch: epochOf(word), attempt: attemptOf(word) };
+  /**
+   * What tells the attempt that this thread has just claimed from others, and which of the task's attempts it is. Of the word that it has
+   * written itself: the row's may be another's by now.
+   */
+  lastClaim(): { readonly epoch: number; readonly attempt: number } {
+    return { epoch: epochOf(this.written), attempt: attemptOf(this.written) };
   }
 
   status(row: Row): TaskStatus {
@@ -346,18 +348,13 @@ export class TaskTable implements TableParts {
     this.wakeParked();
   }
 
-  /** Wakes threads that wait for work. */
-  wake(): void {
-    this.parking.wake();
-  }
-
   /**
    * Wakes threads that wait if they need not: a task is ready, or none is in progress any more. Called after every transition: while
    * summaries of the ready set are put right, others may miss a bit that is there; who hid it, a taker, comes here afterwards.
    */
   wakeParked(): void {
     if (!this.parking.isUsed || this.changes.isUnderWay) return;
-    if (!this.ready.isEmpty || this.counts().inProgress === 0) this.wake();
+    if (!this.ready.isEmpty || this.counts().inProgress === 0) this.parking.wake();
   }
 
   /** Puts a row into the ready set if it is ready. */
@@ -366,7 +363,7 @@ export class TaskTable implements TableParts {
     this.threads.begin();
     this.ready.insert(row);
     this.threads.end();
-    if (!this.changes.isUnderWay) this.wake();
+    if (!this.changes.isUnderWay) this.parking.wake();
   }
 
   /** One dependency more that is not Completed. */

@@ -27,7 +27,7 @@ export function takeUpFromDead(table: TaskTable, attempts: number): Row[] {
     for (const thread of dead) sub(table.control, Control.Parked, threads.bury(thread));
     return rows;
   });
-  table.wake();
+  table.parking.wake();
   return interrupted;
 }
 

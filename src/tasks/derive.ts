@@ -20,7 +20,7 @@ export function derive(table: TaskTable): void {
     if (table.isLive(row) && table.status(row) !== TaskStatus.Completed) addToDependents(table, row);
   }
   table.ready.refill(rows, (row) => table.isReady(row));
-  table.wake();
+  table.parking.wake();
 }
 
 /** Computes the counters alone. O(rows). */

@@ -13,6 +13,16 @@ export interface AttemptResult {
   readonly epoch?: number;
 }
 
+/** A task that was claimed, and which of its attempts that is. */
+export interface ClaimedAttempt {
+  /** The task's row. */
+  readonly row: Row;
+  /** Tells this attempt from all others at the task (see `AttemptResult.epoch`). */
+  readonly epoch: number;
+  /** 1 for the first attempt since the task was defined or reset. */
+  readonly attempt: number;
+}
+
 type Codes = ReadonlyMap<Outcome, number>;
 
 const { Pending, InProgress, Completed, Failed } = TaskStatus;

@@ -11,7 +11,7 @@ import { defineTasks } from './define.js';
 import { prioritize } from './derive.js';
 import { type TaskDetails, unpackDetails } from './details.js';
 import { idMatcher } from './glob.js';
-import type { AttemptResult } from './lifecycle.js';
+import type { AttemptResult, ClaimedAttempt } from './lifecycle.js';
 import * as lifecycle from './lifecycle.js';
 import {
   FILTER,
@@ -296,6 +296,12 @@ export class TaskManager {
     return row === -1 ? undefined : row;
   }
 
+  /** As `claim()`, with what `complete`, `fail` and `release` need to refuse a result that comes too late. */
+  claimAttempt(): ClaimedAttempt | undefined {
+    const row = this.claim();
+    return row === undefined ? undefined : { row, ...this.table.lastClaim() };
+  }
+
   /**
    * Tells the attempt at a task that is in progress from all others: for who reports the end of an attempt on behalf of a thread that
    * may be dead by then (see `AttemptResult.epoch`). @throws UnknownTask
@@ -327,7 +333,7 @@ export class TaskManager {
       prioritize(this.table);
     });
     // Who looked for work meanwhile may have found none.
-    this.table.wake();
+    this.table.parking.wake();
   }
 
   /**

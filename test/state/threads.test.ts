@@ -117,6 +117,19 @@ test('the result of an attempt that was taken away does not land', async (t) => 
   assert.throws(() => tasks.complete('a', { epoch: -1 }), { code: 'INVALID_ARGUMENT' });
 });
 
+test('a claim can say which attempt it is', async (t) => {
+  const { tasks } = await inMemory(t, { id: 'a' });
+  const first = tasks.claimAttempt()!;
+  assert.deepEqual(first, { row: 0, epoch: tasks.epoch('a'), attempt: 1 });
+  tasks.release('a');
+  const second = tasks.claimAttempt()!;
+  assert.equal(second.attempt, 2);
+  assert.notEqual(second.epoch, first.epoch);
+  assert.throws(() => tasks.complete(first.row, { epoch: first.epoch }), { code: 'ILLEGAL_TRANSITION' });
+  tasks.complete(second.row, { epoch: second.epoch });
+  assert.equal(tasks.claimAttempt(), undefined);
+});
+
 test('a change says nothing that its action does not look at', async (t) => {
   const { tasks } = await inMemory(t, { id: 'a' });
   const surplus = [

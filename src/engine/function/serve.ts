@@ -74,7 +74,7 @@ class Server {
 
   #call(row: Row): CallEnd | undefined | Promise<CallEnd | undefined> {
     this.#board.hold(this.#seat, row);
-    const { attempt, epoch } = this.#table.claimOf(row);
+    const { attempt, epoch } = this.#table.lastClaim();
     this.#epoch = epoch;
     const call = this.#callOf(row);
     if (call === undefined) return { type: 'ended', row, error: 'It was defined anew since the run began.' };
