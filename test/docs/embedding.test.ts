@@ -29,8 +29,13 @@ describe('docs/EMBEDDING.md', () => {
     const programs = programsOf('docs/EMBEDDING.md');
     assert.deepEqual(
       [...programs.keys()],
-      [...['engine.mjs', 'worker.mjs', 'build.mjs', 'functions.mjs', 'watch.mjs']],
+      [
+        ...['engine.mjs', 'worker.mjs', 'build.mjs', 'functions.mjs', 'watch.mjs'],
+        ...['artifact.mjs', 'sync.mjs', 'control.mjs', 'answers.mjs'],
+      ],
     );
+    // None of them is left out: a program has a name.
+    assert.equal(TEXT.match(/^```\w+$/gm)!.length, programs.size);
     for (const [name, code] of programs) writeProgram(folder, name, code);
     const run = (name: string) =>
       execFileSync(process.execPath, [name], { cwd: folder, encoding: 'utf8', timeout: 30_000 });
@@ -43,6 +48,10 @@ describe('docs/EMBEDDING.md', () => {
     assert.deepEqual(built.slice(0, 3).sort(), squares);
     assert.deepEqual(built.slice(3), ['report writing', 'report executed undefined']);
     assert.equal(run('watch.mjs'), 'one executed\ntwo executed\nsum executed\n');
+    assert.equal(run('artifact.mjs'), '');
+    assert.equal(readFileSync(join(folder, 'lib.txt'), 'utf8'), 'made');
+    assert.match(run('sync.mjs'), /SharedArrayBuffer/);
+    assert.equal(run('control.mjs'), 'two 2\n');
     writeProgram(folder, 'busy.mjs', BUSY);
     assert.match(run('busy.mjs'), /^sum \w+\nslow none$/m);
   });

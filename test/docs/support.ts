@@ -2,11 +2,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
-// dist/test/docs/support.js → the project, and the built package in it.
+// dist/test/docs/support.js → the project.
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../../..');
-const INDEX = new URL('../../src/index.js', import.meta.url);
 
 export function temporaryFolder(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-docs-'));
@@ -23,5 +22,16 @@ export function programsOf(document: string): Map<string, string> {
 
 /** Writes a program to a folder where it finds the millrace that was built. */
 export function writeProgram(folder: string, name: string, code: string): void {
-  writeFileSync(join(folder, name), code.replaceAll("'millrace'", JSON.stringify(INDEX.href)));
+  const linked = code.replaceAll(/'millrace(\/[\w-]+)?'/g, (_, part?: string) =>
+    JSON.stringify(urlOf(`.${part ?? ''}`)),
+  );
+  writeFileSync(join(folder, name), linked);
+}
+
+/** Where package.json says that a part of the package lies. */
+function urlOf(part: string): string {
+  const { exports } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+    exports: Record<string, { default: string }>;
+  };
+  return pathToFileURL(join(ROOT, exports[part]!.default)).href;
 }
