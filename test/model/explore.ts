@@ -171,10 +171,12 @@ export class Explorer<Shared> {
           this.addTurns(turns, thread);
       }
     }
-    // That the time of a wait is over while others can go on counts as a preemption.
+    // That the time of a wait is over while others can go on counts as a preemption, and so does the death of one that sleeps.
     if (mayPreempt) {
-      for (const thread of machine.waiting)
+      for (const thread of machine.waiting) {
         if (machine.mayTimeOut(thread)) turns.push({ thread, kind: 'timeout' });
+        if (machine.mayDie(thread)) turns.push({ thread, kind: 'death' });
+      }
     }
     return turns;
   }

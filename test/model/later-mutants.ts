@@ -35,4 +35,16 @@ export const LATER_MUTANTS: readonly Mutant[] = [
     model: 'growing',
     preemptions: 1,
   },
+  {
+    name: 'that a thread waits is noted for its death before it is counted',
+    file: 'memory/parking.js',
+    from: `if (more > 0)
+            add(this.control, PARKED, more);
+        this.threads.countParked(more);`,
+    to: `this.threads.countParked(more);
+        if (more > 0)
+            add(this.control, PARKED, more);`,
+    model: 'deathWhileParked',
+    preemptions: 1,
+  },
 ];

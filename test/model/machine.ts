@@ -124,6 +124,7 @@ export class Machine<Shared> {
   /** Memory as it is at a death may be looked at afterwards by anybody, so every change counts. */
   mayDie(thread: number): boolean {
     if (thread !== this.model.mortal) return false;
+    if (this.statuses[thread] === 'waiting') return true;
     const moment = this.moments[thread]!;
     return this.isReady(thread) && (moment.step!.writes || moment.isVisible);
   }
@@ -179,6 +180,7 @@ export class Machine<Shared> {
 
   private die(thread: number): Effect {
     this.statuses[thread] = 'dead';
+    this.waiting = this.waiting.filter((other) => other !== thread);
     this.places.learn(DEATH, thread);
     this.tell(thread, DEATH, '');
     return { step: DEATH, changes: true, isWait: false };

@@ -19,7 +19,7 @@ export interface Model<Shared> {
   readonly threads: readonly Body<Shared>[];
   /** After every execution, with what the threads have returned. @throws if something does not hold */
   check(shared: Shared, results: readonly unknown[], world: World): void;
-  /** A thread that may die before any of its steps. */
+  /** A thread that may die before any of its steps, and while it sleeps. */
   readonly mortal?: number;
 }
 

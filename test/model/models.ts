@@ -55,6 +55,7 @@ export const MODELS = {
   deathBesideReader: (code) => locks.readWriteLocking(code, { writers: 2, readers: 1, isMortal: true }),
   deathInChange: threads.deathInChange,
   death: (code) => threads.death(code, true),
+  deathWhileParked: threads.deathWhileParked,
   deathBesideWork: (code) => threads.death(code, false),
 } satisfies Record<string, (code: Code) => Model<unknown>>;
 
