@@ -1,7 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import type { BuildEvent } from '../../src/engine/events.js';
 
 const MAIN = fileURLToPath(new URL('../../bundle/cli/main.cjs', import.meta.url));
@@ -69,6 +70,12 @@ export async function launch(options: LaunchOptions): Promise<Ending> {
   if (signal === null) how = 'exited';
   else if (signal === 'SIGKILL' && kill?.after === 'call') how = 'killed';
   return { how, exitCode: exitCode ?? undefined, events, stderr: stderr() };
+}
+
+/** Runs `millrace gc`, which also removes what killed runs have left in the cache: others do so only when they keep something again. */
+export async function collectGarbage(directory: string, stateDirectory: string): Promise<void> {
+  const words = [MAIN, 'gc', '-C', directory, '--state', stateDirectory];
+  await promisify(execFile)(process.execPath, words, { timeout: DEADLINE_MS });
 }
 
 function wordsOf({ directory, stateDirectory, args, kill }: LaunchOptions): string[] {

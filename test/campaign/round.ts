@@ -7,7 +7,7 @@ import { randomFrom } from '../engine/lane-support.js';
 import { Editor } from './edits.js';
 import { randomGraph } from './graph.js';
 import type { Inspection } from './inspect.js';
-import { type Ending, type KillMoment, launch } from './launch.js';
+import { collectGarbage, type Ending, type KillMoment, launch } from './launch.js';
 import { Ledger } from './ledger.js';
 import { Migrations } from './migrations.js';
 import { killMarked, waitUntilGone } from './processes.js';
@@ -138,6 +138,7 @@ export class Round {
     const again = this.startedSince(before, this.allTasks());
     if (again.length > 0) this.find('ran-again', `in a run with nothing to do: ${again.join(', ')}`);
     await this.checkState(this.allTasks());
+    await collectGarbage(this.project.directory, this.project.stateDirectory);
     this.checkLeftOvers();
   }
 
