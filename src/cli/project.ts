@@ -1,8 +1,9 @@
 import { statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { openProject, type Project } from '../engine/project.js';
+import { openProject, type Project, warningsOf } from '../engine/project.js';
 import { InvalidArgument, quote } from '../errors.js';
 import { findManifest } from '../manifest/index.js';
+import { type BuildState, openState } from '../state.js';
 import type { Isolation } from '../store/isolation.js';
 import type { TaskId } from '../task.js';
 import type { Output } from './context.js';
@@ -36,6 +37,16 @@ export async function withProject<Result>(
   });
   if (project.state.tasks.counts().total === 0) onWarning(`${quote(project.manifest.path)} has no tasks.`);
   return await use(project);
+}
+
+/** Opens the state for reading, and closes it whatever happens. There needs to be a manifest at most, and what it says does not matter. */
+export async function withState<Result>(
+  { options, onWarning }: Pick<ProjectUse, 'options' | 'onWarning'>,
+  use: (state: BuildState) => Result,
+): Promise<Result> {
+  await using state = await openState({ directory: stateDirectory(options), readOnly: true, lazy: true });
+  for (const warning of warningsOf(state)) onWarning(warning);
+  return use(state);
 }
 
 /** The state directory that the options mean, for what needs no manifest. @throws NoManifest if only a manifest could say where it is */

@@ -65,14 +65,17 @@ async function openProjectIn(
   onWarning: ((message: string) => void) | undefined,
 ): Promise<Project> {
   try {
-    const { escaped, message } = state.recovery;
-    for (const warning of [message, describeEscaped(escaped)])
-      if (warning !== undefined) onWarning?.(warning);
+    for (const warning of warningsOf(state)) onWarning?.(warning);
     return new Project(state, await load(state, path), threads);
   } catch (error) {
     await state.close();
     throw error;
   }
+}
+
+/** What whoever has opened a state should be told: how it was recovered, and what the run before has left behind. */
+export function warningsOf({ recovery: { escaped, message } }: BuildState): string[] {
+  return [message, describeEscaped(escaped)].filter((warning) => warning !== undefined);
 }
 
 /** A manifest and the state of its tasks, opened together. */

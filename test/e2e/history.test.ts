@@ -72,6 +72,16 @@ describe('millrace history', { concurrency: 2 }, () => {
     assert.equal(flaky, 'flaky: failed and succeeded with the same inputs once; 1 failure in 3 attempts\n');
   });
 
+  test('tells what happened whatever the manifest says by now', async (t) => {
+    const project = flakyProject(t);
+    assert.equal((await project.millrace(['-k0'])).exitCode, 1);
+    project.write('millrace.json', '{');
+    assert.equal((await ask(project, 'history')).runs.length, 1);
+    const [worst] = (await ask(project, 'history', '--failing')).tasks;
+    assert.deepEqual([worst?.task, worst?.failed], ['flaky', 1]);
+    assert.equal((await project.millrace(['history', 'flaky'])).exitCode, 2);
+  });
+
   test('refuses what goes not together', async (t) => {
     const project = flakyProject(t);
     for (const [args, message] of [

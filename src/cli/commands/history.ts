@@ -7,7 +7,7 @@ import type { TaskId } from '../../task.js';
 import { type Context, writeJson } from '../context.js';
 import { ExitCode } from '../failure.js';
 import type { HistoryCommandOptions } from '../options.js';
-import { warnOn, withProject } from '../project.js';
+import { warnOn, withProject, withState } from '../project.js';
 import { ago, display, duration, number, plural } from '../render/text.js';
 import { ending, failureMessage, inBrackets, summarize } from '../render/wording.js';
 
@@ -21,15 +21,24 @@ export async function history(
   context: Context,
 ): Promise<number> {
   const use = { options, mode: 'read', onWarning: warnOn(context.stderr) } as const;
-  return await withProject(use, async (project) => {
-    const { state } = project;
+  const check = (state: BuildState): void => {
     if (options.since !== undefined) runsSince(state, options.since);
-    const by = RANKINGS.find((name) => options[name]);
-    if (by !== undefined) printTasks(state, by, options, context);
-    else if (task === undefined) printRuns(state, options, context);
-    else printAttempts(state, (await project.resolveTargets([task]))[0]!, options, context);
-    return ExitCode.Ok;
-  });
+  };
+  if (task === undefined) {
+    await withState(use, (state) => {
+      check(state);
+      const by = RANKINGS.find((name) => options[name]);
+      if (by !== undefined) printTasks(state, by, options, context);
+      else printRuns(state, options, context);
+    });
+  } else {
+    await withProject(use, async (project) => {
+      check(project.state);
+      const [id] = await project.resolveTargets([task]);
+      printAttempts(project.state, id!, options, context);
+    });
+  }
+  return ExitCode.Ok;
 }
 
 function printRuns(state: BuildState, options: HistoryCommandOptions, context: Context): void {
