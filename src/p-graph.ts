@@ -63,8 +63,9 @@ export class PGraph {
   /** A table in which nothing is under way; runs at the same time have one each. */
   #idle: TaskTable | undefined;
 
-  /** O(nodes + dependencies). @throws InvalidArgument for a dependency of what is no node; DependencyCycle */
+  /** O(nodes + dependencies). @throws InvalidArgument also for a dependency of what is no node; DependencyCycle */
   constructor(nodes: PGraphNodeMap | PGraphNodeRecord, dependencies: DependencyList) {
+    checkGraph(nodes, dependencies);
     const entries = nodes instanceof Map ? [...nodes] : Object.entries(nodes as PGraphNodeRecord);
     this.#ids = entries.map(([id]) => id);
     this.#nodes = entries.map(([, node]) => node);
@@ -104,6 +105,16 @@ export class PGraph {
     );
     return table;
   }
+}
+
+function checkGraph(nodes: unknown, dependencies: unknown): void {
+  if (typeof nodes !== 'object' || nodes === null || Array.isArray(nodes))
+    throw new InvalidArgument(`PGraph needs its nodes as a Map or an object, not ${shown(nodes)}.`);
+  const isList = Array.isArray(dependencies) && dependencies.every(Array.isArray);
+  if (!isList)
+    throw new InvalidArgument(
+      `PGraph needs a list of pairs of ids as dependencies, not ${shown(dependencies)}.`,
+    );
 }
 
 /** Named by their rows: ids of nodes may be any strings. */

@@ -98,7 +98,7 @@ async function requireFit({ name, path }: BackupInfo): Promise<void> {
   } catch (error) {
     if (!(error instanceof BackupDamaged)) throw error;
     throw new NoBackup(
-      `Backup ${quote(name)} cannot be restored, as it is damaged: ${error.message}. The state is as it was; name another backup.`,
+      `Backup ${quote(name)} cannot be restored: ${error.message}. The state is as it was; name another backup.`,
     );
   }
   const { schema } = await readHead(path);

@@ -127,6 +127,10 @@ describe('millrace run', { concurrency: 2 }, () => {
     assert.deepEqual([since.exitCode, [...started(since).keys()]], [0, ['flaky']]);
     const all = await project.millrace(['run', '--since', '1', '--json']);
     assert.deepEqual([...started(all).keys()].sort(), ['after', 'flaky', 'other']);
+    project.writeTasks({ new: { command: 'true' } });
+    const gone = await project.millrace(['run', '--since', '1']);
+    assert.deepEqual([gone.exitCode, gone.stdout.toString()], [0, '']);
+    assert.match(gone.stderr, /nothing of what is asked for was tried in run 1 or later/);
     const never = await project.millrace(['run', '--since', '99']);
     assert.deepEqual(
       [never.exitCode, never.stderr.includes('The history has no run 99; the newest is 4.')],

@@ -76,6 +76,14 @@ describe('as p-graph', () => {
     assert.throws(cycle('AB BC CD DB CE EF FD'), { code: 'DEPENDENCY_CYCLE' });
     assert.throws(cycle('AA'), { code: 'DEPENDENCY_CYCLE', message: /A → A/ });
     assert.throws(cycle('AX'), { code: 'INVALID_ARGUMENT', message: /"X"/ });
+    for (const bad of [undefined, {}, 'AB', ['AB']]) {
+      const make = () => new PGraph(nodes, bad as never);
+      assert.throws(make, { code: 'INVALID_ARGUMENT', message: /list of pairs of ids/ });
+    }
+    for (const bad of [undefined, null, [], 'AB']) {
+      const make = () => new PGraph(bad as never, []);
+      assert.throws(make, { code: 'INVALID_ARGUMENT', message: /a Map or an object/ });
+    }
   });
 
   test('a failure rejects at once, and nothing more begins', async () => {

@@ -171,8 +171,7 @@ test('a state is restored by name, after it was backed up itself', async (t) => 
   for (const { path } of await backupsOf(directory)) truncateSync(path, 200);
   const refused = {
     code: 'NO_BACKUP',
-    message:
-      /cannot be restored, as it is damaged: it is cut off\. The state is as it was; name another backup\./,
+    message: /cannot be restored: it is cut off\. The state is as it was; name another backup\./,
   };
   await assert.rejects(restoreState(directory), refused);
   await withState(directory, (state) => assert.ok(state.tasks.has('later')));

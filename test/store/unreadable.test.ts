@@ -5,8 +5,10 @@ import { syncBuiltinESMExports } from 'node:module';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { verify } from '../../src/cli/commands/verify.js';
 import { exportState, openState, verifyState } from '../../src/index.js';
 import { statePaths } from '../../src/store/paths.js';
+import { fakeContext } from '../cli/support.js';
 import { openFiles } from '../engine/lane-support.js';
 import { stateDirectory, withState } from './support.js';
 
@@ -105,6 +107,10 @@ test('verifyState moves no backup aside that it could not read', async (t) => {
   const { backups, ok } = await verifyState(directory, { repair: true });
   assert.deepEqual([ok, backups.length, backups[0]!.movedAside], [false, 1, undefined]);
   assert.equal(readdirSync(join(directory, 'backups')).length, 1);
+  // So it is not repaired.
+  assert.equal(await verify({ state: directory, repair: true, color: false }, fakeContext()), 1);
+  allow();
+  assert.equal(await verify({ state: directory, repair: true, color: false }, fakeContext()), 0);
 });
 
 test('a state that cannot be swept when it is opened is closed again', async (t) => {

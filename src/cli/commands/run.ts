@@ -41,7 +41,11 @@ export async function run(
       });
       const chosen = await chosenBy(project, targets, options);
       if (chosen?.length === 0) {
-        renderer.notice('nothing failed, was blocked or interrupted last time');
+        renderer.notice(
+          options.failed === true
+            ? 'nothing failed, was blocked or interrupted last time'
+            : `nothing of what is asked for was tried in run ${options.since} or later`,
+        );
         return ExitCode.Ok;
       }
       const summary = await project.run({

@@ -12,16 +12,21 @@ export async function verify(options: VerifyCommandOptions, context: Context): P
   const directory = stateDirectory(options);
   const found = await verifyState(directory, { repair, ...waitingOf(options, context) });
   if (found.missing) throw noState(directory);
+  // A backup that the system does not let us read may be whole: it stays where it is.
+  const isLeft = found.backups.some(
+    ({ movedAside, problem }) => problem !== undefined && movedAside === undefined,
+  );
+  const repaired = repair && !found.ok && !isLeft;
   if (options.json) {
     writeJson(context, {
       ok: found.ok,
-      repaired: repair && !found.ok,
+      repaired,
       ...(found.problem === undefined ? {} : { problem: found.problem }),
       ...(found.recovery === undefined ? {} : { recovery: found.recovery.message }),
       backups: found.backups.map(({ movedAside, name, problem }) => ({ name, problem, movedAside })),
     });
   } else for (const line of describe(found)) context.stdout.write(`millrace: ${line}\n`);
-  return found.ok || repair ? ExitCode.Ok : ExitCode.Failed;
+  return found.ok || repaired ? ExitCode.Ok : ExitCode.Failed;
 }
 
 function describe({ backups, problem, recovery }: VerifiedState): string[] {

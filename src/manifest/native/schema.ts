@@ -8,7 +8,10 @@ const text = z.string('must be a string');
 const texts = z.array(text, 'must be a list of strings');
 const word = z.union([text, z.number('must be a number')], 'must be a string or a number');
 const integer = z.int('must be a whole number');
-const unitDuration = text.regex(/^\d+(\.\d+)?(ms|s|m|h)$/, 'must be a number with a unit, such as "30s"');
+const unitDuration = text.regex(
+  /^\d+(\.\d+)?(ms|s|m|h)$/,
+  'must be a number with a unit (ms, s, m or h), such as "30s"',
+);
 const plainDuration = z.number('must be a number');
 const variables = z.record(z.string(), text, 'must be a table of strings');
 

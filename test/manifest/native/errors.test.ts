@@ -106,7 +106,11 @@ test('values of the wrong type', () => {
     ['[tasks.a]\nenv = { A = 1 }', '2:13', /"A" must be a string/],
     ['[tasks.a]\ninheritEnv = { A = 1 }', '2:14', /"inheritEnv" must be a list of strings/],
     ['[tasks.a]\ncwd = 1', '2:7', /"cwd" must be a string/],
-    ['[tasks.a]\ntimeout = "30"', '2:11', /"timeout" must be a number with a unit, such as "30s"/],
+    [
+      '[tasks.a]\ntimeout = "30"',
+      '2:11',
+      /"timeout" must be a number with a unit \(ms, s, m or h\), such as "30s"/,
+    ],
     ['[tasks.a]\ntimeout = true', '2:11', /"timeout" must be a number of milliseconds, or a string/],
     ['[tasks.a]\ntimeout = nan', '2:11', /"timeout" must be/],
     ['[tasks.a]\nretries = 1.5', '2:11', /"retries" must be a whole number/],
