@@ -2,9 +2,8 @@ import { existsSync, linkSync, lstatSync, readdirSync, renameSync, rmSync, write
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { StateLocked } from '../errors.js';
-import { isObject } from '../values.js';
 import { readMark } from './kinds.js';
-import { mayBeRunning, type ProcessIdentity, placeOf, thisProcess } from './process.js';
+import { isIdentity, mayBeRunning, type ProcessIdentity, placeOf, thisProcess } from './process.js';
 
 /** What the lock file says. */
 interface Holder extends ProcessIdentity {
@@ -212,16 +211,10 @@ function readHolder(path: string): Holder | undefined {
 
 /** True for what `acquire` writes: whoever wrote something else holds nothing. */
 function isHolder(said: unknown): said is Holder {
-  if (!isObject(said)) return false;
-  const { id, pid, since } = said;
-  const texts = [since, said.started, said.boot, said.host, said.namespace];
+  if (!isIdentity(said)) return false;
+  const { id, since } = said as Partial<Holder>;
   return (
-    Number.isSafeInteger(pid) &&
-    (pid as number) > 0 &&
-    typeof id === 'string' &&
-    ID.test(id) &&
-    texts.every((text) => typeof text === 'string') &&
-    !Number.isNaN(Date.parse(since as string))
+    typeof id === 'string' && ID.test(id) && typeof since === 'string' && !Number.isNaN(Date.parse(since))
   );
 }
 

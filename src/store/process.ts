@@ -70,5 +70,5 @@ export function isIdentity(said: unknown): said is ProcessIdentity {
   if (!isObject(said)) return false;
   const { pid, started, boot, host, namespace } = said;
   const texts = [started, boot, host, namespace];
-  return Number.isSafeInteger(pid) && (pid as number) > 1 && texts.every((text) => typeof text === 'string');
+  return Number.isSafeInteger(pid) && (pid as number) > 0 && texts.every((text) => typeof text === 'string');
 }

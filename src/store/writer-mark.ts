@@ -66,7 +66,8 @@ async function hasEndedWithin(other: ProcessIdentity, ms: number): Promise<boole
 function readIdentity(path: string): ProcessIdentity | undefined {
   try {
     const said: unknown = JSON.parse(readFileSync(path, 'utf8'));
-    return isIdentity(said) ? said : undefined;
+    // Process 1 is never a writer: in a container it may be millrace itself, else it is what all depends on.
+    return isIdentity(said) && said.pid > 1 ? said : undefined;
   } catch (error) {
     if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
