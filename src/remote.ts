@@ -3,10 +3,10 @@
  *
  * @module millrace/remote
  */
-import type { MessagePort } from 'node:worker_threads';
+import { MessagePort } from 'node:worker_threads';
 import { type Endpoint, expose, releaseProxy, wrap } from 'comlink';
 import { InvalidArgument, MillraceError, quote } from './errors.js';
-import { isObject } from './values.js';
+import { isObject, shown } from './values.js';
 
 /** What the other side may call: plain functions by name. An interface will do as well as a type. */
 export type Provided<Functions> = {
@@ -50,9 +50,12 @@ interface Problem {
  * code of this thread. What a function returns is cloned, or a promise of that. Only an object's own
  * functions count, so methods of a class are named one by one.
  * @param port stays in use until it is closed; it does not keep the thread alive beside other work
- * @throws InvalidArgument if something is no function
+ * @throws InvalidArgument if something is no function, or the port is none
  */
 export function provide<Functions extends object>(port: MessagePort, functions: Provided<Functions>): void {
+  requirePort('provide', port);
+  if (!isObject(functions))
+    throw new InvalidArgument(`provide takes an object of functions, not ${shown(functions)}.`);
   const allowed = Object.create(null) as Record<string, unknown>;
   for (const [name, callee] of Object.entries(functions)) {
     if (typeof callee !== 'function') {
@@ -66,8 +69,10 @@ export function provide<Functions extends object>(port: MessagePort, functions: 
 /**
  * The functions that were provided at the other end of a port. Each call settles: with the result, with an error that has the `name`, `message`, `code` and
  * `stack` of the one that was thrown, or with `RemoteGone`.
+ * @throws InvalidArgument if the port is none
  */
 export function remote<Functions>(port: MessagePort): Remote<Functions> & Disposable {
+  requirePort('remote', port);
   const far = wrap<Record<string, (...values: unknown[]) => Promise<Answer>>>(endpointOf(port));
   const waiting = new Set<() => void>();
   let isGone = false;
@@ -104,6 +109,13 @@ export function remote<Functions>(port: MessagePort): Remote<Functions> & Dispos
       return (...values: unknown[]) => call(name, values);
     },
   });
+}
+
+function requirePort(caller: string, port: unknown): void {
+  if (port instanceof MessagePort) return;
+  throw new InvalidArgument(
+    `${caller} takes a MessagePort, such as one of a MessageChannel, not ${shown(port)}.`,
+  );
 }
 
 /**

@@ -12,7 +12,7 @@ import {
 } from '../memory/atomic.js';
 import { THIS_THREAD } from '../memory/system-threads.js';
 import type { ThreadIdentity } from '../memory/threads.js';
-import { checkOptions, milliseconds } from '../values.js';
+import { checkOptions, milliseconds, shown } from '../values.js';
 
 /** Words. Who has it, by the number that the system gives the thread; 0: nobody. */
 const OWNER = 0;
@@ -69,8 +69,10 @@ export class Mutex {
     return new Mutex(wordsOf(new SharedArrayBuffer(WORDS * 4)), thread);
   }
 
-  /** The same lock in another thread. @param handle what `handle` gave @param thread as for `create` */
+  /** The same lock in another thread. @param handle what `handle` gave @param thread as for `create` @throws InvalidArgument */
   static from(handle: SharedArrayBuffer, thread: ThreadIdentity = THIS_THREAD): Mutex {
+    if (!(handle instanceof SharedArrayBuffer) || handle.byteLength !== WORDS * 4)
+      throw new InvalidArgument(`Mutex.from takes the handle of a Mutex, not ${shown(handle)}.`);
     shareMemory();
     return new Mutex(wordsOf(handle), thread);
   }

@@ -3,7 +3,7 @@ import { load, shareMemory, store, wordsOf } from '../memory/atomic.js';
 import { CONTROL_WORDS } from '../memory/layout.js';
 import { THIS_THREAD } from '../memory/system-threads.js';
 import { type ThreadIdentity, Threads } from '../memory/threads.js';
-import { isPromiseLike } from '../values.js';
+import { isPromiseLike, shown } from '../values.js';
 
 /** The word of the control block that says whether a writer has died: of this lock nothing else uses it. Who is alone. */
 const ABANDONED = 0;
@@ -46,8 +46,11 @@ export class RwLock {
     return new RwLock(control, Threads.create(control, thread));
   }
 
-  /** The same lock in another thread, which takes part until `leave`. @throws CapacityExceeded from the 257th thread on */
-  static from({ control, threads }: RwLockHandle, thread: ThreadIdentity = THIS_THREAD): RwLock {
+  /** The same lock in another thread, which takes part until `leave`. @throws InvalidArgument; CapacityExceeded from the 257th thread on */
+  static from(handle: RwLockHandle, thread: ThreadIdentity = THIS_THREAD): RwLock {
+    const { control, threads } = (handle ?? {}) as Partial<RwLockHandle>;
+    if (!(control instanceof SharedArrayBuffer) || !(threads instanceof SharedArrayBuffer))
+      throw new InvalidArgument(`RwLock.from takes the handle of a RwLock, not ${shown(handle)}.`);
     shareMemory();
     const words = wordsOf(control);
     return new RwLock(words, Threads.from(words, threads, thread));

@@ -132,5 +132,11 @@ test('what is no function cannot be provided', () => {
     code: 'INVALID_ARGUMENT',
     message: 'Only functions can be provided to other threads; "secret" is none.',
   });
+  assert.throws(() => provide(port1, 5 as never), { code: 'INVALID_ARGUMENT' });
   port1.close();
+  for (const bad of [undefined, {}, 5]) {
+    const refusal = { code: 'INVALID_ARGUMENT', message: /takes a MessagePort/ };
+    assert.throws(() => provide(bad as never, {}), refusal);
+    assert.throws(() => remote(bad as never), refusal);
+  }
 });

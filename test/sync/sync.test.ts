@@ -130,3 +130,14 @@ test('beside threads that want it for ever, a thread gets its turn, and after th
   shared.lock.write(() => {});
   shared.mutex.run(() => {});
 });
+
+test('what is no handle of a lock is refused', () => {
+  const strange = [undefined, 5, {}, new SharedArrayBuffer(4), { control: new SharedArrayBuffer(4) }];
+  for (const handle of strange) {
+    for (const kind of [Mutex, RwLock])
+      assert.throws(() => kind.from(handle as never), {
+        code: 'INVALID_ARGUMENT',
+        message: /takes the handle/,
+      });
+  }
+});
