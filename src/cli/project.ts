@@ -39,7 +39,7 @@ export async function withProject<Result>(
   return await use(project);
 }
 
-/** Opens the state for reading, and closes it whatever happens. There needs to be a manifest at most, and what it says does not matter. */
+/** Opens the state for reading, and closes it whatever happens. A manifest may tell where it lies; it is not read. */
 export async function withState<Result>(
   { options, onWarning }: Pick<ProjectUse, 'options' | 'onWarning'>,
   use: (state: BuildState) => Result,
