@@ -20,25 +20,28 @@ export async function history(
   options: HistoryCommandOptions,
   context: Context,
 ): Promise<number> {
-  const use = { options, mode: 'read', onWarning: warnOn(context.stderr) } as const;
-  const check = (state: BuildState): void => {
-    if (options.since !== undefined) runsSince(state, options.since);
-  };
-  if (task === undefined) {
-    await withState(use, (state) => {
-      check(state);
-      const by = RANKINGS.find((name) => options[name]);
-      if (by !== undefined) printTasks(state, by, options, context);
-      else printRuns(state, options, context);
-    });
-  } else {
-    await withProject(use, async (project) => {
-      check(project.state);
+  const use = { options, onWarning: warnOn(context.stderr) };
+  if (task === undefined) await withState(use, (state) => printAll(state, options, context));
+  else {
+    await withProject({ ...use, mode: 'read' }, async (project) => {
+      requireRun(project.state, options);
       const [id] = await project.resolveTargets([task]);
       printAttempts(project.state, id!, options, context);
     });
   }
   return ExitCode.Ok;
+}
+
+function printAll(state: BuildState, options: HistoryCommandOptions, context: Context): void {
+  requireRun(state, options);
+  const by = RANKINGS.find((name) => options[name]);
+  if (by !== undefined) printTasks(state, by, options, context);
+  else printRuns(state, options, context);
+}
+
+/** @throws InvalidArgument for `--since` a run that is not known */
+function requireRun(state: BuildState, { since }: HistoryCommandOptions): void {
+  if (since !== undefined) runsSince(state, since);
 }
 
 function printRuns(state: BuildState, options: HistoryCommandOptions, context: Context): void {
