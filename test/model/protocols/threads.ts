@@ -74,14 +74,16 @@ export function gate(code: Code, changers: number, lookers: number): Model<Pairs
   };
 }
 
+/** Attaches as a thread that the system can tell from others, and say of whether it has died. */
+function attachAs(code: Code, { handle }: SharedTasks, world: World, thread: number) {
+  const table = code.TaskTable.from(handle, identity(world, thread));
+  return { table, tasks: new code.TaskManager(table) };
+}
+
 /** A thread dies at any moment of its work, and the owner takes up what it has left, while a third one works on. */
 export function death(code: Code, isAloneWithOwner: boolean): Model<SharedTasks> {
-  const attach = ({ handle }: SharedTasks, world: World, thread: number) => {
-    const table = code.TaskTable.from(handle, identity(world, thread));
-    return { table, tasks: new code.TaskManager(table) };
-  };
   const work = (thread: number) => (shared: SharedTasks, world: World) => {
-    const { tasks } = attach(shared, world, thread);
+    const { tasks } = attachAs(code, shared, world, thread);
     const row = tasks.claim();
     if (row !== undefined) tasks.complete(row);
   };
@@ -93,13 +95,13 @@ export function death(code: Code, isAloneWithOwner: boolean): Model<SharedTasks>
     threads: [
       work(0),
       (shared, world) => {
-        const { table } = attach(shared, world, 1);
+        const { table } = attachAs(code, shared, world, 1);
         return code.takeUpFromDead(table, ATTEMPTS);
       },
       ...(isAloneWithOwner ? [] : [work(2)]),
     ],
     check(shared, [, takenUp], world) {
-      const { table, tasks } = attach(shared, world, 100);
+      const { table, tasks } = attachAs(code, shared, world, 100);
       const late = code.takeUpFromDead(table, ATTEMPTS);
       assert.ok((takenUp as Row[]).length + late.length <= 1);
       assert.equal(tasks.counts().inProgress, 0);
@@ -112,10 +114,6 @@ export function death(code: Code, isAloneWithOwner: boolean): Model<SharedTasks>
 
 /** A thread that has nothing to do dies at any moment, also in its sleep, while another one makes work for it, and takes up what it has left. */
 export function deathWhileParked(code: Code): Model<SharedTasks> {
-  const attach = ({ handle }: SharedTasks, world: World, thread: number) => {
-    const table = code.TaskTable.from(handle, identity(world, thread));
-    return { table, tasks: new code.TaskManager(table) };
-  };
   return {
     name: 'a thread dies while it waits for work',
     mortal: 0,
@@ -126,7 +124,7 @@ export function deathWhileParked(code: Code): Model<SharedTasks> {
     },
     threads: [
       (shared, world) => {
-        const { tasks } = attach(shared, world, 0);
+        const { tasks } = attachAs(code, shared, world, 0);
         let row = tasks.claim();
         while (row === undefined) {
           tasks.waitForWorkSync();
@@ -136,13 +134,13 @@ export function deathWhileParked(code: Code): Model<SharedTasks> {
         return true;
       },
       (shared, world) => {
-        const { table, tasks } = attach(shared, world, 1);
+        const { table, tasks } = attachAs(code, shared, world, 1);
         tasks.complete('a');
         code.takeUpFromDead(table, ATTEMPTS);
       },
     ],
     check(shared, [isDone], world) {
-      const { table, tasks } = attach(shared, world, 100);
+      const { table, tasks } = attachAs(code, shared, world, 100);
       code.takeUpFromDead(table, ATTEMPTS);
       assert.deepEqual(table.threads.dead(), []);
       assert.equal(tasks.counts().inProgress, 0);
@@ -157,26 +155,22 @@ export function deathWhileParked(code: Code): Model<SharedTasks> {
 
 /** A thread dies at any moment of a change, and another one changes something then: what that one finds is all of it, or nothing. */
 export function deathInChange(code: Code): Model<SharedTasks> {
-  const attach = ({ handle }: SharedTasks, world: World, thread: number) => {
-    const table = code.TaskTable.from(handle, identity(world, thread));
-    return { table, tasks: new code.TaskManager(table) };
-  };
   return {
     name: 'a thread dies while it changes tasks and statuses together',
     mortal: 0,
     setup: () => makeTasks(code, [{ id: 'a' }]),
     threads: [
       (shared, world) => {
-        const { table, tasks } = attach(shared, world, 0);
+        const { table, tasks } = attachAs(code, shared, world, 0);
         change(table, tasks);
       },
       (shared, world) => {
-        const { table, tasks } = attach(shared, world, 1);
+        const { table, tasks } = attachAs(code, shared, world, 1);
         return table.threads.alone(() => tasks.page({ limit: 9 }).tasks);
       },
     ],
     check(shared, [, seen], world) {
-      const { table, tasks } = attach(shared, world, 100);
+      const { table, tasks } = attachAs(code, shared, world, 100);
       code.takeUpFromDead(table, ATTEMPTS);
       checkChange(seen as TaskState[]);
       checkChange(tasks.page({ limit: 9 }).tasks);
