@@ -1,22 +1,16 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { ROOT, temporaryFolder, writeProgram } from './support.js';
 
-// dist/test/docs/readme.test.js → the project, and the built package in it.
-const HERE = dirname(fileURLToPath(import.meta.url));
-const ROOT = join(HERE, '../../..');
-const INDEX = new URL('../../src/index.js', import.meta.url);
+const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
+const [, CODE] = /```js\n(.*?)```/s.exec(README)!;
 
 test('the embedding example of the README runs', (t) => {
-  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
-  const [, code] = /```js\n(.*?)```/s.exec(readme)!;
-  const folder = mkdtempSync(join(tmpdir(), 'millrace-readme-'));
-  t.after(() => rmSync(folder, { recursive: true }));
-  writeFileSync(join(folder, 'example.mjs'), code!.replace("'millrace'", JSON.stringify(INDEX.href)));
+  const folder = temporaryFolder(t);
+  writeProgram(folder, 'example.mjs', CODE!);
   const run = () =>
     execFileSync(process.execPath, ['example.mjs'], { cwd: folder, encoding: 'utf8', timeout: 30_000 });
   const order = "[ 'hello', 'shout' ]\n";
@@ -26,7 +20,5 @@ test('the embedding example of the README runs', (t) => {
 });
 
 test('the embedding example is short', () => {
-  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
-  const [, code] = /```js\n(.*?)```/s.exec(readme)!;
-  assert.ok(code!.trim().split('\n').length <= 14);
+  assert.ok(CODE!.trim().split('\n').length <= 14);
 });

@@ -6,6 +6,9 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 // dist/test/docs/support.js → the project.
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../../..');
+const { exports: EXPORTS } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+  exports: Record<string, { default: string }>;
+};
 
 export function temporaryFolder(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-docs-'));
@@ -29,9 +32,4 @@ export function writeProgram(folder: string, name: string, code: string): void {
 }
 
 /** Where package.json says that a part of the package lies. */
-function urlOf(part: string): string {
-  const { exports } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
-    exports: Record<string, { default: string }>;
-  };
-  return pathToFileURL(join(ROOT, exports[part]!.default)).href;
-}
+const urlOf = (part: string): string => pathToFileURL(join(ROOT, EXPORTS[part]!.default)).href;

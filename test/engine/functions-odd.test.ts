@@ -131,16 +131,21 @@ for (const [way, more] of [
 
 test('a thread that is ended while it starts leaves no file of ours open', async (t) => {
   const { run, state } = await setUp(t);
-  // Of the function's own module that is not for us to say: Node.js reads it in several steps, and one time in hundreds leaves it open.
-  const open = (): string[] =>
-    openFiles().filter((file) => /\.[cm]?js$/.test(file) && !file.endsWith('/m.mjs'));
+  // Node.js reads the function's own module in several steps, and one time in hundreds leaves it open.
+  const isModule = (file: string): boolean => file.endsWith('/m.mjs');
+  const open = (): string[] => openFiles().filter((file) => /\.[cm]?js$/.test(file));
   const before = open();
   // From before it begins to load to after it has.
   for (let ms = 0; ms < 80; ms += 2) {
     state.tasks.define(call(`a${ms}`, 'quick'));
     await run({ signal: AbortSignal.timeout(ms), jobs: 2 });
   }
-  assert.deepEqual(open(), before);
+  const after = open();
+  assert.deepEqual(
+    after.filter((file) => !isModule(file)),
+    before,
+  );
+  assert.ok(after.filter(isModule).length <= 2, after.join(', '));
 });
 
 test('no thread outlives its run', async (t) => {
