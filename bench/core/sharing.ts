@@ -16,6 +16,8 @@ const WORKER = new URL('./sharing-worker.js', import.meta.url);
 const ROUNDS = 5;
 /** Transactions before V8 has compiled what they run. */
 const COLD = 10;
+/** The same of wake-ups. */
+const COLD_WAKE_UPS = 100;
 
 /** Threads that share a state: what one of them pays, what they cost each other, and what messages would. */
 export const suite: BenchSuite = {
@@ -186,11 +188,12 @@ async function snapshots(state: BuildState, workers: readonly Crew[]): Promise<B
  * other notifies: what these take is the system's.
  */
 async function wakeUps(): Promise<BenchRow[]> {
-  const TIMES = 1_100;
+  const TIMES = COLD_WAKE_UPS + 1_000;
   const state = await openState({ memory: true });
   state.tasks.define({ id: 'a' });
   const row = state.tasks.claim() as Row;
-  const [clock, bareClock] = [0, 1].map(() => new BigInt64Array(new SharedArrayBuffer(16))) as [Clock, Clock];
+  const newClock = (): Clock => new BigInt64Array(new SharedArrayBuffer(16));
+  const [clock, bareClock] = [newClock(), newClock()];
   const bell = new Int32Array(new SharedArrayBuffer(4));
   const [worker, bare] = [new Crew(state), new Crew(state)];
   const parked = worker.do({ kind: 'park', times: TIMES, clock });
@@ -214,7 +217,7 @@ async function wakeUps(): Promise<BenchRow[]> {
   await Promise.all([worker.end(), bare.end()]);
   await state.close();
   for (const times of [waits, bareWaits]) {
-    times.splice(0, 100);
+    times.splice(0, COLD_WAKE_UPS);
     times.sort((one, other) => one - other);
   }
   const late = Math.floor(waits.length * 0.99);
