@@ -1,5 +1,5 @@
 /** `node collect-process.js DIRECTORY`: collects a state's content store and prints what that took, as JSON. */
-import { openState } from '../../src/index.js';
+import { openState } from 'millrace';
 
 const state = await openState({ directory: process.argv[2]!, readOnly: true });
 const start = performance.now();

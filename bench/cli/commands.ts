@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openState } from '../../src/index.js';
+import { openState } from 'millrace';
 import type { Attempt, Trace } from '../../src/store/history/history.js';
 import { GrowingSegment, Segment, type StoredSegment } from '../../src/store/history/segment.js';
 import type { BenchRow, BenchSuite } from '../suite.js';

@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import type { BuildState } from 'millrace';
 import { type BenchRow, type BenchSuite, median, timed } from '../suite.js';
-import { type Core, definitions, drain, MILLION, openCore, resetAll } from './graphs.js';
+import { definitions, drain, MILLION, openCore, resetAll } from './graphs.js';
 
 // dist/bench/core/ceiling.js → the source, which is not compiled with the others.
 const SOURCE = fileURLToPath(new URL('../../../bench/core/ceiling.cpp', import.meta.url));
@@ -17,7 +18,7 @@ export const suite: BenchSuite = {
   name: 'ceiling',
   async run() {
     const theirs = peer();
-    const core = openCore();
+    const core = await openCore();
     core.tasks.define(definitions(MILLION));
     core.tasks.prioritize();
     // First, because memory once shared is slower for its owner, too.
@@ -58,7 +59,7 @@ function peer(): { readonly one: number; readonly two: number } | undefined {
 }
 
 /** The first round warms up. */
-async function rounds(run: () => void | Promise<void>, core: Core): Promise<number> {
+async function rounds(run: () => void | Promise<void>, core: BuildState): Promise<number> {
   const times: number[] = [];
   for (let round = 0; round <= ROUNDS; round++) {
     resetAll(core, MILLION);
@@ -68,9 +69,9 @@ async function rounds(run: () => void | Promise<void>, core: Core): Promise<numb
   return median(times.slice(1));
 }
 
-function startWorkers({ table }: Core): readonly Worker[] {
+function startWorkers(core: BuildState): readonly Worker[] {
   const url = new URL('./threads-worker.js', import.meta.url);
-  const workerData = { handle: table.handle(), turns: 0 };
+  const workerData = { handle: core.share(), turns: 0 };
   return [new Worker(url, { workerData }), new Worker(url, { workerData })];
 }
 

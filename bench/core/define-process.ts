@@ -11,7 +11,7 @@ setFlagsFromString('--expose-gc');
 const gc = runInNewContext('gc') as () => void;
 gc();
 const before = process.memoryUsage.rss();
-const core = openCore();
+const core = await openCore();
 const ms = defineMillion();
 gc();
 gc();

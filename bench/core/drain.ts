@@ -1,7 +1,7 @@
+import type { BuildState, TaskDefinition } from 'millrace';
 import { PGraph } from 'p-graph';
-import type { TaskDefinition } from '../../src/task.js';
 import { type BenchRow, type BenchSuite, median, medianMs, timed } from '../suite.js';
-import { type Core, definitions, drain, MILLION, openCore, resetAll } from './graphs.js';
+import { definitions, drain, MILLION, openCore, resetAll } from './graphs.js';
 import { emptyPiscinaTask } from './piscina.js';
 
 const PEER_COUNT = 100_000;
@@ -28,19 +28,19 @@ export const suite: BenchSuite = {
   },
 };
 
-function prepare(count: number): Core {
-  const core = openCore();
+async function prepare(count: number): Promise<BuildState> {
+  const core = await openCore();
   core.tasks.define(definitions(count));
   core.tasks.prioritize();
   return core;
 }
 
-function drainAll({ tasks }: Core, count: number): void {
+function drainAll({ tasks }: BuildState, count: number): void {
   if (drain(tasks) !== count) throw new Error('Not all tasks were claimed.');
 }
 
 async function drainMillion(): Promise<BenchRow> {
-  const core = prepare(MILLION);
+  const core = await prepare(MILLION);
   const run = (): void => drainAll(core, MILLION);
   const ms = await medianMs(run, { rounds: 5, before: () => resetAll(core, MILLION) });
   return {
@@ -53,7 +53,7 @@ async function drainMillion(): Promise<BenchRow> {
 
 /** Both run the same graph, built before and not counted, turn by turn. */
 async function runAgainstPGraph(): Promise<BenchRow> {
-  const core = prepare(PEER_COUNT);
+  const core = await prepare(PEER_COUNT);
   const peer = new PGraph(...peerInput(definitions(PEER_COUNT)));
   const row = await againstPGraph('100,000 empty tasks, built before', {
     before: () => resetAll(core, PEER_COUNT),
@@ -68,8 +68,8 @@ function buildAndRunAgainstPGraph(): Promise<BenchRow> {
   const list = definitions(PEER_COUNT);
   const input = peerInput(list);
   return againstPGraph('the same, built and run', {
-    ours() {
-      const core = openCore();
+    async ours() {
+      const core = await openCore();
       core.tasks.define(list);
       drainAll(core, PEER_COUNT);
     },
@@ -79,7 +79,7 @@ function buildAndRunAgainstPGraph(): Promise<BenchRow> {
 
 interface Match {
   readonly before?: () => void;
-  readonly ours: () => void;
+  readonly ours: () => void | Promise<void>;
   readonly theirs: () => Promise<void>;
 }
 

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { BuildEngine, openState, type TaskDefinition } from '../../src/index.js';
+import { BuildEngine, openState, type TaskDefinition } from 'millrace';
 import { type BenchRow, type BenchSuite, median, timed } from '../suite.js';
 import { definitions } from './graphs.js';
 import { emptyPiscinaTask } from './piscina.js';

@@ -1,11 +1,15 @@
+import { DependencyGraph } from '../../src/graph/dependency-graph.js';
+import { TaskTable } from '../../src/memory/table.js';
 import { derive } from '../../src/tasks/derive.js';
+import { TaskManager } from '../../src/tasks/task-manager.js';
 import { type BenchSuite, medianMs } from '../suite.js';
-import { definitions, MILLION, openCore } from './graphs.js';
+import { definitions, MILLION } from './graphs.js';
 
 export const suite: BenchSuite = {
   name: 'graph',
   async run() {
-    const { graph, table, tasks } = openCore();
+    const table = TaskTable.create();
+    const [tasks, graph] = [new TaskManager(table), new DependencyGraph(table)];
     tasks.define(definitions(MILLION));
     const measure = async (what: string, run: () => void, atMost?: number) => ({
       what,

@@ -1,20 +1,9 @@
-import { DependencyGraph } from '../../src/graph/dependency-graph.js';
-import { TaskTable } from '../../src/memory/table.js';
-import type { Row, TaskDefinition } from '../../src/task.js';
-import { TaskManager } from '../../src/tasks/task-manager.js';
+import { type BuildState, openState, type Row, type TaskDefinition, type TaskManager } from 'millrace';
 
 export const MILLION = 1_000_000;
 
-export interface Core {
-  readonly table: TaskTable;
-  readonly tasks: TaskManager;
-  readonly graph: DependencyGraph;
-}
-
-export function openCore(): Core {
-  const table = TaskTable.create();
-  return { table, tasks: new TaskManager(table), graph: new DependencyGraph(table) };
-}
+/** The table alone, as it ships; what persistence costs has suites of its own. */
+export const openCore = (): Promise<BuildState> => openState({ memory: true });
 
 /** How far back a task's dependencies may lie: builds have some locality, in the order in which they are written. */
 const REACH = 10_000;
@@ -35,7 +24,7 @@ export function definitions(count: number): TaskDefinition[] {
   }));
 }
 
-export function resetAll({ tasks }: Core, count: number): void {
+export function resetAll({ tasks }: BuildState, count: number): void {
   for (let row = 0; row < count; row++) tasks.reset(row as Row);
 }
 

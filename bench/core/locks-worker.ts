@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { Mutex, RwLock, type RwLockHandle } from '../../src/sync/index.js';
+import { Mutex, RwLock, type RwLockHandle } from 'millrace/sync';
 
 /** What a thread does with a lock that others want, too, for so many milliseconds. */
 export interface LockJob {

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { Mutex, RwLock } from '../../src/sync/index.js';
+import { Mutex, RwLock } from 'millrace/sync';
 import { parameters } from '../parameters.js';
 import type { BenchRow, BenchSuite } from '../suite.js';
 import type { LockJob, LockResult, LocksInput } from './locks-worker.js';

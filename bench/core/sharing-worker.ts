@@ -1,6 +1,6 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { type Endpoint, expose } from 'comlink';
-import { attachState, type StateHandle } from '../../src/index.js';
+import { attachState, type StateHandle } from 'millrace';
 import { TaskTable } from '../../src/memory/table.js';
 import { type Row, TaskStatus } from '../../src/task.js';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { type Endpoint, type Remote, wrap } from 'comlink';
-import { type BuildState, openState } from '../../src/index.js';
+import { type BuildState, openState } from 'millrace';
 import type { Row } from '../../src/task.js';
 import { parameters } from '../parameters.js';
 import { type BenchRow, type BenchSuite, median } from '../suite.js';

@@ -1,11 +1,10 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { TaskTable } from '../../src/memory/table.js';
-import { TaskManager } from '../../src/tasks/task-manager.js';
+import { attachState, type StateHandle } from 'millrace';
 import { work } from './work.js';
 
 /** What a thread is told at its start. */
 export interface ThreadInput {
-  readonly handle: ReturnType<TaskTable['handle']>;
+  readonly handle: StateHandle;
   /** Turns of the work that make a microsecond. */
   readonly turns: number;
 }
@@ -14,7 +13,7 @@ export interface ThreadInput {
 export type ThreadJob = 'tasks' | number;
 
 const { handle, turns } = workerData as ThreadInput;
-const tasks = new TaskManager(TaskTable.from(handle));
+const { tasks } = attachState(handle);
 const isDone = (): boolean => tasks.counts().completed === tasks.counts().total;
 
 parentPort?.on('message', (job: ThreadJob) => {

@@ -16,10 +16,10 @@ interface Speeds {
 export const suite: BenchSuite = {
   name: 'threads',
   async run() {
-    const core = openCore();
+    const core = await openCore();
     core.tasks.define(definitions(MILLION));
     core.tasks.prioritize();
-    const workers = startWorkers({ handle: core.table.handle(), turns: turnsPerMicrosecond() });
+    const workers = startWorkers({ handle: core.share(), turns: turnsPerMicrosecond() });
     const tasks: Speeds[] = [];
     const bare: Speeds[] = [];
     for (let round = 0; round <= ROUNDS; round++) {

@@ -1,4 +1,4 @@
-import type { Row } from '../../src/task.js';
+import type { Row } from 'millrace';
 import { type BenchSuite, medianMs } from '../suite.js';
 import { openCore, resetAll } from './graphs.js';
 
@@ -7,7 +7,7 @@ const COUNT = 200_000;
 export const suite: BenchSuite = {
   name: 'transition',
   async run() {
-    const core = openCore();
+    const core = await openCore();
     const { tasks } = core;
     tasks.define(Array.from({ length: COUNT }, (_, index) => ({ id: `task-${index}` })));
     const startAndComplete = (): void => {

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { BuildEngine, type BuildState, openState } from '../../src/index.js';
+import { BuildEngine, type BuildState, openState } from 'millrace';
 import type { BenchRow, BenchSuite } from '../suite.js';
 
 const TASKS = 1000;

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { exportState, importState, openState, restoreState, verifyState } from '../../src/index.js';
+import { exportState, importState, openState, restoreState, verifyState } from 'millrace';
 import { RANKINGS } from '../../src/store/history/statistics.js';
 import { inTurn, MILLRACE } from '../cli/process.js';
 import { definitions } from '../core/graphs.js';

@@ -43,7 +43,7 @@ function warningOf(error: unknown, directory: string): string {
 }
 
 function backUpInBackground(directory: string, { newest, days }: typeof RETENTION): void {
-  const script = fileURLToPath(new URL('../../src/engine/backup-process.js', import.meta.url));
+  const script = fileURLToPath(new URL('../../bundle/lib/backup-process.js', import.meta.url));
   // For the next run; this one may be over by then.
   startInBackground(script, [directory, String(newest), String(days)], (error) =>
     noteFailure(directory, error),

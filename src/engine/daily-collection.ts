@@ -43,6 +43,6 @@ export async function collectDaily(state: BuildState, within = WITHIN_MS): Promi
  * @param directory of the state
  */
 export function collectInBackground(directory: string): void {
-  const script = fileURLToPath(new URL('../../src/engine/collect-process.js', import.meta.url));
+  const script = fileURLToPath(new URL('../../bundle/lib/collect-process.js', import.meta.url));
   startInBackground(script, [directory], () => {});
 }

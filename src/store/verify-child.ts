@@ -48,7 +48,7 @@ export async function verifyInChild({ directory }: StatePaths): Promise<string |
 async function runChild(directory: string): Promise<Ending> {
   // Loaded here, because hardly any opening needs it.
   const { execFile } = await import('node:child_process');
-  const script = fileURLToPath(new URL('../../src/store/verify-process.js', import.meta.url));
+  const script = fileURLToPath(new URL('../../bundle/lib/verify-process.js', import.meta.url));
   const options = { timeout: CHILD_TIMEOUT, env: { ...process.env, NODE_OPTIONS: '' } };
   return new Promise((resolve) => {
     try {

@@ -2,7 +2,7 @@
  * `node inspect.js DIRECTORY [write]`: verifies a state, and prints what it says as JSON. A process of its own, because a
  * damaged file may crash LMDB. `write`: as one who writes, who migrates and recovers what has to be.
  */
-import { openState } from '../../src/index.js';
+import { openState } from 'millrace';
 import { TaskStatus } from '../../src/task.js';
 
 /** What a state says. */

@@ -2,7 +2,7 @@
  * `node make-older.js DIRECTORY`: gives the store of a state the schema before ours, and prints `made`; unless it has it already, or holds nothing. A
  * process of its own, as its end takes along all that LMDB holds.
  */
-import { openState } from '../../src/index.js';
+import { openState } from 'millrace';
 import { makeOld } from '../store/old-schema.js';
 
 const directory = process.argv[2]!;

@@ -1,11 +1,11 @@
 /** `node many-process.js DIRECTORY`: one owner and eight threads that define, claim and complete tasks of their own for a moment. */
 import { Worker } from 'node:worker_threads';
-import { openState } from '../../src/index.js';
+import { openState } from 'millrace';
 
 const THREADS = 8;
 const MS = 300;
 
-const code = `import(${JSON.stringify(new URL('../../src/index.js', import.meta.url).href)}).then(({ attachState }) => {
+const code = `import(${JSON.stringify(import.meta.resolve('millrace'))}).then(({ attachState }) => {
   const { workerData: { handle, prefix } } = require('node:worker_threads');
   const { tasks, detach } = attachState(handle);
   const end = performance.now() + ${MS};

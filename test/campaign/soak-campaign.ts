@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Worker } from 'node:worker_threads';
-import { BuildEngine, type BuildState, openState, type TaskDefinition } from '../../src/index.js';
+import { BuildEngine, type BuildState, openState, type TaskDefinition } from 'millrace';
 import { openFiles, randomFrom, until } from '../engine/lane-support.js';
 
 /** What a process holds. */
@@ -142,7 +142,7 @@ function edit(state: BuildState, root: string, ids: readonly string[], random: (
 /** A thread attaches, claims, and ends without a word. */
 async function attachAndDie(state: BuildState): Promise<void> {
   state.tasks.define(Array.from({ length: 5 }, (_, index) => ({ id: `claimed-${index}` })));
-  const url = JSON.stringify(new URL('../../src/index.js', import.meta.url).href);
+  const url = JSON.stringify(import.meta.resolve('millrace'));
   const code = `import(${url}).then(({ attachState }) => {
     const { tasks } = attachState(require('node:worker_threads').workerData);
     tasks.claim(3);

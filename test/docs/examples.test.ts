@@ -4,7 +4,7 @@ import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } f
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
-import { openState } from '../../src/index.js';
+import { openState } from 'millrace';
 import { programsOf, ROOT, temporaryFolder, writeProgram } from './support.js';
 
 const PROGRAMS = programsOf('docs/EXAMPLES.md');

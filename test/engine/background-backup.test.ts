@@ -14,14 +14,14 @@ import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { BuildEngine, type BuildEvent, backupsOf } from 'millrace';
 import { backUpIfDue } from '../../src/engine/automatic-backup.js';
-import { BuildEngine, type BuildEvent, backupsOf } from '../../src/index.js';
 import { noteFailure, takeBackupWarning } from '../../src/store/backup/attempt.js';
 import { statePaths } from '../../src/store/paths.js';
 import { thisProcess } from '../../src/store/process.js';
 import { stateDirectory, withState } from '../store/support.js';
 
-const SCRIPT = fileURLToPath(new URL('../../src/engine/backup-process.js', import.meta.url));
+const SCRIPT = fileURLToPath(new URL('../../bundle/lib/backup-process.js', import.meta.url));
 const DIES = `data:text/javascript,
 import { open } from 'node:fs/promises';
 const handle = await open('/dev/null');

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { Worker } from 'node:worker_threads';
-import { BuildEngine, type BuildEvent, openState, type RunOptions } from '../../src/index.js';
+import { BuildEngine, type BuildEvent, openState, type RunOptions } from 'millrace';
 import { openFiles, temporaryFolder, until } from './lane-support.js';
 
 const MODULE = `

@@ -10,7 +10,7 @@ import {
   type RunSummary,
   type TaskDefinition,
   TaskStatus,
-} from '../../src/index.js';
+} from 'millrace';
 import { temporaryFolder } from './lane-support.js';
 
 const ROUNDS = 10;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { BuildEngine, openState } from '../../src/index.js';
+import { BuildEngine, openState } from 'millrace';
 import { temporaryFolder } from './lane-support.js';
 
 test('a listener that throws ends the run with its error, once what runs has ended', async (t) => {

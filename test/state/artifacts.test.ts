@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { attachState, BuildEngine, type BuildState, openState } from '../../src/index.js';
+import { attachState, BuildEngine, type BuildState, openState } from 'millrace';
 import { PAGE_BYTES } from '../../src/memory/layout.js';
 import { temporaryFolder } from '../artifacts/support.js';
 import { stateDirectory, withState } from '../store/support.js';

@@ -14,7 +14,7 @@ import {
   type RunOptions,
   type StateHandle,
   TaskStatus,
-} from '../../src/index.js';
+} from 'millrace';
 import { statePaths } from '../../src/store/paths.js';
 import { chooseSeed, randomFrom } from '../engine/lane-support.js';
 import { everything, runCode, stateDirectory, withState } from '../store/support.js';
@@ -315,7 +315,7 @@ test('several states are independent, and "await using" closes', async (t) => {
 
 test('a thread attaches and what it does is kept', async (t) => {
   const directory = await stateDirectory(t);
-  const index = new URL('../../src/index.js', import.meta.url).href;
+  const index = import.meta.resolve('millrace');
   await withState(directory, async (state) => {
     state.tasks.define([{ id: 'a' }, { id: 'b', dependencies: ['a'] }]);
     const source = `

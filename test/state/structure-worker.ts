@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
-import { attachState, type StateHandle } from '../../src/index.js';
+import { attachState, type StateHandle } from 'millrace';
 
 /** What a worker is to do. */
 export interface StructureInput {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type TestContext, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { type BuildState, openState, type TaskState, TaskStatus } from '../../src/index.js';
+import { type BuildState, openState, type TaskState, TaskStatus } from 'millrace';
 import { until } from '../engine/lane-support.js';
 import { stateDirectory } from '../store/support.js';
 import { artifactOf, KEPT, type StructureInput } from './structure-worker.js';

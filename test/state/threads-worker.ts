@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { attachState, type StateHandle } from '../../src/index.js';
+import { attachState, type StateHandle } from 'millrace';
 
 /** What a worker is to do after it has claimed a task. */
 export interface WorkerInput {

@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { type BackupInfo, backupsOf, openState, restoreState, verifyState } from '../../src/index.js';
+import { type BackupInfo, backupsOf, openState, restoreState, verifyState } from 'millrace';
 import { listBackups } from '../../src/store/backup/folder.js';
 import { BackupDamaged } from '../../src/store/backup/format.js';
 import { checkBackup } from '../../src/store/backup/make.js';

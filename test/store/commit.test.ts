@@ -3,7 +3,7 @@ import { readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setImmediate as immediate } from 'node:timers/promises';
-import { type BuildState, openState, type Row, TaskStatus } from '../../src/index.js';
+import { type BuildState, openState, type Row, TaskStatus } from 'millrace';
 import { PAGE_BYTES } from '../../src/memory/layout.js';
 import { Region } from '../../src/memory/region.js';
 import type { Writer } from '../../src/store/database.js';

@@ -15,7 +15,7 @@ import {
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { openState } from '../../src/index.js';
+import { openState } from 'millrace';
 import { SCHEMA_VERSION } from '../../src/store/envelope.js';
 import { examineFile } from '../../src/store/file-check.js';
 import { emptyFile, PageReader, readMeta } from '../../src/store/lmdb-file.js';

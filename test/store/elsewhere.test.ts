@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
-import { openState } from '../../src/index.js';
+import { openState } from 'millrace';
 import { statePaths } from '../../src/store/paths.js';
 import { packStamp } from '../../src/store/stamp.js';
 import { openRaw } from './raw-lmdb.js';

@@ -10,7 +10,7 @@ import {
   OUTCOMES,
   openState,
   type TaskDefinition,
-} from '../../src/index.js';
+} from 'millrace';
 import { chooseSeed, randomFrom } from '../engine/lane-support.js';
 import { everything, runCode, stateDirectory, withState } from './support.js';
 
@@ -271,7 +271,7 @@ test('an import that is killed leaves the state as it was, or as it is to be', a
   await withState(directory, (state) => void state.tasks.define({ id: 'mine' }));
   const file = join(directory, '..', 'other.json');
   writeFileSync(file, documentWith({ tasks: Array.from({ length: 3000 }, (_, index) => task(`t${index}`)) }));
-  const index = JSON.stringify(new URL('../../src/index.js', import.meta.url).href);
+  const index = JSON.stringify(import.meta.resolve('millrace'));
   for (const delay of [0, 20, 50, 100, 150]) {
     const code = `const { importState } = await import(${index});
       setTimeout(() => process.kill(process.pid, 'SIGKILL'), ${delay});

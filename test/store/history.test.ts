@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type BuildState, openState, type RunEnd } from '../../src/index.js';
+import { type BuildState, openState, type RunEnd } from 'millrace';
 import { runCode, stateDirectory, withState } from './support.js';
 
 const END: RunEnd = {

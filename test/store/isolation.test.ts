@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { closeSync, existsSync, openSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { type BuildState, openState, TaskStatus } from '../../src/index.js';
+import { type BuildState, openState, TaskStatus } from 'millrace';
 import { BatchReader, BatchWriter } from '../../src/store/batch.js';
 import type { Key } from '../../src/store/database.js';
 import { statePaths } from '../../src/store/paths.js';

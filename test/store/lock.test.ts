@@ -12,7 +12,7 @@ import fs, {
 } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { type TestContext, test } from 'node:test';
-import { openState, StateLocked } from '../../src/index.js';
+import { openState, StateLocked } from 'millrace';
 import { statePaths } from '../../src/store/paths.js';
 import { thisProcess } from '../../src/store/process.js';
 import { isAlive, temporaryFolder, until } from '../engine/lane-support.js';

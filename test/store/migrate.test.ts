@@ -3,7 +3,9 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { backupsOf, exportState, importState, openState, restoreState } from '../../src/index.js';
+import { backupsOf, exportState, importState, openState, restoreState } from 'millrace';
+// The modules that the package is bundled from: what is put into `MIGRATIONS` is in these alone.
+import * as modules from '../../src/index.js';
 import type { BackupEntry } from '../../src/store/backup/format.js';
 import { SCHEMA_VERSION } from '../../src/store/envelope.js';
 import { MIGRATIONS } from '../../src/store/migrate.js';
@@ -82,29 +84,33 @@ test('a store of an older schema is backed up, brought to ours, and its backup c
     message: /written by an older millrace; the next run brings it to this one/,
   });
   withMigration(t);
-  await withState(directory, (state) => {
-    assert.deepEqual(everything(state), all);
-    assert.equal(state.recovery.movedAside, undefined);
-    state.tasks.define({ id: 'later' });
-  });
+  await withState(
+    directory,
+    (state) => {
+      assert.deepEqual(everything(state), all);
+      assert.equal(state.recovery.movedAside, undefined);
+      state.tasks.define({ id: 'later' });
+    },
+    modules.openState,
+  );
   const [backup] = await backupsOf(directory);
   const log = readFileSync(join(directory, 'log/millrace.log'), 'utf8');
   assert.match(
     log,
     new RegExp(`"event":"migrated","from":${OLD},"to":${SCHEMA_VERSION},"backup":"${backup!.name}"`),
   );
-  await restoreState(directory, { backup: backup!.name });
-  assert.deepEqual(await withState(directory, everything), all);
+  await modules.restoreState(directory, { backup: backup!.name });
+  assert.deepEqual(await withState(directory, everything, modules.openState), all);
 });
 
 test('a damaged store is recovered from a backup of an older schema', async (t) => {
   const { directory, all } = await oldState(t);
   withMigration(t);
-  await withState(directory, () => {});
+  await withState(directory, () => {}, modules.openState);
   const { backups, store } = statePaths(directory);
   assert.equal(readdirSync(backups).length, 1);
   rmSync(store, { recursive: true });
-  assert.deepEqual(await withState(directory, everything), all);
+  assert.deepEqual(await withState(directory, everything, modules.openState), all);
 });
 
 test('a store of a schema that nobody knows is moved aside, not deleted', async (t) => {

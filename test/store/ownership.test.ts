@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openState } from '../../src/index.js';
+import { openState } from 'millrace';
 import { requireLocal } from '../../src/store/file-system.js';
 import { stateDirectory, withState } from './support.js';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Attempt, openState, type StatisticsOptions, type TaskStatistics } from '../../src/index.js';
+import { type Attempt, openState, type StatisticsOptions, type TaskStatistics } from 'millrace';
 import { BuildHistory } from '../../src/store/history/history.js';
 import { MemoryDatabase } from '../../src/store/memory.js';
 import { Records } from '../../src/store/records.js';

@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { type BuildState, openState } from '../../src/index.js';
+import { type BuildState, openState } from 'millrace';
 import type { TaskState } from '../../src/task.js';
 import { temporaryFolder } from '../engine/lane-support.js';
 
-const INDEX = new URL('../../src/index.js', import.meta.url).href;
+const INDEX = import.meta.resolve('millrace');
 
 /** A directory for a state, not made yet, removed at the end of the test. */
 export async function stateDirectory(t: TestContext): Promise<string> {
@@ -15,8 +15,9 @@ export async function stateDirectory(t: TestContext): Promise<string> {
 export async function withState<T>(
   directory: string,
   body: (state: BuildState) => T | Promise<T>,
+  open: typeof openState = openState,
 ): Promise<T> {
-  const state = await openState(directory);
+  const state = await open(directory);
   try {
     return await body(state);
   } finally {

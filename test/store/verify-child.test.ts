@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { openState, restoreState, verifyState } from '../../src/index.js';
+import { openState, restoreState, verifyState } from 'millrace';
 import { statePaths } from '../../src/store/paths.js';
 import { temporaryFolder } from '../engine/lane-support.js';
 import { everything, stateDirectory, withState } from './support.js';

@@ -1,6 +1,6 @@
 import { workerData } from 'node:worker_threads';
-import { UnknownTask } from '../../src/errors.js';
-import { provide, type Remote, remote } from '../../src/remote.js';
+import { UnknownTask } from 'millrace';
+import { provide, type Remote, remote } from 'millrace/remote';
 
 export interface OwnerApi {
   note(text: string): number;

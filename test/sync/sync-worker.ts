@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { Mutex, RwLock, type RwLockHandle } from '../../src/sync/index.js';
+import { Mutex, RwLock, type RwLockHandle } from 'millrace/sync';
 
 /** What a worker is to do with counters that a lock guards. */
 export interface SyncInput {

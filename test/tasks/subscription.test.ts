@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { type BuildState, openState, type TaskEvent, TaskStatus, type TaskUpdate } from '../../src/index.js';
+import { type BuildState, openState, type TaskEvent, TaskStatus, type TaskUpdate } from 'millrace';
 import { FEED_SIZE } from '../../src/memory/feed.js';
 
 const { Pending, InProgress, Completed, Failed } = TaskStatus;
@@ -170,7 +170,7 @@ test('what other threads do is told without a message, each task in the order of
   const last = new Map<string, TaskStatus | undefined>();
   let told = 0;
   const TURNS = 12;
-  const index = new URL('../../src/index.js', import.meta.url).href;
+  const index = import.meta.resolve('millrace');
   const source = `
     const { workerData, parentPort } = require('node:worker_threads');
     import(${JSON.stringify(index)}).then(({ attachState }) => {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { openState, StateCorrupt } from '../../../src/index.js';
+import { openState, StateCorrupt } from 'millrace';
 import type { Command, Done } from './command.js';
 import { digestOf, isOutsideSame, type Template } from './template.js';
 

@@ -1,8 +1,8 @@
 /** `node player.js TEMPLATE FOLDER FIRST COUNT FORBIDS`: plays rounds, and prints a line of JSON for each before and after. */
 import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { openState } from 'millrace';
 import { isSystemError } from '../../../src/errors.js';
-import { openState } from '../../../src/index.js';
 import { openFiles, randomFrom } from '../../engine/lane-support.js';
 import { commandsFor, execute } from './command.js';
 import { mutate, mutateFolder } from './mutate.js';

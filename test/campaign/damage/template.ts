@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { type BuildState, exportState, importState, openState } from '../../../src/index.js';
+import { type BuildState, exportState, importState, openState } from 'millrace';
 
 const COUNTS = { total: 9, executed: 9, cached: 0, fresh: 0, failed: 0, blocked: 0, cancelled: 0 };
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { type BuildState, openState } from '../../../src/index.js';
+import { type BuildState, openState } from 'millrace';
 import { type Row, TaskStatus } from '../../../src/task.js';
 import { randomFrom } from '../../engine/lane-support.js';
 import { definitions, dependenciesOf, nameOf, OPEN, sample } from './cast.js';

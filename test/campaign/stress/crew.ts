@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { attachState } from '../../../src/index.js';
+import { attachState } from 'millrace';
 import type { AttachedState } from '../../../src/state.js';
 import { randomFrom } from '../../engine/lane-support.js';
 import { drain } from './drain.js';

@@ -1,4 +1,4 @@
-import { IllegalTransition, UnknownTask } from '../../../src/errors.js';
+import { IllegalTransition, UnknownTask } from 'millrace';
 import type { AttachedState } from '../../../src/state.js';
 import { type Row, STATUS_NAMES, TaskStatus } from '../../../src/task.js';
 import type { TaskManager } from '../../../src/tasks/task-manager.js';

@@ -1,4 +1,4 @@
-import { MillraceError } from '../../../src/errors.js';
+import { MillraceError } from 'millrace';
 import type { AttachedState } from '../../../src/state.js';
 import { FIRST_OWN, nameOf } from './cast.js';
 import type { CrewInput } from './orders.js';
