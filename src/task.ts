@@ -7,6 +7,8 @@ export type TaskId = string;
 
 /** The longest task id, in UTF-8 bytes. */
 export const MAX_ID_BYTES = 1024;
+/** The most further attempts that may be asked for. The table counts attempts up to 127. */
+export const MAX_RETRIES = 100;
 
 /**
  * The four states of a task.
@@ -90,7 +92,7 @@ export interface TaskDefinition {
   readonly cwd?: string;
   /** Milliseconds until the command or function is stopped and the attempt has failed. */
   readonly timeout?: number;
-  /** Further attempts after a failure (default 0). */
+  /** Further attempts after a failure (default 0, at most 100). */
   readonly retries?: number;
   /** Added to the length of the task's remaining path, in milliseconds. */
   readonly priority?: number;
@@ -113,7 +115,7 @@ export interface TaskDefinition {
     /** All that it holds. */
     readonly content: string;
   };
-  /** Anything that JSON can hold; what it would change or leave out is refused. Kept and given back, never looked at. */
+  /** Anything that JSON can hold: a `Date`, a `Map`, `NaN` or a function is refused, a key that is a symbol or whose value is `undefined` is left out. Kept and given back, never looked at. */
   readonly data?: unknown;
 }
 

@@ -44,6 +44,9 @@ export const milliseconds: Check = (value) =>
 export const absolutePath: Check = (value) =>
   typeof value === 'string' && isAbsolute(value) ? text(value) : wrong('must be an absolute path', value);
 
+export const abortSignal: Check = (value) =>
+  value instanceof AbortSignal ? undefined : wrong('must be an AbortSignal', value);
+
 export const oneOf =
   (values: readonly string[]): Check =>
   (value) =>
@@ -56,10 +59,17 @@ export const wholeFrom =
       ? undefined
       : wrong(`must be a whole number of at least ${least}`, value);
 
+export const wholeBetween =
+  (least: number, most: number): Check =>
+  (value) =>
+    Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most
+      ? undefined
+      : wrong(`must be a whole number from ${least} to ${most}`, value);
+
 /** Deeper than what people write, and far from the end of the stack. */
 const MAX_JSON_DEPTH = 100;
 
-/** What JSON gives back as it was: what it would change or leave out, such as a `Date`, a `Map`, `NaN` or a function, is refused. */
+/** What JSON gives back as it was: a `Date`, a `Map`, `NaN` or a function is refused; a key without a value is left out. */
 export const jsonValue: Check = (value) => jsonProblem(value, MAX_JSON_DEPTH);
 
 function jsonProblem(value: unknown, depth: number): Problem | undefined {
@@ -123,6 +133,13 @@ export function isPromiseLike(value: unknown): boolean {
   return typeof (value as PromiseLike<unknown> | undefined | null)?.then === 'function';
 }
 
+/** The same, if it is no promise: what one does comes too late, and is then said by nobody. @throws InvalidArgument */
+export function refusePromise<Result>(result: Result, message: string): Result {
+  if (!isPromiseLike(result)) return result;
+  (result as PromiseLike<unknown>).then(undefined, () => {});
+  throw new InvalidArgument(message);
+}
+
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
@@ -162,6 +179,7 @@ export function shown(value: unknown): string {
   if (typeof value === 'string') return quote(value.length > 60 ? `${value.slice(0, 60)}…` : value);
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'function') return 'a function';
+  if (typeof value === 'bigint') return `${value}n`;
   if (typeof value !== 'object' || value === null) return String(value);
   const kind = value.constructor?.name;
   return typeof kind === 'string' && kind !== '' && kind !== 'Object'

@@ -16,7 +16,7 @@ import {
   type RunOptions,
   requireFolder,
 } from './options.js';
-import { type Assessment, assess, foresee, settle } from './run/assess.js';
+import { type Assessment, assess, foresee, refuseHeld, settle } from './run/assess.js';
 import { commandText } from './run/command.js';
 import { Emitter } from './run/emitter.js';
 import type { Run, WorkSummary } from './run/run.js';
@@ -126,6 +126,7 @@ export class BuildEngine {
 
   async #execute(plan: Plan, options: RunOptions): Promise<RunSummary> {
     const { history } = this.#state;
+    refuseHeld(partsOf(this.#state).table, plan.selection);
     const run = history.beginRun({ targets: plan.targets, jobs: plan.jobs, version: VERSION });
     try {
       return await this.#conduct(plan, options, run);

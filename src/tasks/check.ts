@@ -3,6 +3,7 @@ import { didYouMean } from '../hint.js';
 import {
   type FunctionCall,
   MAX_ID_BYTES,
+  MAX_RETRIES,
   type TaskDefinition,
   type TaskId,
   type TaskState,
@@ -20,7 +21,7 @@ import {
   shown,
   string,
   text,
-  wholeFrom,
+  wholeBetween,
   wrong,
 } from '../values.js';
 
@@ -53,7 +54,15 @@ const command: Check = (value) => {
   return value.length > 0 && value[0] !== '' ? texts(value) : wrong('must begin with a program', value);
 };
 
-const FUNCTION = { module: filled, export: filled, input: jsonValue } satisfies Record<
+/** A scheme, of two letters or more: one alone is a drive of Windows. */
+const SCHEME = /^[a-z][a-z\d+.-]+:/i;
+
+const modulePath: Check = (value) =>
+  typeof value === 'string' && SCHEME.test(value)
+    ? wrong('must be the path of a file, not a URL', value)
+    : filled(value);
+
+const FUNCTION = { module: modulePath, export: filled, input: jsonValue } satisfies Record<
   keyof FunctionCall,
   Check
 >;
@@ -110,7 +119,7 @@ const DEFINITION = {
   inheritEnv: listOf(variable),
   cwd: filled,
   timeout,
-  retries: wholeFrom(0),
+  retries: wholeBetween(0, MAX_RETRIES),
   priority,
   pool: filled,
   description: text,

@@ -26,6 +26,9 @@ test('slips in what is asked or said are told, and change nothing', () => {
     ['list', /"id" of list must not be empty/, { id: '' }],
     ['list', /"status" of list must be a TaskStatus; it is "Pending"/, { status: 'Pending' }],
     ['list', /"status" of list must be a TaskStatus; it is 99/, { status: 99 }],
+    ['list', /"status" of list must be a TaskStatus; it is "0"/, { status: '0' }],
+    ['updates', /"signal" of updates must be an AbortSignal; it is 5/, { signal: 5 }],
+    ['updates', /updates has no option "signl" \(did you mean "signal"\?\)/, { signl: 5 }],
     ['list', /list has no option "statsu"/, { statsu: 1 }],
     ['page', /The options of page must be an object/],
     ['page', /"from" of page must be a whole number of at least 0; it is 0.5/, { limit: 1, from: 0.5 }],
@@ -63,6 +66,14 @@ test('a function task, and data, that would mean nothing or be changed are refus
   const wrong: [object, RegExp][] = [
     [{ function: 'x' }, /"function" of task "w" must be an object with "module"/],
     [{ function: {} }, /"function" of task "w" must be an object with "module"/],
+    [
+      { function: { module: 'node:fs' } },
+      /"function.module" of task "w" must be the path of a file, not a URL/,
+    ],
+    [
+      { function: { module: 'm' }, retries: 101 },
+      /"retries" of task "w" must be a whole number from 0 to 100/,
+    ],
     [{ function: { module: '' } }, /"function.module" of task "w"/],
     [{ function: { module: 'm', export: 1 } }, /"function.export" of task "w"/],
     [{ function: { module: 'm', inputs: 1 } }, /"function" of task "w" must have no other keys/],
@@ -72,7 +83,7 @@ test('a function task, and data, that would mean nothing or be changed are refus
     ],
     [input({ a: [1, Number.NaN] }), /"function.input.a\[1\]" of task "w" must be a finite number; it is NaN/],
     [input({ a: () => 1 }), /"function.input.a" of task "w" must be what JSON can hold; it is a function/],
-    [input(1n), /"function.input" of task "w" must be what JSON can hold; it is 1/],
+    [input(1n), /"function.input" of task "w" must be what JSON can hold; it is 1n/],
     [input(endless), /"function.input(.self){100}" of task "w" must not be nested more than 100 deep/],
     [{ data: new Map() }, /"data" of task "w" must be what JSON can hold; it is an object of class Map/],
     [{ function: { module: 'm' }, command: 'true' }, /has both "function" and "command"/],

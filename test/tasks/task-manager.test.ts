@@ -106,7 +106,7 @@ const MISSHAPEN: readonly [definition: unknown, message: RegExp][] = [
   [{ id: 'x', timeout: -1 }, /"timeout" of task "x" must be a number of milliseconds above 0.*; it is -1\.$/],
   [{ id: 'x', timeout: Number.NaN }, /"timeout" of task "x" must be a number.*; it is NaN/],
   [{ id: 'x', timeout: '30s' }, /"timeout" of task "x" must be a number.*; it is "30s"/],
-  [{ id: 'x', retries: 1.5 }, /"retries" of task "x" must be a whole number of at least 0; it is 1\.5/],
+  [{ id: 'x', retries: 1.5 }, /"retries" of task "x" must be a whole number from 0 to 100; it is 1\.5/],
   [{ id: 'x', priority: 'high' }, /"priority" of task "x" must be a whole number.*; it is "high"/],
   [{ id: 'x', pool: null }, /"pool" of task "x" must be a string; it is null/],
   [{ id: 'x', description: () => 'y' }, /"description" of task "x" must be a string; it is a function/],

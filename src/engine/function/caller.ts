@@ -161,16 +161,18 @@ export class Caller {
 async function importFunction(path: string, name: string): Promise<Callable> {
   if (!existsSync(path)) throw new Error('there is no such file');
   const exports = (await import(pathToFileURL(path).href)) as Record<string, unknown>;
-  // Of a CommonJS module, not all names are found before it runs.
-  const whole = exports.default as Record<string, unknown> | undefined;
-  const found = [exports, whole].find((one) => hasOwn(one, name))?.[name];
-  if (typeof found === 'function') return found as Callable;
+  // Of a CommonJS module, not all names are found before it runs; and its `default`, if it was an ES module once, is one of them.
+  const found = [exports, exports.default]
+    .map((one) => ownOf(one, name))
+    .find((one) => typeof one === 'function');
+  if (found !== undefined) return found as Callable;
   throw new Error(`it exports no function ${quote(name)}`);
 }
 
 /** Inherited names, such as `toString`, are no exports. */
-function hasOwn(value: unknown, name: string): boolean {
-  return value !== null && value !== undefined && Object.hasOwn(value, name);
+function ownOf(value: unknown, name: string): unknown {
+  const isThere = value !== null && value !== undefined && Object.hasOwn(value, name);
+  return isThere ? (value as Record<string, unknown>)[name] : undefined;
 }
 
 /** A line of a stack where a method of `Caller` calls. By name, as source maps may name other files. */

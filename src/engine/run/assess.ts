@@ -1,4 +1,5 @@
 import { type ArtifactTables, type Reason, type TaskChecker, TaskFlag } from '../../artifacts/index.js';
+import { IllegalTransition } from '../../errors.js';
 import type { TaskTable } from '../../memory/table.js';
 import { type Row, TaskStatus } from '../../task.js';
 import { complete, reset } from '../../tasks/lifecycle.js';
@@ -101,6 +102,14 @@ export function foresee(subject: Subject, assessment: Assessment): Assessment {
   }
   const fresh = assessment.fresh + assessment.stale.length - stale.length;
   return { ...assessment, fresh, stale };
+}
+
+/** @throws IllegalTransition if somebody holds a task of the run: its own claims could not be told from theirs */
+export function refuseHeld(table: TaskTable, { order }: Selection): void {
+  const held = order.find((row) => table.status(row as Row) === TaskStatus.InProgress);
+  if (held === undefined) return;
+  const why = 'somebody has claimed it, and a run needs all of its tasks for itself';
+  throw new IllegalTransition(table.names.nameOf(held), 'InProgress', 'Pending', why);
 }
 
 /** Makes the table say what was found: stale tasks Pending, fresh ones Completed. */

@@ -62,7 +62,8 @@ export class Functions {
     if (this.#rows.length === 0) return;
     const [threads, owner, rows] = [this.#threads, this.#owner, this.#rows];
     const quietBelow = emitter.isHeard ? 0 : WORTH_RECORDING_MS;
-    const options = { ...this.#limits, table, threads, seats: this.#jobs, rows, quietBelow, owner };
+    const seats = Math.min(this.#jobs, rows.length);
+    const options = { ...this.#limits, table, threads, seats, rows, quietBelow, owner };
     this.#served = new ServedTasks(options);
   }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { MAX_ID_BYTES } from '../../task.js';
+import { MAX_ID_BYTES, MAX_RETRIES } from '../../task.js';
 
 /** The most milliseconds that a timer can wait for. */
 export const MAX_TIMEOUT = 2 ** 31 - 1;
@@ -55,7 +55,7 @@ const body = {
     ),
   retries: integer
     .min(0, 'must not be negative')
-    .max(100, 'must be at most 100')
+    .max(MAX_RETRIES, `must be at most ${MAX_RETRIES}`)
     .exactOptional()
     .describe('Further attempts after a failure; 0 by default.'),
   pool: text.exactOptional().describe('The pool that bounds how many such tasks run at once.'),

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setUp, task } from './functions-support.js';
+
+test('a function is found however CommonJS exports it', async (t) => {
+  const { root, run } = await setUp(t, [
+    { id: 'compiled', function: { module: 'compiled.cjs' } },
+    { id: 'plain', function: { module: 'plain.cjs' } },
+    { id: 'named', function: { module: 'plain.cjs', export: 'named' } },
+  ]);
+  const compiled =
+    'Object.defineProperty(exports, "__esModule", { value: true }); exports.default = () => 1;';
+  writeFileSync(join(root, 'compiled.cjs'), compiled);
+  writeFileSync(
+    join(root, 'plain.cjs'),
+    'module.exports = Object.assign(() => 2, { ["nam" + "ed"]: () => 3 });',
+  );
+  const { ended } = await run();
+  assert.deepEqual(
+    ['compiled', 'plain', 'named'].map((id) => ended(id).result),
+    [1, 2, 3],
+  );
+});
+
+test('no more threads are started than there are functions', async (t) => {
+  const { run } = await setUp(t, [
+    task('a', 'thread'),
+    { ...task('b', 'thread'), dependencies: ['a'] },
+    task('c', 'thread'),
+  ]);
+  const { ended, summary } = await run({ jobs: 64 });
+  assert.equal(summary.executed, 3);
+  const numbers = ['a', 'b', 'c'].map((id) => ended(id).result as number);
+  assert.ok(Math.max(...numbers) - Math.min(...numbers) < 3, String(numbers));
+});
+
+test('a run is refused while somebody holds one of its tasks, and only then', async (t) => {
+  const { run, state } = await setUp(t, [
+    { id: 'group' },
+    task('call', 'default'),
+    { id: 'command', command: ':' },
+    task('other', 'default'),
+  ]);
+  for (const id of ['group', 'call', 'command']) {
+    state.tasks.start(id);
+    const message = `Task "${id}" cannot go from InProgress to Pending: somebody has claimed it, and a run needs all of its tasks for itself.`;
+    await assert.rejects(run(), { code: 'ILLEGAL_TRANSITION', message });
+    assert.equal((await run({ targets: ['other'] })).summary.result, 'succeeded');
+    assert.equal(state.tasks.status(id), 1);
+    state.tasks.release(id);
+  }
+  assert.equal((await run()).summary.result, 'succeeded');
+});
