@@ -4,7 +4,10 @@ import { StateUnavailable } from './errors.js';
  * Makes all methods of an object refuse, also for those who have kept it from before. This way the methods themselves need
  * not ask whether the state is still open, which would cost the fastest of them a good part of their time.
  */
-export function refuseFromNowOn(handle: object): void {
+export function refuseFromNowOn(handle: object, why: string): void {
+  const refuse = (): never => {
+    throw new StateUnavailable(why);
+  };
   for (
     let type = Object.getPrototypeOf(handle);
     type !== Object.prototype;
@@ -16,8 +19,4 @@ export function refuseFromNowOn(handle: object): void {
       Object.defineProperty(handle, name, isGetter ? { get: refuse } : { value: refuse });
     }
   }
-}
-
-function refuse(): never {
-  throw new StateUnavailable('The state is closed.');
 }

@@ -10,7 +10,7 @@ import { rankDescending } from './graph/ranking.js';
 import { TaskTable } from './memory/table.js';
 import { OUTCOMES, type Row, type TaskDefinition, TaskStatus } from './task.js';
 import { defineTasks } from './tasks/define.js';
-import { shown } from './values.js';
+import { boolean, type Check, callable, checkOptions, isObject, shown, wrong } from './values.js';
 
 /** A node: what is to be done, and how urgent it is. */
 export interface PGraphNode {
@@ -49,6 +49,13 @@ export class PGraphError extends MillraceError {
   }
 }
 
+const RUN_OPTIONS = {
+  run: callable,
+  concurrency: (value) =>
+    typeof value === 'number' && value >= 1 ? undefined : wrong('must be at least 1', value),
+  continue: boolean,
+} satisfies Record<keyof RunOptions, Check>;
+
 const { Pending, InProgress, Completed, Failed } = TaskStatus;
 const EXECUTED = OUTCOMES.indexOf('executed');
 const FAILED = OUTCOMES.indexOf('failed');
@@ -67,6 +74,7 @@ export class PGraph {
   constructor(nodes: PGraphNodeMap | PGraphNodeRecord, dependencies: DependencyList) {
     checkGraph(nodes, dependencies);
     const entries = nodes instanceof Map ? [...nodes] : Object.entries(nodes as PGraphNodeRecord);
+    for (const [id, node] of entries) checkNode(id, node);
     this.#ids = entries.map(([id]) => id);
     this.#nodes = entries.map(([, node]) => node);
     this.#definitions = definitionsOf(this.#ids, dependencies);
@@ -78,10 +86,8 @@ export class PGraph {
    * @throws InvalidArgument at once; the promise is rejected with a PGraphError: at the first failure, or with `continue` at the end
    */
   run(options: RunOptions = {}): Promise<void> {
+    checkOptions('run', options, RUN_OPTIONS);
     const { concurrency = Number.POSITIVE_INFINITY, run } = options;
-    if (typeof concurrency !== 'number' || !(concurrency >= 1)) {
-      throw new InvalidArgument(`concurrency must be at least 1, not ${shown(concurrency)}.`);
-    }
     const table = this.#idle ?? this.#makeTable();
     this.#idle = undefined;
     const call =
@@ -114,6 +120,20 @@ function checkGraph(nodes: unknown, dependencies: unknown): void {
   if (!isList)
     throw new InvalidArgument(
       `PGraph needs a list of pairs of ids as dependencies, not ${shown(dependencies)}.`,
+    );
+}
+
+/** One may be nothing at all, as in p-graph. @throws InvalidArgument */
+function checkNode(id: string, node: unknown): void {
+  if (node === undefined || node === null) return;
+  if (!isObject(node))
+    throw new InvalidArgument(`The node ${quote(id)} must be an object, not ${shown(node)}.`);
+  const { priority = 0, run } = node;
+  if (run !== undefined && typeof run !== 'function')
+    throw new InvalidArgument(`"run" of the node ${quote(id)} must be a function, not ${shown(run)}.`);
+  if (!Number.isFinite(priority))
+    throw new InvalidArgument(
+      `"priority" of the node ${quote(id)} must be a number, not ${shown(priority)}.`,
     );
 }
 

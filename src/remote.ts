@@ -57,7 +57,12 @@ export function provide<Functions extends object>(port: MessagePort, functions: 
   if (!isObject(functions))
     throw new InvalidArgument(`provide takes an object of functions, not ${shown(functions)}.`);
   const allowed = Object.create(null) as Record<string, unknown>;
-  for (const [name, callee] of Object.entries(functions)) {
+  const entries = Object.entries(functions);
+  if (entries.length === 0)
+    throw new InvalidArgument(
+      `provide takes an object with functions of its own; ${shown(functions)} has none.`,
+    );
+  for (const [name, callee] of entries) {
     if (typeof callee !== 'function') {
       throw new InvalidArgument(`Only functions can be provided to other threads; ${quote(name)} is none.`);
     }
@@ -101,11 +106,13 @@ export function remote<Functions>(port: MessagePort): Remote<Functions> & Dispos
     far[releaseProxy]();
     port.close();
   };
-  return new Proxy({} as Remote<Functions> & Disposable, {
+  const own = {};
+  return new Proxy(own as Remote<Functions> & Disposable, {
     get(_, name) {
       if (name === Symbol.dispose) return release;
-      // Whoever awaits the object itself shall get it.
-      if (typeof name === 'symbol' || name === 'then') return undefined;
+      // Whoever awaits or prints the object itself shall get it.
+      if (typeof name === 'symbol' || name === 'then' || name === 'toJSON') return undefined;
+      if (name === 'toString' || name === 'valueOf') return own[name];
       return (...values: unknown[]) => call(name, values);
     },
   });
@@ -180,6 +187,9 @@ function isFit(message: unknown): boolean {
   );
 }
 
+/** Not in the types of Node 20. */
+type RefCounted = MessagePort & { hasRef(): boolean };
+
 /** A port of Node.js in the shape that comlink knows from browsers. @param accepts what is not dropped (default: all is accepted) */
 function endpointOf(port: MessagePort, accepts: (message: unknown) => boolean = () => true): Endpoint {
   type Listener = (event: { readonly data: unknown }) => void;
@@ -193,8 +203,9 @@ function endpointOf(port: MessagePort, accepts: (message: unknown) => boolean = 
         else (listener as { handleEvent: Listener }).handleEvent({ data });
       };
       heard.set(listener, hear);
+      const keptAlive = (port as RefCounted).hasRef();
       port.on('message', hear);
-      port.unref();
+      if (!keptAlive) port.unref();
     },
     removeEventListener(_: string, listener: unknown) {
       const hear = heard.get(listener);

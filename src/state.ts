@@ -6,6 +6,7 @@ import { VERSION } from './engine/version.js';
 import { InvalidArgument, isSystemError, StateUnavailable } from './errors.js';
 import { DependencyGraph } from './graph/dependency-graph.js';
 import type { TableHandle } from './memory/handle.js';
+import { ATTEMPT_MAX } from './memory/layout.js';
 import { TaskTable } from './memory/table.js';
 import { isInMemory, type OpenOptions, surplusOf } from './open-options.js';
 import type { BackupInfo } from './store/backup/folder.js';
@@ -18,7 +19,7 @@ import { giveBackOwn, takeUpFromDead } from './tasks/dead-threads.js';
 import { ReadOnlyTasks } from './tasks/read-only.js';
 import { TaskManager } from './tasks/task-manager.js';
 import { transact } from './tasks/transaction.js';
-import { type Check, checkOptions, isObject, shown, wholeFrom } from './values.js';
+import { type Check, checkOptions, isObject, shown, wholeBetween, wholeFrom } from './values.js';
 
 /** What another thread needs to attach to a state; structured-cloneable. */
 export interface StateHandle {
@@ -49,14 +50,16 @@ export interface AttachedState extends Disposable {
 
 /** What holds for threads that attach to a state. */
 export interface ShareOptions {
-  /** How often a task may be started in all, if the threads that had claimed it ended without a result (default 3): then it fails, outcome `interrupted`. What one call of `share` says holds until another says otherwise. */
+  /** How often a task may be started in all, if the threads that had claimed it ended without a result (default 3, at most 127): then it fails, outcome `interrupted`. What one call of `share` says holds until another says otherwise. */
   readonly attempts?: number;
 }
 
 /** How often to look for threads that have ended. Milliseconds. */
 const WATCH_MS = 250;
 const DEFAULT_ATTEMPTS = 3;
-const SHARE_OPTIONS = { attempts: wholeFrom(1) } satisfies Record<keyof ShareOptions, Check>;
+const CLOSED = 'The state is closed.';
+const LEFT = 'This thread has left the state.';
+const SHARE_OPTIONS = { attempts: wholeBetween(1, ATTEMPT_MAX) } satisfies Record<keyof ShareOptions, Check>;
 
 /** The parts of a state that are for the engine, not for users. */
 export interface StateParts {
@@ -186,7 +189,7 @@ export class BuildState implements AsyncDisposable {
 
   /** @internal A run of an engine: `close` stops it by the signal, and waits for its end. */
   async hold<Result>(run: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
-    if (this.closing !== undefined) throw new StateUnavailable('The state is closed.');
+    if (this.closing !== undefined) throw new StateUnavailable(CLOSED);
     const running = run(this.stopping.signal);
     this.runs.add(running);
     try {
@@ -221,7 +224,7 @@ export class BuildState implements AsyncDisposable {
   }
 
   private requireOpen(): void {
-    if (this.isClosed) throw new StateUnavailable('The state is closed.');
+    if (this.isClosed) throw new StateUnavailable(CLOSED);
   }
 
   private async commitAll(): Promise<void> {
@@ -239,8 +242,8 @@ export class BuildState implements AsyncDisposable {
       await Promise.allSettled(this.runs);
     }
     clearInterval(this.watch);
-    this.opened.table.waits.endAll(new StateUnavailable('The state is closed.'));
-    for (const part of [this.tasks, this.graph, this.artifacts, this.history]) refuseFromNowOn(part);
+    this.opened.table.waits.endAll(new StateUnavailable(CLOSED));
+    for (const part of [this.tasks, this.graph, this.artifacts, this.history]) refuseFromNowOn(part, CLOSED);
     this.isClosed = true;
     try {
       if (!this.readOnly) await this.commitAll();
@@ -301,16 +304,17 @@ export function attachState(handle: StateHandle): AttachedState {
   if (handle.readOnly) table.threads.leave();
   let isAttached = true;
   const transaction = <Result>(body: () => Result): Result => {
-    if (!isAttached) throw new StateUnavailable('This thread has left the state.');
+    if (!isAttached) throw new StateUnavailable(LEFT);
     if (handle.readOnly) throw new StateUnavailable('The state is open for reading only.');
     return transact(table, body);
   };
   const detach = (): void => {
+    if (!isAttached) return;
     isAttached = false;
     if (table.threads.line > 0) giveBackOwn(table);
     table.threads.leave();
-    table.waits.endAll(new StateUnavailable('This thread has left the state.'));
-    for (const part of [tasks, graph, artifacts]) refuseFromNowOn(part);
+    table.waits.endAll(new StateUnavailable(LEFT));
+    for (const part of [tasks, graph, artifacts]) refuseFromNowOn(part, LEFT);
   };
   return { tasks, graph, artifacts, transaction, detach, [Symbol.dispose]: detach };
 }

@@ -1,4 +1,4 @@
-import { CapacityExceeded } from '../errors.js';
+import { CapacityExceeded, StateUnavailable } from '../errors.js';
 import { bytesOf, grow, load, shareMemory, sizeOf, store, wordsOf } from './atomic.js';
 import { PAGE_BYTES, PAGE_SHIFT } from './layout.js';
 import type { Restorable, UndoLog } from './undo.js';
@@ -59,10 +59,13 @@ export class Region implements Restorable {
     this.openViews();
   }
 
-  /** @param maxBytes what is reserved as address space; memory is used only as the region grows */
+  /**
+   * @param maxBytes what is reserved as address space; memory is used only as the region grows
+   * @throws StateUnavailable if the process may not have so much
+   */
   static create(name: string, maxBytes: number): Region {
     const pages = Math.ceil(maxBytes / PAGE_BYTES);
-    const buffer = new SharedArrayBuffer(PAGE_BYTES, { maxByteLength: pages * PAGE_BYTES });
+    const buffer = reserve(pages * PAGE_BYTES);
     return new Region({ name, buffer, dirty: new SharedArrayBuffer(pages * 4) });
   }
 
@@ -214,5 +217,17 @@ export class Region implements Restorable {
     const bytes = sizeOf(this.buffer);
     this.ints = wordsOf(this.buffer, bytes);
     this.bytes = bytesOf(this.buffer, bytes);
+  }
+}
+
+function reserve(maxByteLength: number): SharedArrayBuffer {
+  try {
+    return new SharedArrayBuffer(PAGE_BYTES, { maxByteLength });
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new StateUnavailable(
+      'The process has too little address space for a state, which reserves 21 GB of it and uses what it needs: raise the limit (ulimit -v).',
+      { cause: error },
+    );
   }
 }

@@ -12,7 +12,7 @@ import {
 } from '../memory/atomic.js';
 import { THIS_THREAD } from '../memory/system-threads.js';
 import type { ThreadIdentity } from '../memory/threads.js';
-import { checkOptions, milliseconds, shown } from '../values.js';
+import { checkOptions, milliseconds, refusePromise, shown } from '../values.js';
 
 /** Words. Who has it, by the number that the system gives the thread; 0: nobody. */
 const OWNER = 0;
@@ -27,6 +27,9 @@ const NOBODY = 0;
 const PATIENCE_MS = 1;
 /** How often to look whether the owner is still there. Milliseconds. */
 const WATCH_MS = 100;
+
+/** What a body does after its first `await` comes when the lock was given back. */
+export const PROMISED = 'What runs under a lock returned a promise: do what takes time before it.';
 
 /** How long to wait for a lock. */
 export interface LockOptions {
@@ -118,11 +121,11 @@ export class Mutex {
     if (load(this.words, WAITERS) > 0) notify(this.words, OWNER);
   }
 
-  /** Runs `body` while this thread has it. @throws what `body` throws */
+  /** Runs `body` while this thread has it. @throws what `body` throws; InvalidArgument if it returns a promise */
   run<Result>(body: (isAbandoned: boolean) => Result): Result {
     const isAbandoned = this.lock() === 'abandoned';
     try {
-      return body(isAbandoned);
+      return refusePromise(body(isAbandoned), PROMISED);
     } finally {
       this.unlock();
     }

@@ -3,7 +3,8 @@ import { load, shareMemory, store, wordsOf } from '../memory/atomic.js';
 import { CONTROL_WORDS } from '../memory/layout.js';
 import { THIS_THREAD } from '../memory/system-threads.js';
 import { type ThreadIdentity, Threads } from '../memory/threads.js';
-import { isPromiseLike, shown } from '../values.js';
+import { refusePromise, shown } from '../values.js';
+import { PROMISED } from './mutex.js';
 
 /** The word of the control block that says whether a writer has died: of this lock nothing else uses it. Who is alone. */
 const ABANDONED = 0;
@@ -71,7 +72,7 @@ export class RwLock {
     if (this.isWriting) return body(false);
     if (this.readers++ === 0) this.threads.begin();
     try {
-      return refusePromise(body(load(this.control, ABANDONED) === 1));
+      return refusePromise(body(load(this.control, ABANDONED) === 1), PROMISED);
     } finally {
       if (--this.readers === 0) this.threads.end();
     }
@@ -94,7 +95,7 @@ export class RwLock {
       const isAbandoned = load(this.control, ABANDONED) === 1;
       store(this.control, ABANDONED, 0);
       try {
-        return refusePromise(body(isAbandoned));
+        return refusePromise(body(isAbandoned), PROMISED);
       } finally {
         this.isWriting = false;
       }
@@ -119,10 +120,4 @@ export class RwLock {
   leave(): void {
     this.threads.leave();
   }
-}
-
-/** What a promise does comes when the lock was given back. @throws InvalidArgument */
-function refusePromise<Result>(result: Result): Result {
-  if (!isPromiseLike(result)) return result;
-  throw new InvalidArgument('What runs under a lock returned a promise: do what takes time before it.');
 }

@@ -66,7 +66,7 @@ export function complete(table: TaskTable, row: Row, result?: AttemptResult): vo
     epoch !== undefined || code === EXECUTED
       ? table.transition(row, InProgress, Completed, code, epoch)
       : changeFromAny(table, row, COMPLETED_FROM, Completed, code);
-  if (!isDone) throw refusal(table, row, Completed);
+  if (!isDone) throw refusal(table, row, Completed, epoch);
 }
 
 function codeOfCompletion(table: TaskTable, row: Row, result: AttemptResult): number {
@@ -80,7 +80,7 @@ export function fail(table: TaskTable, row: Row, result?: AttemptResult): void {
   const code = codeOf(FAILED_BY, result?.outcome ?? 'failed', 'fail');
   recordDuration(table, row, result);
   if (table.transition(row, InProgress, Failed, code, result?.epoch)) return;
-  throw refusal(table, row, Failed);
+  throw refusal(table, row, Failed, result?.epoch);
 }
 
 /** InProgress → Pending: the attempt is given up. Keeps the attempt count. @param epoch of the attempt, if only that one is to be */
@@ -91,7 +91,7 @@ export function release(
   epoch?: number | undefined,
 ): void {
   const code = codeOf(RELEASED_BY, outcome, 'release');
-  if (!table.transition(row, InProgress, Pending, code, epoch)) throw refusal(table, row, Pending);
+  if (!table.transition(row, InProgress, Pending, code, epoch)) throw refusal(table, row, Pending, epoch);
 }
 
 /** Completed or Failed → Pending, as if newly defined; nothing happens to a task that is Pending. */
@@ -166,20 +166,32 @@ function codeOf(known: Codes, outcome: Outcome, action: string): number {
   throw new InvalidArgument(`${shown(outcome)} is no outcome to ${action} a task with; use one of: ${list}.`);
 }
 
-/** Of one moment: never of the midst of another thread's transaction, which may not happen. */
-function refusal(table: TaskTable, row: Row, to: TaskStatus): IllegalTransition | UnknownTask {
-  return table.changes.look(() => refusalNow(table, row, to));
+/** Of one moment: never of the midst of another thread's transaction, which may not happen. @param epoch of the attempt that it was about, if of one */
+function refusal(
+  table: TaskTable,
+  row: Row,
+  to: TaskStatus,
+  epoch?: number,
+): IllegalTransition | UnknownTask {
+  return table.changes.look(() => refusalNow(table, row, to, epoch));
 }
 
-function refusalNow(table: TaskTable, row: Row, to: TaskStatus): IllegalTransition | UnknownTask {
+function refusalNow(
+  table: TaskTable,
+  row: Row,
+  to: TaskStatus,
+  epoch: number | undefined,
+): IllegalTransition | UnknownTask {
   if (!table.isLive(row)) return new UnknownTask(row);
-  const id = table.names.nameOf(row);
-  const status = table.status(row);
-  return new IllegalTransition(id, STATUS_NAMES[status], STATUS_NAMES[to], whyNot(table, row, status, to));
+  const from = table.status(row);
+  const why =
+    from === InProgress && to !== InProgress
+      ? `${epoch === undefined ? 'an' : 'another'} attempt is under way`
+      : whatItNeeds(table, row, from, to);
+  return new IllegalTransition(table.names.nameOf(row), STATUS_NAMES[from], STATUS_NAMES[to], why);
 }
 
-function whyNot(table: TaskTable, row: Row, from: TaskStatus, to: TaskStatus): string | undefined {
-  if (from === InProgress && to !== InProgress) return 'another attempt is under way';
+function whatItNeeds(table: TaskTable, row: Row, from: TaskStatus, to: TaskStatus): string | undefined {
   if (from !== Pending || to === Failed) return undefined;
   for (const dependency of table.dependencies.items(row)) {
     if (table.status(dependency as Row) !== Completed) {

@@ -1,5 +1,5 @@
 import { STATUS_NAMES, type TaskState, type TaskStatus } from '../task.js';
-import { anything, type Check, callable, filled, milliseconds, wholeFrom, wrong } from '../values.js';
+import { abortSignal, type Check, callable, filled, milliseconds, wholeFrom, wrong } from '../values.js';
 
 /** Which tasks to list. */
 export interface TaskFilter {
@@ -13,7 +13,7 @@ export interface TaskFilter {
 export interface WaitOptions {
   /** Milliseconds; without end if left out. */
   readonly timeout?: number | undefined;
-  /** Another reason not to wait (say, all tasks are Completed), asked when this thread is already sure to be woken. */
+  /** A reason not to wait (say, all tasks are Completed), asked once, when this thread is already sure to be woken: what comes true later does not go unnoticed. */
   readonly isOver?: (() => boolean) | undefined;
 }
 
@@ -30,11 +30,13 @@ export const WAIT_SYNC_OPTIONS = { timeout: milliseconds, isOver: callable } sat
   keyof WaitOptions,
   Check
 >;
-export const WAIT_OPTIONS = { ...WAIT_SYNC_OPTIONS, signal: anything };
+export const WAIT_OPTIONS = { ...WAIT_SYNC_OPTIONS, signal: abortSignal };
 
 export const FILTER = {
   status: (value) =>
-    STATUS_NAMES[value as TaskStatus] === undefined ? wrong('must be a TaskStatus', value) : undefined,
+    typeof value === 'number' && STATUS_NAMES[value] !== undefined
+      ? undefined
+      : wrong('must be a TaskStatus', value),
   id: filled,
 } satisfies Record<keyof TaskFilter, Check>;
 

@@ -230,28 +230,3 @@ export class Subscription {
     await waits.wait(feed.words, WAITING, 1, { timeout, signal, keepsAlive });
   }
 }
-
-/** Somebody who is told of changes. */
-export interface Subscribed extends Disposable {
-  /** Nothing more is told. Again, it does nothing. */
-  close(): void;
-}
-
-/** Tells the listener of one event after the other; the next one when what it returned is settled. */
-export function listen(subscription: Subscription, listener: (event: TaskEvent) => unknown): Subscribed {
-  const closing = new AbortController();
-  const tell = async (): Promise<void> => {
-    try {
-      for await (const event of subscription.events(closing.signal, false)) {
-        await listener(event);
-        if (closing.signal.aborted) return;
-      }
-    } catch (error) {
-      // Closed by us, or with the state: that is no error of the listener's.
-      if (!closing.signal.aborted && !(error instanceof StateUnavailable)) throw error;
-    }
-  };
-  void tell();
-  const close = (): void => closing.abort();
-  return { close, [Symbol.dispose]: close };
-}

@@ -26,7 +26,8 @@ import {
 import { OutputMakers } from './outputs.js';
 import { removeTasks } from './remove.js';
 import { type TaskSnapshot, takeSnapshot } from './snapshot.js';
-import { listen, type Subscribed, Subscription, type TaskEvent } from './subscription.js';
+import { type Subscribed, subscribe, type UpdatesFilter, updates } from './subscribe.js';
+import type { TaskEvent } from './subscription.js';
 import { replaceTasks, type SyncSummary } from './sync.js';
 import { applyAll, type TaskChange } from './update.js';
 
@@ -212,34 +213,16 @@ export class TaskManager {
    * @throws InvalidArgument
    */
   subscribe(filter: TaskFilter, listener: (event: TaskEvent) => unknown): Subscribed {
-    if (typeof listener !== 'function') {
-      throw new InvalidArgument(`subscribe takes a filter and a function, not ${shown(listener)}.`);
-    }
-    return listen(this.open('subscribe', filter), listener);
+    return subscribe(this.table, filter, listener);
   }
 
   /**
-   * The same as an iterator, which keeps the process alive while it is waited for. It begins with the first call of `next`.
-   * @throws InvalidArgument; the reason of the signal
+   * The same as an iterator, which keeps the process alive while it is waited for. It begins with the first call of `next`, which
+   * throws the reason of the signal.
+   * @throws InvalidArgument
    */
-  async *updates(
-    filter: TaskFilter & { readonly signal?: AbortSignal | undefined } = {},
-  ): AsyncGenerator<TaskEvent, void> {
-    const { signal, ...rest } = filter;
-    yield* this.open('updates', rest).events(signal, true);
-  }
-
-  private open(call: string, filter: TaskFilter): Subscription {
-    checkOptions(call, filter, FILTER);
-    if (this.table.changes.isUnderWay) {
-      throw new InvalidArgument(`${call} cannot begin inside a transaction, which may not happen.`);
-    }
-    const { id, status } = filter;
-    const matchesId = id === undefined ? undefined : idMatcher(id);
-    return new Subscription(
-      this.table,
-      (task, to) => (status === undefined || to === status) && (matchesId === undefined || matchesId(task)),
-    );
+  updates(filter: UpdatesFilter = {}): AsyncGenerator<TaskEvent, void> {
+    return updates(this.table, filter);
   }
 
   /** Pending → InProgress. O(1). @throws UnknownTask, IllegalTransition (also if a dependency is not Completed) */
@@ -337,8 +320,8 @@ export class TaskManager {
   }
 
   /**
-   * Waits until a task may be ready, nothing is in progress any more (`woken`), or the time is over. Other threads wake it without
-   * a message.
+   * Waits until a task may be ready, the last one in progress ends (`woken`), or the time is over. Other threads wake it without
+   * a message. If nothing is in progress to begin with, it waits for a task to be defined: whether all is done already is for `isOver` to say.
    * @throws InvalidArgument; what the signal gives as its reason
    */
   async waitForWork(

@@ -1,6 +1,9 @@
 import { InvalidArgument } from '../errors.js';
 import type { TaskTable } from '../memory/table.js';
-import { isPromiseLike, shown } from '../values.js';
+import { refusePromise, shown } from '../values.js';
+
+const PROMISED =
+  'The body of a transaction returned a promise. All threads wait for it, so do what takes time before it.';
 
 /** See `BuildState.transaction`. */
 export function transact<Result>(table: TaskTable, body: () => Result): Result {
@@ -10,13 +13,5 @@ export function transact<Result>(table: TaskTable, body: () => Result): Result {
   if (table.changes.isUnderWay) {
     throw new InvalidArgument('A transaction cannot begin inside another one.');
   }
-  return table.changes.make(() => {
-    const result = body();
-    if (isPromiseLike(result)) {
-      throw new InvalidArgument(
-        'The body of a transaction returned a promise. All threads wait for it, so do what takes time before it.',
-      );
-    }
-    return result;
-  });
+  return table.changes.make(() => refusePromise(body(), PROMISED));
 }

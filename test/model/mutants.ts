@@ -380,8 +380,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a refusal tells of what is taken back',
     file: 'tasks/lifecycle.js',
-    from: 'return table.changes.look(() => refusalNow(table, row, to));',
-    to: 'return refusalNow(table, row, to);',
+    from: 'return table.changes.look(() => refusalNow(table, row, to, epoch));',
+    to: 'return refusalNow(table, row, to, epoch);',
     model: 'refusing',
     preemptions: 2,
   },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { type DependencyList, PGraph, PGraphError } from 'millrace/p-graph';
 import { PGraph as Original } from 'p-graph';
-import { type DependencyList, PGraph, PGraphError } from '../../src/p-graph.js';
 import { chooseSeed, randomFrom } from '../engine/lane-support.js';
 
 /** Nodes that note when they begin and end, in turns of the event loop. */
@@ -83,6 +83,13 @@ describe('as p-graph', () => {
     for (const bad of [undefined, null, [], 'AB']) {
       const make = () => new PGraph(bad as never, []);
       assert.throws(make, { code: 'INVALID_ARGUMENT', message: /a Map or an object/ });
+    }
+    for (const bad of [() => 1, 5, { run: 5 }, { priority: 'high' }]) {
+      const make = () => new PGraph({ a: bad } as never, []);
+      assert.throws(make, { code: 'INVALID_ARGUMENT', message: /node "a" must be/ });
+    }
+    for (const bad of [null, 5, { concurency: 1 }, { concurrency: 0 }, { continue: 'yes' }, { run: null }]) {
+      assert.throws(() => new PGraph({}, []).run(bad as never), { code: 'INVALID_ARGUMENT' });
     }
   });
 

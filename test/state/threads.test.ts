@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { type TestContext, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import { Worker } from 'node:worker_threads';
-import { attachState, type BuildState, openState, TaskStatus } from '../../src/index.js';
-import * as atomic from '../../src/memory/atomic.js';
+import { attachState, type BuildState, openState, TaskStatus } from 'millrace';
 import { until } from '../engine/lane-support.js';
 import type { WorkerInput } from './threads-worker.js';
 
@@ -170,33 +170,6 @@ test('the owner waits for work that another thread makes', async (t) => {
   assert.equal(await waiting, 'woken');
 });
 
-test('waits that are aborted leave nothing behind', async (t) => {
-  const { bytesOf, grow, replaceOperations, sizeOf, wordsOf } = atomic;
-  const { add, and, compareExchange, load, notify, or, store, sub, wait } = Atomics;
-  let asked = 0;
-  const waitAsync = ((...args: Parameters<typeof Atomics.waitAsync>) => {
-    asked++;
-    return Atomics.waitAsync(...args);
-  }) as typeof Atomics.waitAsync;
-  const operations = { add, and, compareExchange, load, notify, or, store, sub, wait, waitAsync };
-  const views = { bytesOf, grow, sizeOf, wordsOf };
-  replaceOperations({ ...operations, ...views });
-  t.after(() => replaceOperations({ ...operations, ...views, waitAsync: Atomics.waitAsync }));
-  const { tasks } = await inMemory(t, [{ id: 'a' }, { id: 'b', dependencies: ['a'] }]);
-  tasks.claim();
-  for (let time = 0; time < 100; time++) {
-    const stop = new AbortController();
-    const waiting = tasks.waitForWork({ signal: stop.signal });
-    stop.abort(new Error('enough'));
-    await assert.rejects(waiting, { message: 'enough' });
-  }
-  const waiting = [tasks.waitForWork(), tasks.waitForWork(), tasks.waitForWork({ timeout: 60_000 })];
-  assert.equal(await tasks.waitForWork({ timeout: 1 }), 'timed-out');
-  tasks.complete('a');
-  assert.deepEqual(await Promise.all(waiting), ['woken', 'woken', 'woken']);
-  assert.equal(asked, 1);
-});
-
 test('waiting ends by a signal, and is told of slips', async (t) => {
   const { tasks } = await inMemory(t, { id: 'a' });
   tasks.claim();
@@ -223,4 +196,12 @@ test('who waits is told when the state is closed, or the thread has left it', as
     await end();
     await waiting;
   }
+});
+
+test('a process with too little address space is told so', { skip: process.platform !== 'linux' }, () => {
+  const program = `import(${JSON.stringify(import.meta.resolve('millrace'))})
+    .then(({ openState }) => openState({ memory: true })).catch(({ code, message }) => console.log(code, message))`;
+  const script = 'ulimit -v 15000000 && exec "$0" -e "$1"';
+  const said = execFileSync('/bin/sh', ['-c', script, process.execPath, program], { encoding: 'utf8' });
+  assert.match(said, /^STATE_UNAVAILABLE .*too little address space.*ulimit -v/);
 });

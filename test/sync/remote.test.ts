@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
-import { provide, type Remote, remote } from '../../src/remote.js';
+import { provide, type Remote, remote } from 'millrace/remote';
 import type { WorkerApi } from './remote-worker.js';
 
 const SCRIPT = new URL('./remote-worker.js', import.meta.url);
@@ -42,6 +42,8 @@ test('functions of another thread are called with types, and their errors keep n
     const message = `The other thread provides no function "${name}".`;
     await assert.rejects(other[name](), { code: 'INVALID_ARGUMENT', message });
   }
+  // To print it is no call: there would be nobody to hear of its failure.
+  assert.deepEqual([String(far), JSON.stringify(far)], ['[object Object]', '{}']);
   await worker.terminate();
 });
 
@@ -132,7 +134,8 @@ test('what is no function cannot be provided', () => {
     code: 'INVALID_ARGUMENT',
     message: 'Only functions can be provided to other threads; "secret" is none.',
   });
-  assert.throws(() => provide(port1, 5 as never), { code: 'INVALID_ARGUMENT' });
+  for (const bad of [5, {}, new Map([['f', () => 1]])])
+    assert.throws(() => provide(port1, bad as never), { code: 'INVALID_ARGUMENT' });
   port1.close();
   for (const bad of [undefined, {}, 5]) {
     const refusal = { code: 'INVALID_ARGUMENT', message: /takes a MessagePort/ };

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
+import { Mutex, RwLock } from 'millrace/sync';
 import { THIS_THREAD } from '../../src/memory/system-threads.js';
 import { Threads } from '../../src/memory/threads.js';
-import { Mutex, RwLock } from '../../src/sync/index.js';
 import type { SyncInput } from './sync-worker.js';
 
 const WORKER = new URL('./sync-worker.js', import.meta.url);
@@ -52,6 +52,8 @@ test('a mutex is not reentrant, and is given back by who has it', () => {
       }),
     /on purpose/,
   );
+  const later = async (): Promise<never> => Promise.reject(new Error('on purpose'));
+  assert.throws(() => mutex.run(later), { code: 'INVALID_ARGUMENT', message: /returned a promise/ });
   assert.equal(mutex.isMine, false);
 });
 

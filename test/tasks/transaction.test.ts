@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { attachState, type BuildState, openState, type TaskDefinition, TaskStatus } from '../../src/index.js';
+import { attachState, type BuildState, openState, type TaskDefinition, TaskStatus } from 'millrace';
 import { chooseSeed, randomFrom } from '../engine/lane-support.js';
 
 /** All that can be seen of a state, but for the attempt at claiming, which changes it. */
@@ -124,6 +124,8 @@ describe('a transaction', () => {
     const asynchronous = (): unknown =>
       state.transaction(async () => {
         state.tasks.remove('a');
+        // Nobody catches this, and nobody has to.
+        throw new Error('on purpose');
       });
     assert.throws(asynchronous, { code: 'INVALID_ARGUMENT', message: /promise/ });
     assert.throws(() => state.transaction(5 as never), { code: 'INVALID_ARGUMENT' });
