@@ -1,24 +1,50 @@
-import { writeFileSync } from 'node:fs';
-import { availableParallelism, cpus } from 'node:os';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parameters } from './parameters.js';
-import type { BenchRow } from './suite.js';
+import { type Parameters, parameters } from './parameters.js';
+import type { BenchRow, BenchSuite } from './suite.js';
 import { suites } from './suites.js';
 
-const { json, suites: words } = parameters();
-const file = json ?? fileURLToPath(new URL('../bench-results.json', import.meta.url));
-const chosen = suites.filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word)));
+type Result = BenchRow & { readonly suite: string };
 
-const results: (BenchRow & { readonly suite: string })[] = [];
-for (const suite of chosen) {
-  for (const row of await suite.run()) {
-    results.push({ suite: suite.name, ...row });
-    process.stdout.write(`${format(suite.name, row)}\n`);
-  }
-}
+const given = parameters();
+const chosen = chooseSuites(given);
+const file = given.json ?? fileURLToPath(new URL('../bench-results.json', import.meta.url));
+
+const results = chosen.length === 1 ? await measure(chosen[0]!) : chosen.flatMap(measureApart);
 const machine = { node: process.version, cpu: cpus()[0]?.model, parallelism: availableParallelism() };
 writeFileSync(file, `${JSON.stringify({ machine, results }, undefined, 2)}\n`);
-process.stdout.write(`Written to ${file}\n`);
+if (!given.isPart) process.stdout.write(`Written to ${file}\n`);
+
+/** Those that are named so, or else those whose names hold one of the words. */
+function chooseSuites({ suites: words }: Parameters): readonly BenchSuite[] {
+  if (words.length === 0) return suites;
+  return words.flatMap((word) => {
+    const exact = suites.filter(({ name }) => name === word);
+    return exact.length > 0 ? exact : suites.filter(({ name }) => name.includes(word));
+  });
+}
+
+async function measure({ name, run }: BenchSuite): Promise<Result[]> {
+  const rows = await run();
+  for (const row of rows) process.stdout.write(`${format(name, row)}\n`);
+  return rows.map((row) => ({ suite: name, ...row }));
+}
+
+/** In a process of its own: what one suite makes of the heap, and has V8 compile, is not to be measured by the next. */
+function measureApart({ name }: BenchSuite): Result[] {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'));
+  const part = join(folder, 'part.json');
+  try {
+    const words = [name, '--part', '--json', part, ...given.passedOn];
+    execFileSync(process.execPath, [fileURLToPath(import.meta.url), ...words], { stdio: 'inherit' });
+    return (JSON.parse(readFileSync(part, 'utf8')) as { results: Result[] }).results;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
 
 function format(name: string, row: BenchRow): string {
   const measured = `${round(row.value)} ${row.unit}`;

@@ -11,6 +11,10 @@ export interface Parameters {
   readonly tasks: number;
   /** Which rows they change: all the same one, each its own, or first those and then that. */
   readonly contention: 'hot' | 'spread' | 'both';
+  /** What a suite in a process of its own is given again. */
+  readonly passedOn: readonly string[];
+  /** That this is such a process. */
+  readonly isPart: boolean;
 }
 
 export function parameters(): Parameters {
@@ -18,6 +22,7 @@ export function parameters(): Parameters {
     allowPositionals: true,
     options: {
       json: { type: 'string' },
+      part: { type: 'boolean', default: false },
       threads: { type: 'string', default: '1,2' },
       tasks: { type: 'string', default: '1e6' },
       contention: { type: 'string', default: 'both' },
@@ -40,5 +45,7 @@ export function parameters(): Parameters {
     threads: [...new Set([1, ...threads])],
     tasks,
     contention,
+    passedOn: ['--threads', values.threads, '--tasks', values.tasks, '--contention', contention],
+    isPart: values.part,
   };
 }
