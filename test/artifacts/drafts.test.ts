@@ -3,18 +3,22 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Writable } from 'node:stream';
 import { test } from 'node:test';
 import { sweepDrafts, sweepDraftsIn } from '../../src/artifacts/cache/durable.js';
 import { temporaryFolder, until } from '../engine/lane-support.js';
 
 test('drafts of processes that have ended are removed, also if nobody has waited for these', async (t) => {
   // A process that never waits for its child: in a container, the first one often is such.
-  const parent = spawn('sh', ['-c', '(exit 0) & echo $!; exec sleep 1000'], {
-    stdio: ['ignore', 'pipe', 'ignore'],
+  const parent = spawn('sh', ['-c', '(read line <&3) & echo $!; exec sleep 1000 3<&-'], {
+    stdio: ['ignore', 'pipe', 'ignore', 'pipe'],
   });
   t.after(() => parent.kill('SIGKILL'));
-  const [said] = (await once(parent.stdout, 'data')) as [Buffer];
+  const [said] = (await once(parent.stdout!, 'data')) as [Buffer];
   const zombie = Number(said);
+  // The shell would have waited.
+  await until('it is sleep', () => readFileSync(`/proc/${parent.pid}/comm`, 'latin1') === 'sleep\n');
+  (parent.stdio[3] as Writable).end();
   await until('it is a zombie', () => / Z /.test(readFileSync(`/proc/${zombie}/stat`, 'latin1')));
   const [beside, inside] = [await temporaryFolder(t), await temporaryFolder(t)];
   for (const pid of [zombie, parent.pid!, process.pid]) {
