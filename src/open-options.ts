@@ -6,6 +6,7 @@ import {
   callable,
   checkOptions,
   filled,
+  internal,
   milliseconds,
   oneOf,
   shown,
@@ -57,8 +58,8 @@ const DIRECTORY_OPTIONS = {
   wait: milliseconds,
   isolation: oneOf(ISOLATIONS),
   onWait: callable,
-  beforeLoad: callable,
-  lazy: boolean,
+  beforeLoad: internal(callable),
+  lazy: internal(boolean),
 } satisfies Record<keyof DirectoryOptions, Check>;
 
 /** What was meant to be options would be without effect, and that is found out late. */

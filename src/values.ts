@@ -10,7 +10,15 @@ export interface Problem {
   readonly value: unknown;
 }
 
-export type Check = (value: unknown) => Problem | undefined;
+export interface Check {
+  (value: unknown): Problem | undefined;
+  /** Nobody is told of such an option. */
+  readonly isInternal?: true;
+}
+
+/** Of an option that is not for users. */
+export const internal = (check: Check): Check =>
+  Object.assign((value: unknown) => check(value), { isInternal: true as const });
 
 /** For what is checked elsewhere. */
 export const anything: Check = () => undefined;
@@ -160,7 +168,7 @@ export function checkOptions(
     throw new InvalidArgument(`The options of ${what} must be an object, not ${shown(options)}.`);
   for (const key of new Set([...Object.keys(options), ...required])) {
     const value = options[key];
-    if (!Object.hasOwn(checks, key)) throw unknownOption(what, key, Object.keys(checks));
+    if (!Object.hasOwn(checks, key)) throw unknownOption(what, key, checks);
     if (value === undefined && !required.includes(key)) continue;
     const problem = checks[key]!(value);
     if (problem === undefined) continue;
@@ -169,7 +177,8 @@ export function checkOptions(
   }
 }
 
-function unknownOption(what: string, key: string, known: readonly string[]): InvalidArgument {
+function unknownOption(what: string, key: string, checks: Readonly<Record<string, Check>>): InvalidArgument {
+  const known = Object.keys(checks).filter((name) => checks[name]!.isInternal !== true);
   const hint = didYouMean(key, known) ?? `known are ${known.join(', ')}`;
   return new InvalidArgument(`${what} has no option ${shown(key)} (${hint}).`);
 }

@@ -164,6 +164,7 @@ test('unknown and unfit options are refused by name', async () => {
     [() => openWith({ directory: 'x' }, {}), /openState takes one argument/],
     [open({ directory: 'x', memry: true }), /openState has no option "memry"/],
     [open({ memry: true }), /openState has no option "memry"/],
+    [open({ directory: 'x', a: 1 }), /\(known are directory, readOnly, onCorrupt, wait, isolation, onWait\)/],
     [project(), /The options of openProject must be an object, not undefined/],
     [project('/x'), /The options of openProject must be an object, not "\/x"/],
     [project({ directory: 'x' }), /"mode" of openProject must be "write" or "read"; it is undefined/],
