@@ -138,7 +138,7 @@ async function restoreAll(root: string, directory: string): Promise<number> {
   const { cache, checker, row, threads } = open(root, directory);
   const time = await measured(async () => {
     const candidate = cache.find(row, checker.inputsOf(row));
-    const restored = candidate === undefined ? undefined : await cache.restore(row, candidate, []);
+    const restored = candidate === undefined ? undefined : await cache.restore(row, candidate, [], () => {});
     if (restored?.files.length !== OUTPUTS) throw new Error('They were not restored.');
   });
   await threads.close();

@@ -125,9 +125,27 @@ export class ActionCache {
   /**
    * Brings the outputs of a candidate to their places, all or none. Undefined if that is not possible.
    * @param executions of the task, the newest first: what was written meanwhile is its own
+   * @param onDamage called if something of the candidate was found damaged
    * @throws NotRestored if the system refuses it in the root; what `node:fs` throws for all else. Nothing has changed then.
    */
   async restore(
+    task: Row,
+    candidate: Candidate,
+    executions: Iterable<Executed>,
+    onDamage: () => void,
+  ): Promise<Restored | undefined> {
+    // Counted apart: other tasks are restored at the same time.
+    const blobs = this.blobs.apart();
+    try {
+      return await this.restoreFrom(blobs, task, candidate, executions);
+    } finally {
+      this.blobs.noteDamage(blobs.damaged);
+      if (blobs.damaged > 0) onDamage();
+    }
+  }
+
+  private async restoreFrom(
+    blobs: BlobStore,
     task: Row,
     { key, bytes, discovered }: Candidate,
     executions: Iterable<Executed>,
@@ -138,10 +156,10 @@ export class ActionCache {
     const { decodeInSteps } = await import('./decode-entry.js');
     const entry = await inSlices(decodeInSteps(bytes));
     if (entry?.retired === true) return undefined;
-    const output = entry === undefined ? undefined : this.logOf(entry);
+    const output = entry === undefined ? undefined : logOf(entry, blobs);
     const paths = new Set(entry === undefined ? [] : pathsOf(entry));
     if (entry === undefined || output === undefined || !(await inSlices(this.fits(task, entry, paths)))) {
-      this.discard(key, bytes);
+      this.discard(key, bytes, blobs);
       return undefined;
     }
     const own = new OwnFiles(this.context, task, executions);
@@ -149,7 +167,7 @@ export class ActionCache {
       hasContent: (file) => this.hasContent(file),
       mayReplace: ({ path }, stat) => own.holds(path, stat),
     };
-    const result = await restoreEntry(this.context.root, this.blobs, entry, checks, threads);
+    const result = await restoreEntry(this.context.root, blobs, entry, checks, threads);
     if (result === 'lacking') this.actions.remove('actions', key);
     if (result !== 'restored') return undefined;
     await inSlices(
@@ -227,14 +245,14 @@ export class ActionCache {
     if (candidate === undefined) return;
     const { bytes, key } = candidate;
     const entry = unseal(bytes);
-    if (entry === undefined) this.discard(key, bytes);
+    if (entry === undefined) this.discard(key, bytes, this.blobs);
     else this.actions.rewrite('actions', key, seal({ ...entry, retired: true }));
   }
 
-  /** An entry that is of no use. */
-  private discard(key: Digest, bytes: Buffer): void {
+  /** An entry that is of no use. @param counter counts it if it is damaged */
+  private discard(key: Digest, bytes: Buffer, counter: BlobStore): void {
     if (isSealed(bytes)) this.actions.remove('actions', key);
-    else this.actions.quarantine('actions', key);
+    else this.actions.quarantine('actions', key, counter);
   }
 
   /** Looked up once: what is checked out during the run is not told apart. */
@@ -285,11 +303,6 @@ export class ActionCache {
     const sets = withSet(before === undefined ? [] : decodeSets(before), paths);
     if (sets !== undefined) this.actions.write('inputs', action, encodeSets(sets));
     return discoveredKey(context, action, discovered);
-  }
-
-  /** Undefined if it is not there any more. */
-  private logOf({ log }: ActionEntry): Buffer | undefined {
-    return log === null ? Buffer.alloc(0) : this.blobs.getBytes(log);
   }
 
   /** True if the record of a task says that what was restored is there, and its inputs are what it was looked up by: somebody may have been at them at the same time. */
@@ -363,4 +376,9 @@ export class ActionCache {
     if (file === -1 || scanner.isUnreadable(file)) return false;
     return hexDigest(artifacts.contents, scanner.contentOf(file)) === digest;
   }
+}
+
+/** Undefined if it is not there any more. */
+function logOf({ log }: ActionEntry, blobs: BlobStore): Buffer | undefined {
+  return log === null ? Buffer.alloc(0) : blobs.getBytes(log);
 }

@@ -60,9 +60,9 @@ export class ActionFiles {
     return existsSync(pinPath(this.directory, key));
   }
 
-  /** Sets a damaged file aside, which counts as damage of the store. */
-  quarantine(kind: ActionFileKind, key: Digest): void {
-    this.store.noteDamage();
+  /** Sets a damaged file aside. @param counter counts it */
+  quarantine(kind: ActionFileKind, key: Digest, counter = this.store): void {
+    counter.noteDamage();
     moveAside(this.directory, this.pathOf(kind, key), `${kind}-${key}`);
   }
 

@@ -93,6 +93,11 @@ export class BlobStore {
     return new BlobStore(handle);
   }
 
+  /** The same store, which counts by itself what it finds damaged. */
+  apart(): BlobStore {
+    return new BlobStore({ ...this.handle(), damages: new SharedArrayBuffer(4) });
+  }
+
   handle(): BlobStoreHandle {
     const { damages, directory, durability } = this;
     return { directory, durability, damages: damages.buffer };
@@ -212,8 +217,8 @@ export class BlobStore {
     return undefined;
   }
 
-  noteDamage(): void {
-    always.add(this.damages, 0, 1);
+  noteDamage(count = 1): void {
+    always.add(this.damages, 0, count);
   }
 
   /** Sets a blob aside that is not what its name says. */

@@ -42,8 +42,6 @@ export class RunCache {
   readonly #warn: (message: string, task?: Row) => void;
   readonly #executions: (task: Row) => Iterable<Executed>;
   #broken = false;
-  /** Of what was found damaged, how much was told. */
-  #told = 0;
 
   /** @param executions of a task, the newest first */
   constructor(
@@ -64,26 +62,25 @@ export class RunCache {
   /** See `ActionCache.find`. */
   find(task: Row, inputs: Int32Array): Candidate | undefined {
     if (this.#broken) return undefined;
+    const before = this.damaged;
     try {
       return this.#cache.find(task, inputs);
     } catch (error) {
       this.#giveUp(error);
       return undefined;
     } finally {
-      this.#tellDamage(task);
+      if (this.damaged > before) this.#tellDamage(task);
     }
   }
 
   /** See `ActionCache.restore`. */
   async restore(task: Row, candidate: Candidate): Promise<Restored | undefined> {
     try {
-      return await this.#cache.restore(task, candidate, this.#executions(task));
+      return await this.#cache.restore(task, candidate, this.#executions(task), () => this.#tellDamage(task));
     } catch (error) {
       if (!(error instanceof NotRestored)) this.#giveUp(error);
       else this.#warn(`Its outputs could not be restored, so its command runs: ${error.why}.`, task);
       return undefined;
-    } finally {
-      this.#tellDamage(task);
     }
   }
 
@@ -113,12 +110,11 @@ export class RunCache {
     }
   }
 
-  /** What was set aside since the last time. */
   #tellDamage(task: Row): void {
-    const { damaged } = this.#cache;
-    if (damaged === this.#told) return;
-    this.#told = damaged;
-    this.#warn('What was kept of an earlier execution is damaged; it was set aside.', task);
+    this.#warn(
+      'What was kept of an earlier execution is damaged; it was set aside in content/quarantine.',
+      task,
+    );
   }
 
   #giveUp(error: unknown): void {
