@@ -166,6 +166,8 @@ export class BuildEngine {
 
   /** Runs what is stale. Loaded only if there is something: what starts commands takes longer to load than a check of a small graph. */
   async #work(plan: Plan, options: RunOptions, run: number): Promise<WorkSummary> {
+    const { directory } = this.#state;
+    if (directory !== undefined) keepReserve(statePaths(directory));
     const { Run } = await import('./run/run.js');
     const [state, engine, threads] = [this.#state, this.#options, this.#threads];
     this.#run = new Run({ ...plan, state, engine, options, run, threads });
@@ -194,7 +196,6 @@ export class BuildEngine {
     const { backups = {} } = this.#options;
     const { directory } = this.#state;
     if (directory === undefined) return;
-    keepReserve(statePaths(directory));
     if (backups === false) return;
     const { backUpIfDue } = await import('./automatic-backup.js');
     const backup = await backUpIfDue(this.#state, backups);

@@ -62,6 +62,26 @@ for (const isolation of ['none', 'process'] as const) {
   });
 }
 
+test('the first run on a disk saves what had ended, too, when it fills it', { skip: canMount }, async (t) => {
+  const project = new Project(t, { 'disk/.keep': '', manifest: MANIFEST });
+  const run = project.shellLine(['run']);
+  const script = [
+    `cp ../manifest millrace.toml; echo two > in; ${run}; echo exit $?; rm big`,
+    `${run}; echo exit $?; echo result $(cat later)`,
+  ];
+  const done = await project.spawn(onSmallDisk(script.join('\n'))).result;
+  const lines = done.stdout.toString().split('\n');
+  assert.deepEqual(
+    lines.filter((line) => line.startsWith('exit')),
+    ['exit 3', 'exit 0'],
+    explain(done),
+  );
+  assert.match(done.stderr, /so the run was stopped; what had ended by then is saved/);
+  const after = lines.slice(lines.indexOf('exit 3'));
+  assert.ok(!after.some((line) => /\] (first|fill)/.test(line)), explain(done));
+  assert.ok(after.includes('result two'), explain(done));
+});
+
 test('a disk that is full before the state can be opened is told as one', { skip: canMount }, async (t) => {
   const project = new Project(t, { 'disk/.keep': '', manifest: MANIFEST });
   const script = [
