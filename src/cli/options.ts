@@ -24,7 +24,7 @@ export interface RunCommandOptions extends GlobalOptions {
   readonly isolation?: Isolation;
   /** Wait for another process that writes the state. */
   readonly wait?: boolean;
-  /** Only what failed or was blocked last time. */
+  /** Only what failed, was blocked or stopped last time. */
   readonly failed?: boolean;
   /** Again what was attempted in this run and later ones. */
   readonly since?: number;

@@ -134,7 +134,7 @@ function addRun(program: Command, context: Context, done: (exitCode: number) => 
     )
     .option('--force', 'run the targets even if they are fresh (not what they need; without a target: all)')
     .option('--wait', 'if another process runs this state, wait for it to end')
-    .addOption(new Option('--failed', 'run what failed or was blocked last time').conflicts('force'))
+    .addOption(new Option('--failed', 'run what failed, was blocked or stopped last time').conflicts('force'))
     .option(
       '--since <run>',
       'run again all that was tried in that run or later, even if it is fresh',

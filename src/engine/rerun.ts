@@ -1,9 +1,12 @@
 import { InvalidArgument } from '../errors.js';
 import { type BuildState, partsOf } from '../state.js';
 import type { RunId, RunRecord } from '../store/history/history.js';
-import { type Row, type TaskId, TaskStatus } from '../task.js';
+import { type Outcome, type Row, type TaskId, TaskStatus } from '../task.js';
 
-/** What failed when it was tried last, was interrupted, or could not start because of such a task. O(tasks). */
+/** Why a Pending task is to be tried again: it was stopped, or could not start. */
+const LEFT: readonly Outcome[] = ['blocked', 'interrupted', 'cancelled'];
+
+/** What failed when it was tried last, was interrupted or stopped, or could not start because of such a task. O(tasks). */
 export function unfinishedTasks(state: BuildState): TaskId[] {
   const { table } = partsOf(state);
   const found: TaskId[] = [];
@@ -11,7 +14,7 @@ export function unfinishedTasks(state: BuildState): TaskId[] {
     const word = table.read(row as Row);
     if (word === undefined) continue;
     const { outcome, status } = word;
-    const isLeft = status === TaskStatus.Pending && (outcome === 'blocked' || outcome === 'interrupted');
+    const isLeft = status === TaskStatus.Pending && LEFT.includes(outcome);
     if (isLeft || status === TaskStatus.Failed) found.push(table.names.nameOf(row));
   }
   return found;

@@ -113,7 +113,7 @@ describe('millrace run', { concurrency: 2 }, () => {
     assert.deepEqual([again.exitCode, [...started(again).keys()]], [0, ['flaky', 'after']]);
     const none = await project.millrace(['run', '--failed']);
     assert.deepEqual([none.exitCode, none.stdout.toString()], [0, '']);
-    assert.match(none.stderr, /nothing failed, was blocked or interrupted last time/);
+    assert.match(none.stderr, /nothing failed, was blocked, interrupted or stopped last time/);
     assert.deepEqual([...(await project.build()).keys()], ['other']);
   });
 

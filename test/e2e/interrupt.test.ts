@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
-import { explain, finished, Project, summary } from './rig.js';
+import { eventsOf, explain, finished, Project, summary } from './rig.js';
 
 /** Announces itself, and notes it when it is told to stop. */
 const POLITE = `trap 'echo stopped > stopped; exit 1' TERM; touch up; while :; do sleep 1000 & wait $!; done`;
@@ -52,8 +52,16 @@ describe('a signal', { concurrency: 2 }, () => {
         'endless',
       ]);
       assert.deepEqual([tasks[0]!.status, tasks[0]!.outcome], ['Pending', 'cancelled']);
-      const { lastRun } = await project.json<{ lastRun: { result: string } }>(['status']);
+      const { lastRun, stopped } = await project.json<{ lastRun: { result: string }; stopped: unknown[] }>([
+        'status',
+      ]);
       assert.equal(lastRun.result, 'cancelled');
+      assert.deepEqual(stopped, [{ task: 'endless' }]);
+      const again = await project.millrace(['run', '--failed', '-n', '--json']);
+      assert.deepEqual(
+        eventsOf(again, 'task-planned').map(({ task }) => task),
+        ['endless'],
+      );
       mend(project);
       assert.deepEqual([...(await project.build()).keys()], ['endless', 'after']);
       assert.deepEqual(await project.build(), new Map());
@@ -181,6 +189,11 @@ describe('a process that has left the session of its command', { concurrency: 2 
     invocation.kill('SIGKILL');
     await invocation.result;
     project.writeTasks({ a: { command: 'touch up', outputs: ['up'] } });
+    // One that ends while it looks for such processes tells nobody, and its successor does.
+    const unlucky = project.start(['run']);
+    await project.untilExists('.millrace/unverified');
+    unlucky.kill('SIGINT');
+    assert.doesNotMatch((await unlucky.result).stderr, WARNING);
     const result = await project.millrace(['run']);
     const pid = escapedOf(result.stderr + result.stdout);
     assert.deepEqual(project.processes(), [pid], explain(result));

@@ -43,7 +43,7 @@ export async function run(
       if (chosen?.length === 0) {
         renderer.notice(
           options.failed === true
-            ? 'nothing failed, was blocked or interrupted last time'
+            ? 'nothing failed, was blocked, interrupted or stopped last time'
             : `nothing of what is asked for was tried in run ${options.since} or later`,
         );
         return ExitCode.Ok;

@@ -35,6 +35,8 @@ interface Overview {
   readonly running: readonly { readonly task: TaskId }[];
   /** Under way when the process that ran them ended. */
   readonly interrupted: readonly { readonly task: TaskId }[];
+  /** Under way when the run was stopped. */
+  readonly stopped: readonly { readonly task: TaskId }[];
   readonly blocked: readonly Blocked[];
 }
 
@@ -60,6 +62,7 @@ function overviewOf({ state }: Project): Overview {
     failed: lastAttempts(state, failed),
     running: [...state.tasks.list({ status: TaskStatus.InProgress })].map(({ id }) => ({ task: id })),
     interrupted: pendingTasks(state, 'interrupted').map(({ id }) => ({ task: id })),
+    stopped: pendingTasks(state, 'cancelled').map(({ id }) => ({ task: id })),
     blocked: blockedTasks(state, failed),
   };
 }
@@ -115,13 +118,14 @@ function printOverview(overview: Overview, options: GlobalOptions, context: Cont
     writeJson(context, { ...overview, lastRun: overview.lastRun ?? null });
     return;
   }
-  const { counts, lastRun, failed, running, interrupted, blocked } = overview;
+  const { counts, lastRun, failed, running, interrupted, stopped, blocked } = overview;
   const lines = [
     describeCounts(counts),
     lastRun === undefined ? 'last run: none yet' : describeRun(lastRun, context.now()),
     ...(options.verbose ? section('in progress', running.map(nameOf), options) : []),
     ...section('failed', failed.map(describeFailed), options),
     ...section('interrupted', interrupted.map(nameOf), options),
+    ...section('stopped', stopped.map(nameOf), options),
     ...section('blocked', blocked.map(describeBlocked), options),
   ];
   context.stdout.write(`${lines.join('\n')}\n`);
