@@ -20,21 +20,27 @@ export const markOf = ({ pid, started }: { readonly pid: number; readonly starte
   `${pid}.${started}`;
 
 /**
- * The processes that have a mark and do not end within `patience` milliseconds. None where there is no /proc, and none of another user. O(processes of the
+ * The processes that have one of these marks and do not end within `patience` milliseconds. None where there is no /proc, and none of another user. O(processes of the
  * system), about 20 µs for each.
  */
-export async function findMarked(mark: string, patience: number): Promise<MarkedProcess[]> {
+export async function findMarked(marks: readonly string[], patience: number): Promise<MarkedProcess[]> {
+  if (marks.length === 0) return [];
   const deadline = performance.now() + patience;
+  const entries = new Set(marks.map((mark) => `${MARK}=${mark}`));
   for (;;) {
-    const found = markedNow(`${MARK}=${mark}`);
+    const found = markedNow(entries);
     if (found.length === 0 || performance.now() >= deadline) return found;
     await delay(LOOK_MS);
   }
 }
 
-function markedNow(entry: string): MarkedProcess[] {
+function markedNow(entries: ReadonlySet<string>): MarkedProcess[] {
   return processes().flatMap((pid) => {
-    const isMarked = pid !== process.pid && read(pid, 'environ').split('\0').includes(entry);
+    const isMarked =
+      pid !== process.pid &&
+      read(pid, 'environ')
+        .split('\0')
+        .some((entry) => entries.has(entry));
     // What has ended, and was only not yet waited for, has neither an environment nor a command line (proc(5)).
     const command = isMarked ? read(pid, 'cmdline').replaceAll('\0', ' ').trim() : '';
     return command === '' ? [] : [{ pid, command }];

@@ -1,4 +1,3 @@
-import { writeFileSync } from 'node:fs';
 import { StateCorrupt, StateUnavailable } from '../errors.js';
 import { isFolder } from '../make-folder.js';
 import { listBackups, listExports, moveAside } from './backup/folder.js';
@@ -10,6 +9,7 @@ import type { Isolation } from './isolation.js';
 import { LmdbDatabase, SchemaBehind } from './lmdb.js';
 import type { Intent } from './lmdb-file.js';
 import { entryAt, type StatePaths } from './paths.js';
+import { requireVerification } from './unverified.js';
 import { verifyInChild } from './verify-child.js';
 
 /**
@@ -62,11 +62,6 @@ export async function openToWrite(
     await migrateStore(paths, error);
     return open();
   }
-}
-
-/** From now on whoever opens the store reads all of it first. */
-export function requireVerification({ unverified }: StatePaths): void {
-  writeFileSync(unverified, '', { mode: 0o600 });
 }
 
 /** What is wrong if there is no store: one that is missing beside backups was there. */

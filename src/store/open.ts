@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { type ArtifactTables, afterLoad, artifactRegions, createArtifacts } from '../artifacts/index.js';
 import { DiskFull, StateCorrupt } from '../errors.js';
-import { findMarked, type MarkedProcess, markOf } from '../marked-processes.js';
+import { findMarked, type MarkedProcess } from '../marked-processes.js';
 import { TaskTable } from '../memory/table.js';
 import { OUTCOMES, type Row, TaskStatus } from '../task.js';
 import { type BackupInfo, moveAside, sweepFolder } from './backup/folder.js';
@@ -14,7 +14,7 @@ import type { Isolation } from './isolation.js';
 import { requireKinds } from './kinds.js';
 import { type DirectoryLock, endedUncleanly, type Waiting } from './lock.js';
 import { MemoryDatabase } from './memory.js';
-import { openToRead, openToWrite, requireNothing, requireVerification } from './open-database.js';
+import { openToRead, openToWrite, requireNothing } from './open-database.js';
 import { requireOwn, requireOwnStore } from './ownership.js';
 import type { Sizes } from './pages.js';
 import { entryAt, isThere, replacedStore, type StatePaths, statePaths } from './paths.js';
@@ -30,6 +30,7 @@ import {
   tableExtents,
 } from './table.js';
 import { takeDirectory } from './take.js';
+import { marksOfEnded, requireVerification } from './unverified.js';
 
 /** What opening had to put right. */
 export interface Recovery {
@@ -182,10 +183,10 @@ async function openLocked(paths: StatePaths, options: WriterOptions): Promise<Op
     const unclean = isUnclean(paths);
     const { parts, rescued } = await loadOrRescue(paths, lock, unclean, options);
     return await closingOnError(parts.database, async () => {
-      rmSync(paths.unverified, { force: true });
       sweepLeftovers(paths);
       const complete = (): void => {};
-      const escaped = lock.predecessor ? await findMarked(markOf(lock.predecessor), END_MS) : [];
+      const escaped = await findMarked(marksOfEnded(paths), END_MS);
+      rmSync(paths.unverified, { force: true });
       const interrupted = interruptAll(parts.table, complete);
       const recovery: Recovery = { unclean, interrupted, escaped, ...rescued };
       if (options.autosave !== false) parts.store.autosave();

@@ -2,9 +2,9 @@ import { makeFolder, PRIVATE } from '../make-folder.js';
 import { requireLocal } from './file-system.js';
 import { requireKinds } from './kinds.js';
 import { DirectoryLock, type Waiting } from './lock.js';
-import { requireVerification } from './open-database.js';
 import { makePrivate, requireOwn, requireOwnStore } from './ownership.js';
 import type { StatePaths } from './paths.js';
+import { requireVerification } from './unverified.js';
 import { awaitLeftWriter } from './writer-mark.js';
 
 /**
@@ -21,7 +21,7 @@ export async function takeDirectory(paths: StatePaths, waiting: Waiting = {}): P
   const lock = await DirectoryLock.acquireWithin(waiting, paths.lock, paths.directory);
   try {
     // The mark outlives the lock: until the store was verified, every opener verifies it.
-    if (lock.predecessor !== undefined) requireVerification(paths);
+    if (lock.predecessor !== undefined) requireVerification(paths, lock.predecessor);
     await awaitLeftWriter(paths);
     return lock;
   } catch (error) {

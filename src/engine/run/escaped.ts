@@ -10,7 +10,7 @@ const MOST_SHOWN = 80;
 
 /** Tells of processes that the commands of this run have left. For when none runs any more. */
 export async function tellEscaped(emitter: Emitter): Promise<void> {
-  const message = describeEscaped(await findMarked(markOf(thisProcess()), PATIENCE_MS));
+  const message = describeEscaped(await findMarked([markOf(thisProcess())], PATIENCE_MS));
   if (message !== undefined) emitter.emit({ type: 'warning', message });
 }
 

@@ -1,0 +1,32 @@
+import { appendFileSync, existsSync } from 'node:fs';
+import { markOf } from '../marked-processes.js';
+import { readMark } from './kinds.js';
+import type { StatePaths } from './paths.js';
+import { isIdentity, type ProcessIdentity } from './process.js';
+
+/** What they have left is looked for; each look takes longer the more there are. */
+const MOST_ENDED = 8;
+
+/**
+ * From now on whoever opens the store reads all of it first, until somebody has: a file that outlives the lock.
+ * @param ended who has ended without giving the lock back: a line of the file
+ */
+export function requireVerification({ unverified }: StatePaths, ended?: ProcessIdentity): void {
+  appendFileSync(unverified, ended === undefined ? '' : `${JSON.stringify(ended)}\n`, { mode: 0o600 });
+}
+
+/** The marks of what they have started who have ended so, and were not succeeded by anybody who got as far as to look for it. */
+export function marksOfEnded({ unverified }: StatePaths): string[] {
+  if (!existsSync(unverified)) return [];
+  return readMark(unverified).split('\n').flatMap(parseIdentity).slice(-MOST_ENDED).map(markOf);
+}
+
+/** None if the line is not whole: the crash of a machine may cut it off. */
+function parseIdentity(line: string): ProcessIdentity[] {
+  try {
+    const said: unknown = JSON.parse(line);
+    return isIdentity(said) ? [said] : [];
+  } catch {
+    return [];
+  }
+}
