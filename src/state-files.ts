@@ -11,7 +11,17 @@ import type { Waiting } from './store/lock.js';
 import { openWriter, type Recovery } from './store/open.js';
 import { statePaths } from './store/paths.js';
 import { type Replaced, type RestoreReport, restoreBackup } from './store/restore.js';
-import { boolean, type Check, callable, checkOptions, filled, milliseconds, oneOf } from './values.js';
+import {
+  boolean,
+  type Check,
+  callable,
+  checkOptions,
+  filled,
+  isObject,
+  milliseconds,
+  oneOf,
+  wrong,
+} from './values.js';
 
 export type {
   BackupHealth,
@@ -28,14 +38,23 @@ export type {
 
 const WAITING = { wait: milliseconds, onWait: callable } satisfies Record<keyof Waiting, Check>;
 
+const documentSource: Check = (value) => {
+  if (typeof value === 'string') return filled(value);
+  // A Buffer gives its bytes one by one, and a URL nothing.
+  return isObject(value) && Symbol.asyncIterator in value
+    ? undefined
+    : wrong('must be the path of a file, or a stream of bytes', value);
+};
+
 /** What `verifyState` has found, and done. */
 export interface VerifiedState extends StateHealth {
   /** What took the place of a damaged store; undefined if it was not damaged, or not to be repaired. */
   readonly recovery: Recovery | undefined;
 }
 
-/** The backups of a state, newest first. @throws StateUnavailable for what the system refuses */
+/** The backups of a state, newest first. @throws InvalidArgument; StateUnavailable for what the system refuses */
 export async function backupsOf(directory: string): Promise<BackupInfo[]> {
+  checkDirectory('backupsOf', directory);
   return await withSystem(directory, async () => listBackups(statePaths(directory).backups));
 }
 
@@ -49,6 +68,7 @@ export async function restoreState(
   directory: string,
   options: { readonly backup?: string } & Waiting = {},
 ): Promise<RestoreReport> {
+  checkDirectory('restoreState', directory);
   checkOptions('restoreState', options, { backup: filled, ...WAITING });
   return await withSystem(directory, () => restoreBackup(directory, options.backup, options));
 }
@@ -62,6 +82,7 @@ export async function verifyState(
   directory: string,
   options: { readonly repair?: boolean } & Waiting = {},
 ): Promise<VerifiedState> {
+  checkDirectory('verifyState', directory);
   checkOptions('verifyState', options, { repair: boolean, ...WAITING });
   const { repair = false } = options;
   return await withSystem(directory, async () => {
@@ -85,6 +106,7 @@ export async function exportState(
   directory: string,
   options: ExportOptions & { readonly file?: string } = {},
 ): Promise<ExportInfo | undefined> {
+  checkDirectory('exportState', directory);
   checkOptions('exportState', options, { file: filled, format: oneOf(['json', 'toml']), history: boolean });
   const { exportDirectory, formatOf } = await import('./export/export.js');
   const { file, format = formatOf(file ?? ''), history = false } = options;
@@ -102,10 +124,16 @@ export async function importState(
   source: DocumentSource,
   options: Waiting = {},
 ): Promise<ImportReport> {
+  checkDirectory('importState', directory);
+  checkOptions('importState', { source }, { source: documentSource }, ['source']);
   checkOptions('importState', options, WAITING);
-  if (typeof source === 'string') checkOptions('importState', { source }, { source: filled });
   const { importDocument } = await import('./export/import.js');
   return await withSystem(directory, () => importDocument(directory, source, options));
+}
+
+/** What is empty would be the current folder. @throws InvalidArgument */
+function checkDirectory(call: string, directory: unknown): void {
+  checkOptions(call, { directory }, { directory: filled }, ['directory']);
 }
 
 async function repairStore(directory: string, { onWait, wait }: Waiting): Promise<Recovery> {
