@@ -116,7 +116,7 @@ export async function exportState(
 /**
  * Makes what a file holds the state of a directory, which no process may have open for writing; all of it or nothing. What was the state before is
  * backed up first, or moved aside if it is damaged. O(file).
- * @param source the file that `exportState` has written, in either syntax, or what is in it (a stream); the state is locked while it is read
+ * @param source the file that `exportState` has written, in either syntax, or what is in it (a stream); the state is locked, and made if there is none, once its head was read
  * @throws NotImported if it is not whole; StateLocked; BackupFailed; InvalidArgument; StateUnavailable for what the system refuses
  */
 export async function importState(

@@ -7,6 +7,7 @@ import { openWriter } from '../store/open.js';
 import { type StatePaths, statePaths } from '../store/paths.js';
 import { type Replaced, replaceStore } from '../store/restore.js';
 import { takeDirectory } from '../store/take.js';
+import type { Item } from './document.js';
 import { fillState } from './load.js';
 import { type DocumentSource, readDocument } from './read.js';
 
@@ -26,9 +27,11 @@ export async function importDocument(
   now = new Date(),
 ): Promise<ImportReport> {
   const paths = statePaths(directory);
+  // What cannot be read leaves nothing behind, not even a folder for a state.
+  await using document = await begin(source);
   const lock = await takeDirectory(paths, waiting);
   try {
-    const { draft, ...counts } = await makeDraft(paths, source);
+    const { draft, ...counts } = await makeDraft(paths, source, document.items());
     const done = await replaceStore(paths, draft, now);
     const { before, movedAside } = done;
     await new Log(paths).write('imported', { from: nameOf(source), before: before?.name, movedAside });
@@ -41,23 +44,44 @@ export async function importDocument(
 
 /** See `DraftExport`. */
 export async function draftFrom(paths: StatePaths, source: DocumentSource): Promise<StatePaths> {
-  const { draft } = await makeDraft(paths, source);
+  const { draft } = await makeDraft(paths, source, readDocument(source));
   return draft;
 }
 
-async function makeDraft(paths: StatePaths, source: DocumentSource) {
+/** A document whose head was read, and nothing behind it. */
+interface BegunDocument extends AsyncDisposable {
+  items(): AsyncGenerator<Item, void>;
+}
+
+/** @throws NotImported if it does not begin as a document does */
+async function begin(source: DocumentSource): Promise<BegunDocument> {
+  const rest = readDocument(source);
+  const close = async (): Promise<void> => void (await rest.return());
+  try {
+    const head = await rest.next();
+    const items = async function* (): AsyncGenerator<Item, void> {
+      if (head.done !== true) yield head.value;
+      yield* rest;
+    };
+    return { items, [Symbol.asyncDispose]: close };
+  } catch (error) {
+    throw new NotImported(nameOf(source), error);
+  }
+}
+
+async function makeDraft(paths: StatePaths, source: DocumentSource, items: AsyncIterable<Item>) {
   const draft = emptyDraft(paths);
   try {
-    return { draft, ...(await fill(draft, source)) };
+    return { draft, ...(await fill(draft, items)) };
   } catch (error) {
     removeDrafts(paths);
     throw isOfTheState(error) ? error : new NotImported(nameOf(source), reasonOf(error));
   }
 }
 
-async function fill({ directory }: StatePaths, source: DocumentSource) {
+async function fill({ directory }: StatePaths, items: AsyncIterable<Item>) {
   await using state = new BuildState(await openWriter(directory, { onCorrupt: 'throw', autosave: false }));
-  await fillState(state, readDocument(source));
+  await fillState(state, items);
   return { tasks: state.tasks.counts().total, runs: state.history.runs().length };
 }
 

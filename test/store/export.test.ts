@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import {
   type BuildState,
@@ -11,7 +12,7 @@ import {
   openState,
   type TaskDefinition,
 } from 'millrace';
-import { chooseSeed, randomFrom } from '../engine/lane-support.js';
+import { chooseSeed, openFiles, randomFrom, until } from '../engine/lane-support.js';
 import { everything, runCode, stateDirectory, withState } from './support.js';
 
 /** Texts in which a syntax could lose its way. */
@@ -296,5 +297,27 @@ test('a state that is being written is exported as it was committed last', async
       ['one'],
     );
     await assert.rejects(importState(directory, done!.path), { code: 'STATE_LOCKED' });
+  });
+});
+
+test('a source that cannot be read, or is no export, leaves nothing', async (t) => {
+  const directory = await stateDirectory(t);
+  const folder = join(directory, '..');
+  const text = join(folder, 'text.json');
+  writeFileSync(text, 'text');
+  const streams = [Readable.from([]), Readable.from([Buffer.from('{\n"format":"another"')])];
+  for (const source of [join(folder, 'missing.json'), folder, text, ...streams])
+    await assert.rejects(importState(directory, source), {
+      code: 'NOT_IMPORTED',
+      message: /The state is as it was\.$/,
+    });
+  assert.ok(!existsSync(directory));
+  await withState(directory, async (state) => {
+    state.tasks.define({ id: 'a' });
+    await state.commit();
+    const { path } = (await exportState(directory))!;
+    const before = openFiles().length;
+    await assert.rejects(importState(directory, path), { code: 'STATE_LOCKED' });
+    await until('the file is closed', () => openFiles().length <= before);
   });
 });
