@@ -1,18 +1,18 @@
-import { statSync } from 'node:fs';
-import { basename, dirname, extname, resolve, sep } from 'node:path';
+import { realpathSync } from 'node:fs';
+import { basename, dirname, extname, join, resolve, sep } from 'node:path';
 import { ExportFailed, InvalidArgument } from '../errors.js';
 import { openState } from '../state.js';
 import { freePath, prepareFolder } from '../store/backup/folder.js';
 import { Log } from '../store/log.js';
 import { type StatePaths, statePaths } from '../store/paths.js';
 import { CONTROL } from '../store/store.js';
-import { documentOf, type ExportOptions, writeDocument } from './write.js';
+import { documentOf, type ExportOptions, targetOf, writeDocument } from './write.js';
 
 /** Where an export is. */
 export interface ExportInfo {
   /** Absolute. */
   readonly path: string;
-  /** Size of the file. */
+  /** How many were written. */
   readonly bytes: number;
 }
 
@@ -33,10 +33,9 @@ export async function exportDirectory(
   const paths = statePaths(directory);
   try {
     const path = file === undefined ? placeIn(paths, options, now) : placeAt(paths, file);
-    await writeDocument(path, documentOf(state, options));
-    const { size } = statSync(path);
-    await new Log(paths).write('exported', { name: basename(path), bytes: size });
-    return { path, bytes: size };
+    const bytes = await writeDocument(path, documentOf(state, options));
+    await new Log(paths).write('exported', { name: basename(path), bytes });
+    return { path, bytes };
   } catch (error) {
     throw error instanceof InvalidArgument ? error : new ExportFailed(paths.directory, error, file);
   }
@@ -47,10 +46,12 @@ function placeIn({ exports }: StatePaths, { format = 'json' }: ExportOptions, no
   return freePath(exports, now, `.${format}`);
 }
 
-/** @throws InvalidArgument in the state itself, where it might take the place of what that consists of */
+/** @throws InvalidArgument in the state itself, where it might take the place of what that consists of; also if a link leads there */
 function placeAt({ directory, exports }: StatePaths, file: string): string {
   const path = resolve(file);
-  if (path.startsWith(directory + sep) && dirname(path) !== exports)
+  const isInState = (place: string, state: string): boolean =>
+    place.startsWith(state + sep) && dirname(place) !== join(state, basename(exports));
+  if (isInState(path, directory) || isInState(targetOf(path), realpathSync(directory)))
     throw new InvalidArgument(`${path} is in the state: take another place for an export of it.`);
   return path;
 }

@@ -158,6 +158,10 @@ describe('millrace export and import', { concurrency: 2 }, () => {
     assert.equal((await result).exitCode, 0, explain(await result));
     assert.equal(project.read('got'), text);
     assert.ok(lstatSync(project.path('pipe')).isFIFO());
+    // Where this one leads has no path.
+    const piped = project.spawn(['sh', '-c', `${project.shellLine(['export', '/dev/stdout'])} | cat >got`]);
+    assert.equal((await piped.result).exitCode, 0, explain(await piped.result));
+    assert.ok(project.read('got').startsWith(`${text}millrace: exported to /dev/stdout (`));
   });
 
   test('what killed commands have left is removed, and who only reads says that a store is missing', async (t) => {

@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { type TestContext, test } from 'node:test';
@@ -320,4 +330,58 @@ test('a source that cannot be read, or is no export, leaves nothing', async (t) 
     await assert.rejects(importState(directory, path), { code: 'STATE_LOCKED' });
     await until('the file is closed', () => openFiles().length <= before);
   });
+});
+
+/** A state with a task, in a folder of its own. */
+async function small(t: TestContext): Promise<{ directory: string; folder: string }> {
+  const directory = await stateDirectory(t);
+  await withState(directory, (state) => void state.tasks.define({ id: 'a' }));
+  return { directory, folder: join(directory, '..') };
+}
+
+test('an export makes what a link leads to, and not the link', async (t) => {
+  const { directory, folder } = await small(t);
+  mkdirSync(join(folder, 'deep/real'), { recursive: true });
+  symlinkSync('deep/real', join(folder, 'linked'));
+  // By the text, this would be in the folder itself.
+  symlinkSync('linked/../second', join(folder, 'first'));
+  symlinkSync(join(folder, 'deep/target.json'), join(folder, 'deep/second'));
+  const done = await exportState(directory, { file: join(folder, 'first') });
+  const target = join(folder, 'deep/target.json');
+  assert.deepEqual(done, { path: join(folder, 'first'), bytes: statSync(target).size });
+  for (const link of ['first', 'deep/second'])
+    assert.ok(lstatSync(join(folder, link)).isSymbolicLink(), link);
+  assert.equal(statSync(target).mode & 0o777, 0o600);
+  symlinkSync('nowhere/file', join(folder, 'lost'));
+  symlinkSync('loop', join(folder, 'loop'));
+  for (const file of ['lost', 'loop'])
+    await assert.rejects(exportState(directory, { file: join(folder, file) }), { code: 'EXPORT_FAILED' });
+});
+
+test('no link leads an export into the state', async (t) => {
+  const { directory, folder } = await small(t);
+  for (const place of ['store/data.mdb', 'lock']) {
+    symlinkSync(join(directory, place), join(folder, 'link'));
+    const refused = { code: 'INVALID_ARGUMENT', message: /link is in the state/ };
+    await assert.rejects(exportState(directory, { file: join(folder, 'link') }), refused);
+    rmSync(join(folder, 'link'));
+  }
+  await withState(directory, (state) => assert.ok(state.tasks.has('a')));
+});
+
+test('an export passes on the mode of the file that it replaces', async (t) => {
+  const { directory, folder } = await small(t);
+  const file = join(folder, 'state.json');
+  await exportState(directory, { file });
+  for (const mode of [0o600, 0o644, 0o640, 0o200]) {
+    chmodSync(file, mode);
+    await exportState(directory, { file });
+    assert.equal(statSync(file).mode & 0o777, mode);
+  }
+});
+
+test('an export to a device tells what was written', async (t) => {
+  const { directory, folder } = await small(t);
+  const { bytes } = (await exportState(directory, { file: join(folder, 'state.json') }))!;
+  assert.deepEqual(await exportState(directory, { file: '/dev/null' }), { path: '/dev/null', bytes });
 });
