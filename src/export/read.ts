@@ -15,6 +15,8 @@ export type DocumentSource = string | AsyncIterable<Uint8Array>;
 /** More than any entry has that is written. */
 const MAX_CHARACTERS = 2 ** 26;
 const CHUNK_BYTES = 2 ** 18;
+const CUT_OFF = 'it is cut off, or no export';
+const CHANGED = 'so it was changed or damaged after it was written';
 
 /**
  * The head and the entries of a document, in either syntax, piece by piece whatever its size. What has come may be trusted only once the last
@@ -24,17 +26,21 @@ const CHUNK_BYTES = 2 ** 18;
 export async function* readDocument(source: DocumentSource): AsyncGenerator<Item, void> {
   const reader = new Reader();
   let number = 0;
+  let isAtEnd = false;
   try {
-    for await (const line of linesOf(source)) {
+    for await (const { isWhole, line } of linesOf(source)) {
       number++;
+      isAtEnd = !isWhole;
       const item = reader.line(line);
       if (item !== undefined) yield item;
     }
+    isAtEnd = true;
     reader.lastLine();
   } catch (error) {
     // What whoever takes the items throws does not come this way.
     if (isSystemError(error)) throw error;
-    throw new DocumentDamaged(`line ${Math.max(1, number)}: ${firstLine(error)}`, { cause: error });
+    const why = isAtEnd ? reader.whyEnded(error, number) : firstLine(error);
+    throw new DocumentDamaged(`line ${Math.max(1, number)}: ${why}`, { cause: error });
   }
   reader.requireWhole();
 }
@@ -47,6 +53,14 @@ class Reader {
   #characters = 0;
   #entries = 0;
   #hasHead = false;
+
+  /** What is wrong with the last line: most likely, that it is the last. */
+  whyEnded(error: unknown, number: number): string {
+    if (this.#end !== undefined) return firstLine(error);
+    if (this.#hasHead) return 'it ends here, so it is cut off';
+    // One line may be anything; what was understood says what is wrong.
+    return number < 2 || error instanceof DocumentDamaged ? firstLine(error) : CUT_OFF;
+  }
 
   line(line: string): Item | undefined {
     this.#decoder ??= (line.startsWith('{') ? JSON_SYNTAX : TOML_SYNTAX).decoder();
@@ -64,12 +78,11 @@ class Reader {
   }
 
   requireWhole(): void {
-    if (this.#end === undefined) throw new DocumentDamaged('it is cut off, or no export');
+    if (this.#end === undefined) throw new DocumentDamaged(CUT_OFF);
     const { checksum, entries } = this.#end;
-    if (checksum !== this.#checksum || entries !== this.#entries)
-      throw new DocumentDamaged(
-        'its checksum does not fit, so it was changed or damaged after it was written',
-      );
+    if (checksum !== this.#checksum) throw new DocumentDamaged(`its checksum does not fit, ${CHANGED}`);
+    if (entries !== this.#entries)
+      throw new DocumentDamaged(`it has ${this.#entries} entries, and its end says ${entries}, ${CHANGED}`);
   }
 
   #take(part: Part): Item | undefined {
@@ -101,8 +114,14 @@ function check<Schema extends z.ZodType>(schema: Schema, value: unknown, where: 
   throw new DocumentDamaged(`${place}: ${issue!.message}`);
 }
 
+interface Line {
+  readonly line: string;
+  /** False for the last one if nothing ends it. */
+  readonly isWhole: boolean;
+}
+
 /** Lines end with LF, or as other systems write them, CR LF; a mark of UTF-8 may come before the first. */
-async function* linesOf(source: DocumentSource): AsyncGenerator<string, void> {
+async function* linesOf(source: DocumentSource): AsyncGenerator<Line, void> {
   const chunks =
     typeof source === 'string' ? createReadStream(source, { highWaterMark: CHUNK_BYTES }) : source;
   const decoder = new StringDecoder('utf8');
@@ -117,14 +136,14 @@ async function* linesOf(source: DocumentSource): AsyncGenerator<string, void> {
     rest.push(first!);
     characters += text.length;
     for (const next of others) {
-      yield withoutReturn(rest.join(''));
+      yield { line: withoutReturn(rest.join('')), isWhole: true };
       rest = [next];
       characters = next.length;
     }
     if (characters > MAX_CHARACTERS) throw new DocumentDamaged('a line is too long');
   }
   const last = rest.join('') + decoder.end();
-  if (last !== '') yield withoutReturn(last);
+  if (last !== '') yield { line: withoutReturn(last), isWhole: false };
 }
 
 const withoutReturn = (line: string): string => (line.endsWith('\r') ? line.slice(0, -1) : line);

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { type TestContext, test } from 'node:test';
+import { exportState } from 'millrace';
+import { readDocument } from '../../src/export/read.js';
+import { stateDirectory, withState } from './support.js';
+
+async function exported(t: TestContext, format: 'json' | 'toml'): Promise<string> {
+  const directory = await stateDirectory(t);
+  await withState(
+    directory,
+    (state) =>
+      void state.tasks.define([
+        { id: 'a', command: 'true' },
+        { id: 'b', dependencies: ['a'] },
+      ]),
+  );
+  const file = join(directory, '..', `state.${format}`);
+  await exportState(directory, { file });
+  return readFileSync(file, 'utf8');
+}
+
+/** What is said of a document; undefined if nothing is wrong with it. */
+async function problemOf(text: string): Promise<string | undefined> {
+  try {
+    for await (const _item of readDocument(Readable.from([Buffer.from(text)])));
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+test('an export that is cut off is told to be so, wherever that is', async (t) => {
+  for (const format of ['json', 'toml'] as const) {
+    const text = await exported(t, format);
+    const end = text.indexOf('checksum') + 70;
+    // A single line may be anything.
+    for (let length = text.indexOf('\n') + 2; length < end; length++) {
+      const problem = await problemOf(text.slice(0, length));
+      assert.match(
+        problem ?? 'nothing',
+        /cut off/,
+        `${format} ${length}: ${text.slice(0, length).slice(-40)}`,
+      );
+    }
+    assert.equal(await problemOf(text), undefined);
+  }
+});
+
+test('an export of which only the number of entries was changed is told so', async (t) => {
+  for (const format of ['json', 'toml'] as const) {
+    const text = (await exported(t, format)).replace(/(entries"?(?::| = ))2/, '$13');
+    assert.equal(
+      await problemOf(text),
+      'it has 2 entries, and its end says 3, so it was changed or damaged after it was written',
+    );
+  }
+});
