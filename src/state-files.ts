@@ -76,7 +76,7 @@ export async function restoreState(
 /**
  * Reads a whole state that is not open, and its backups; other processes may write it meanwhile. O(bytes).
  * @param options.repair true: damaged backups are moved aside, and a damaged store is recovered as `openState` does it
- * @throws StateLocked if it is to be repaired, and a process writes it; InvalidArgument; StateUnavailable for what the system refuses
+ * @throws StateLocked if the store is damaged and to be repaired, and a process writes it: one that is sound needs nobody's leave; InvalidArgument; StateUnavailable for what the system refuses
  */
 export async function verifyState(
   directory: string,

@@ -179,9 +179,9 @@ export async function openWriter(directory: string, options: WriterOptions): Pro
 async function openLocked(paths: StatePaths, options: WriterOptions): Promise<Opened> {
   const lock = await takeDirectory(paths, options);
   try {
-    if (options.verify === true) requireVerification(paths);
     const unclean = isUnclean(paths);
-    const { parts, rescued } = await loadOrRescue(paths, lock, unclean, options);
+    if (options.verify === true) requireVerification(paths);
+    const { parts, rescued } = await loadOrRescue(paths, lock, isUnclean(paths), options);
     return await closingOnError(parts.database, async () => {
       sweepLeftovers(paths);
       const complete = (): void => {};

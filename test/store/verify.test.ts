@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { truncateSync } from 'node:fs';
+import { type TestContext, test } from 'node:test';
+import { type BackupInfo, openState, verifyState } from 'millrace';
+import { statePaths } from '../../src/store/paths.js';
+import { runCode, stateDirectory, withState } from './support.js';
+
+/** A state with a task and a backup. */
+async function backedUp(t: TestContext): Promise<{ directory: string; backup: BackupInfo }> {
+  const directory = await stateDirectory(t);
+  const backup = await withState(directory, async (state) => {
+    state.tasks.define({ id: 'a' });
+    return (await state.backup())!;
+  });
+  return { directory, backup };
+}
+
+test('a repair says of a state that was closed that it was', async (t) => {
+  const { directory } = await backedUp(t);
+  for (const unclean of [false, true]) {
+    if (unclean)
+      await runCode(directory, `await openState(directory); process.kill(process.pid, 'SIGKILL');`);
+    truncateSync(statePaths(directory).data, 100);
+    const { recovery } = await verifyState(directory, { repair: true });
+    assert.deepEqual([recovery?.unclean, recovery?.backup !== undefined], [unclean, true]);
+  }
+});
+
+test('a sound state is not in the way of a repair, whoever writes it, and a damaged one is', async (t) => {
+  const { directory, backup } = await backedUp(t);
+  await withState(directory, async (state) => {
+    state.tasks.define({ id: 'b' });
+    await state.commit();
+    truncateSync(backup.path, 100);
+    const { backups, ok, problem, recovery } = await verifyState(directory, { repair: true });
+    assert.deepEqual([ok, problem, recovery], [false, undefined, undefined]);
+    assert.ok(backups[0]!.movedAside);
+    assert.equal((await verifyState(directory, { repair: true })).ok, true);
+  });
+  const code = `const state = await openState(directory);
+    const { truncateSync } = await import('node:fs');
+    truncateSync(${JSON.stringify(statePaths(directory).data)}, 100);
+    const { verifyState } = await import(${JSON.stringify(import.meta.resolve('millrace'))});
+    console.log(await verifyState(directory, { repair: true }).catch(({ code }) => code));
+    process.exit(0);`;
+  assert.equal((await runCode(directory, code)).stdout, 'STATE_LOCKED\n');
+  await using state = await openState(directory);
+  assert.match(state.recovery.message!, /no backup of it is fit/);
+});
