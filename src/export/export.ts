@@ -1,7 +1,7 @@
 import { realpathSync } from 'node:fs';
 import { basename, dirname, extname, join, resolve, sep } from 'node:path';
 import { ExportFailed, InvalidArgument } from '../errors.js';
-import { openState } from '../state.js';
+import { type BuildState, openState } from '../state.js';
 import { freePath, prepareFolder } from '../store/backup/folder.js';
 import { Log } from '../store/log.js';
 import { type StatePaths, statePaths } from '../store/paths.js';
@@ -29,7 +29,7 @@ export async function exportDirectory(
   now = new Date(),
 ): Promise<ExportInfo | undefined> {
   await using state = await openState({ directory, readOnly: true, lazy: true });
-  if (state.opened.database.get(CONTROL) === undefined) return undefined;
+  if (!hasCommits(state)) return undefined;
   const paths = statePaths(directory);
   try {
     const path = file === undefined ? placeIn(paths, options, now) : placeAt(paths, file);
@@ -39,6 +39,11 @@ export async function exportDirectory(
   } catch (error) {
     throw error instanceof InvalidArgument ? error : new ExportFailed(paths.directory, error, file);
   }
+}
+
+/** False if nothing was ever committed. */
+export function hasCommits(state: BuildState): boolean {
+  return state.opened.database.get(CONTROL) !== undefined;
 }
 
 function placeIn({ exports }: StatePaths, { format = 'json' }: ExportOptions, now: Date): string {

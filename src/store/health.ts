@@ -1,9 +1,10 @@
 import { type BackupInfo, listBackups, moveAside } from './backup/folder.js';
 import { BackupDamaged } from './backup/format.js';
 import { whyUnreadable } from './backup/make.js';
+import { LmdbDatabase } from './lmdb.js';
 import { Log } from './log.js';
 import { whyMissing } from './open-database.js';
-import { entryAt, statePaths } from './paths.js';
+import { entryAt, type StatePaths, statePaths } from './paths.js';
 import { whyDamaged } from './restore.js';
 
 /** What a look at a backup has shown. */
@@ -18,7 +19,7 @@ export interface BackupHealth extends BackupInfo {
 export interface StateHealth {
   /** True if the store and all backups are whole. */
   readonly ok: boolean;
-  /** True if nothing was ever committed: there is no store, and nothing that says that one was there. */
+  /** True if nothing was ever committed: there is no store, or nothing in it, and nothing that says that something was. */
   readonly missing: boolean;
   /** What is wrong with the store, as a clause; undefined if it is whole, or there is none. */
   readonly problem: string | undefined;
@@ -50,6 +51,18 @@ export async function examineState(
   if (problem !== undefined || damaged.length > 0) {
     await new Log(paths).write('damage', { problem, backups: damaged.map(({ name }) => name) });
   }
-  const missing = !hasStore && problem === undefined;
+  const isEmpty = !hasStore || (problem === undefined && (await holdsNothing(paths)));
+  const missing = problem === undefined && backups.length === 0 && isEmpty;
   return { ok: problem === undefined && damaged.length === 0, missing, problem, backups };
+}
+
+/** Of a store that is sound. */
+async function holdsNothing(paths: StatePaths): Promise<boolean> {
+  const database = LmdbDatabase.open(paths, true, { older: true });
+  try {
+    using snapshot = database.openSnapshot();
+    return snapshot.keys().length === 0;
+  } finally {
+    await database.close();
+  }
 }

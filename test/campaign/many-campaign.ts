@@ -26,11 +26,11 @@ const DEEDS: readonly (readonly [args: readonly string[], exitCodes: readonly nu
     [0, 3],
   ],
   [['graph'], [0, 3]],
-  [['backup'], [0, 1, 2, 3]],
+  [['backup'], [0, 1, 3]],
   [['restore'], [0, 1, 3]],
   [
     ['export', '--history'],
-    [0, 1, 2, 3],
+    [0, 1, 3],
   ],
   [
     ['import', 'state.toml'],

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, readdirSync, readFileSync, truncateSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, truncateSync } from 'node:fs';
 import { describe, type TestContext, test } from 'node:test';
+import { createStore } from '../../src/store/draft.js';
 import { SCHEMA_VERSION } from '../../src/store/envelope.js';
+import { statePaths } from '../../src/store/paths.js';
 import { explain, Project } from './rig.js';
 
 const DATA = '.millrace/store/data.mdb';
@@ -318,9 +320,15 @@ interface Answer {
 
 test('backup, restore and verify tell what they do, and do it', async (t) => {
   const project = built(t);
-  for (const command of [['backup'], ['verify'], ['verify', '--repair'], ['verify', '--json']]) {
-    const none = await project.millrace(command);
-    assert.deepEqual([none.exitCode, none.stderr.includes('There is no state in')], [2, true], explain(none));
+  // Also if a run was killed before its first commit.
+  for (const isMade of [false, true]) {
+    if (isMade) createStore(statePaths(project.path('.millrace')));
+    for (const command of ['backup', 'export', 'export -', 'verify', 'verify --repair', 'verify --json']) {
+      const none = await project.millrace(command.split(' '));
+      assert.equal(none.exitCode, 3, `${command}: ${explain(none)}`);
+      assert.match(none.stderr, /There is no state in .* yet; the first run makes it\.\n$/);
+    }
+    assert.equal(existsSync(project.path(DATA)), isMade);
   }
   await project.build();
   const unnamed = await project.millrace(['restore', '']);

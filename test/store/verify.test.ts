@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { truncateSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
-import { type BackupInfo, openState, verifyState } from 'millrace';
+import { type BackupInfo, exportState, openState, verifyState } from 'millrace';
+import { createStore } from '../../src/store/draft.js';
 import { statePaths } from '../../src/store/paths.js';
 import { runCode, stateDirectory, withState } from './support.js';
 
@@ -46,4 +47,17 @@ test('a sound state is not in the way of a repair, whoever writes it, and a dama
   assert.equal((await runCode(directory, code)).stdout, 'STATE_LOCKED\n');
   await using state = await openState(directory);
   assert.match(state.recovery.message!, /no backup of it is fit/);
+});
+
+test('a store in which nothing was ever committed is none, for all calls', async (t) => {
+  const directory = await stateDirectory(t);
+  for (const isMade of [false, true]) {
+    // As a process leaves it that is killed before its first commit.
+    if (isMade) createStore(statePaths(directory));
+    const { backups, missing, ok, problem } = await verifyState(directory);
+    assert.deepEqual([ok, missing, problem, backups], [true, true, undefined, []]);
+    assert.equal(await exportState(directory), undefined);
+  }
+  await withState(directory, (state) => void state.tasks.define({ id: 'a' }));
+  assert.equal((await verifyState(directory)).missing, false);
 });

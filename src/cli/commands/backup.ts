@@ -1,4 +1,4 @@
-import { InvalidArgument } from '../../errors.js';
+import { InvalidArgument, StateUnavailable } from '../../errors.js';
 import { openState } from '../../state.js';
 import { type BackupInfo, backupsOf, type Replaced, restoreState, type Waiting } from '../../state-files.js';
 import { type Context, writeJson } from '../context.js';
@@ -43,8 +43,8 @@ export async function restore(
 }
 
 /** What commands throw that need a state. */
-export const noState = (directory: string): InvalidArgument =>
-  new InvalidArgument(`There is no state in ${directory} yet.`);
+export const noState = (directory: string): StateUnavailable =>
+  new StateUnavailable(`There is no state in ${directory} yet; the first run makes it.`);
 
 /** With `--wait`, as long as it takes. */
 export function waitingOf({ wait }: WaitCommandOptions, { stderr }: Context): Waiting {

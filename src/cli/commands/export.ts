@@ -1,3 +1,4 @@
+import { hasCommits } from '../../export/export.js';
 import { documentOf } from '../../export/write.js';
 import { openState } from '../../state.js';
 import { exportState, importState } from '../../state-files.js';
@@ -48,8 +49,7 @@ async function print(
   context: Context,
 ): Promise<number> {
   await using state = await openState({ directory, readOnly: true, lazy: true });
-  if (state.tasks.counts().total === 0 && state.history.runs({ limit: 1 }).length === 0)
-    throw noState(directory);
+  if (!hasCommits(state)) throw noState(directory);
   // What goes to a file, a pipe or a terminal is written when the call returns.
   for (const piece of documentOf(state, how)) context.stdout.write(piece);
   return ExitCode.Ok;
