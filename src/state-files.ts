@@ -10,6 +10,7 @@ import { type BackupHealth, examineState, type StateHealth } from './store/healt
 import type { Waiting } from './store/lock.js';
 import { openWriter, type Recovery } from './store/open.js';
 import { statePaths } from './store/paths.js';
+import { whyRefused } from './store/refusal.js';
 import { type Replaced, type RestoreReport, restoreBackup } from './store/restore.js';
 import {
   boolean,
@@ -55,7 +56,7 @@ export interface VerifiedState extends StateHealth {
 /** The backups of a state, newest first. @throws InvalidArgument; StateUnavailable for what the system refuses */
 export async function backupsOf(directory: string): Promise<BackupInfo[]> {
   checkDirectory('backupsOf', directory);
-  return await withSystem(directory, async () => listBackups(statePaths(directory).backups));
+  return await withSystem(directory, 'read', async () => listBackups(statePaths(directory).backups));
 }
 
 /**
@@ -70,7 +71,9 @@ export async function restoreState(
 ): Promise<RestoreReport> {
   checkDirectory('restoreState', directory);
   checkOptions('restoreState', options, { backup: filled, ...WAITING });
-  return await withSystem(directory, () => restoreBackup(directory, options.backup, options));
+  return await withSystem(directory, 'read or write', () =>
+    restoreBackup(directory, options.backup, options),
+  );
 }
 
 /**
@@ -85,7 +88,7 @@ export async function verifyState(
   checkDirectory('verifyState', directory);
   checkOptions('verifyState', options, { repair: boolean, ...WAITING });
   const { repair = false } = options;
-  return await withSystem(directory, async () => {
+  return await withSystem(directory, repair ? 'read or write' : 'read', async () => {
     const health = await examineState(directory, repair);
     const recovery =
       repair && health.problem !== undefined ? await repairStore(directory, options) : undefined;
@@ -110,7 +113,7 @@ export async function exportState(
   checkOptions('exportState', options, { file: filled, format: oneOf(['json', 'toml']), history: boolean });
   const { exportDirectory, formatOf } = await import('./export/export.js');
   const { file, format = formatOf(file ?? ''), history = false } = options;
-  return await withSystem(directory, () => exportDirectory(directory, file, { format, history }));
+  return await withSystem(directory, 'read', () => exportDirectory(directory, file, { format, history }));
 }
 
 /**
@@ -128,7 +131,7 @@ export async function importState(
   checkOptions('importState', { source }, { source: documentSource }, ['source']);
   checkOptions('importState', options, WAITING);
   const { importDocument } = await import('./export/import.js');
-  return await withSystem(directory, () => importDocument(directory, source, options));
+  return await withSystem(directory, 'read or write', () => importDocument(directory, source, options));
 }
 
 /** What is empty would be the current folder. @throws InvalidArgument */
@@ -144,12 +147,16 @@ async function repairStore(directory: string, { onWait, wait }: Waiting): Promis
   return recovery;
 }
 
-async function withSystem<Result>(directory: string, body: () => Promise<Result>): Promise<Result> {
+async function withSystem<Result>(
+  directory: string,
+  intent: string,
+  body: () => Promise<Result>,
+): Promise<Result> {
   try {
     return await body();
   } catch (error) {
     if (!isSystemError(error)) throw error;
-    const message = `The state in ${resolve(directory)} cannot be used: ${error.message}.`;
+    const message = `The state in ${resolve(directory)} cannot be used: ${whyRefused(error, intent)}.`;
     throw new StateUnavailable(message, { cause: error });
   }
 }

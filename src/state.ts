@@ -14,6 +14,7 @@ import type { Retention } from './store/backup/retention.js';
 import type { BuildHistory } from './store/history/history.js';
 import { type Opened, openMemory, openReader, openWriter, type Recovery } from './store/open.js';
 import type { StatePaths } from './store/paths.js';
+import { whyRefused } from './store/refusal.js';
 import { type VerifyReport, verifyDatabase } from './store/verify.js';
 import { giveBackOwn, takeUpFromDead } from './tasks/dead-threads.js';
 import { ReadOnlyTasks } from './tasks/read-only.js';
@@ -275,7 +276,7 @@ export async function openState(where: string | OpenOptions, ...surplus: never[]
     );
   } catch (error) {
     if (!isSystemError(error)) throw error;
-    const why = refusal(error, readOnly ? 'read' : 'write');
+    const why = whyRefused(error, readOnly ? 'read' : 'write');
     throw new StateUnavailable(`The state in ${directory} cannot be used: ${why}.`, { cause: error });
   }
 }
@@ -284,14 +285,6 @@ export async function openState(where: string | OpenOptions, ...surplus: never[]
 export async function draftExport(paths: StatePaths, file: string): Promise<StatePaths> {
   const { draftFrom } = await import('./export/import.js');
   return await draftFrom(paths, file);
-}
-
-/** What the system says, in words where a person can do something about it. */
-function refusal({ code, message, path }: NodeJS.ErrnoException, intent: 'read' | 'write'): string {
-  const where = path === undefined ? '' : ` (${path})`;
-  if (code === 'EACCES' || code === 'EPERM') return `there is no permission to ${intent} it${where}`;
-  if (code === 'ENOTDIR' || code === 'EEXIST') return `there is a file where a folder should be${where}`;
-  return message;
 }
 
 /** The state of another thread, in this one. O(1). @throws InvalidArgument; StateUnavailable if it comes from another version */

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
-import { truncateSync } from 'node:fs';
+import fs, { symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { type BackupInfo, exportState, openState, verifyState } from 'millrace';
+import { type BackupInfo, backupsOf, exportState, openState, restoreState, verifyState } from 'millrace';
 import { createStore } from '../../src/store/draft.js';
 import { statePaths } from '../../src/store/paths.js';
 import { runCode, stateDirectory, withState } from './support.js';
@@ -60,4 +62,51 @@ test('a store in which nothing was ever committed is none, for all calls', async
   }
   await withState(directory, (state) => void state.tasks.define({ id: 'a' }));
   assert.equal((await verifyState(directory)).missing, false);
+});
+
+test('what is in the way of a state is told in words', async (t) => {
+  const directory = await stateDirectory(t);
+  const folder = join(directory, '..');
+  writeFileSync(join(folder, 'file'), '');
+  symlinkSync('nothing', join(folder, 'link'));
+  symlinkSync('loop', join(folder, 'loop'));
+  const link = (place: string) => `there is a link to nowhere where a folder should be (${place})`;
+  const file = (place: string) => `there is a file where a folder should be (${place})`;
+  const loop = (place: string) => `too many symbolic links encountered (${place})`;
+  const calls: (readonly [(state: string) => Promise<unknown>, string, (place: string) => string])[] = [
+    ...[verifyState, backupsOf, restoreState, openState].map((call) => [call, 'file', file] as const),
+    [openState, 'link', link],
+    [backupsOf, 'loop', loop],
+  ];
+  for (const [call, name, why] of calls) {
+    const place = join(folder, name);
+    const error = (await call(place).catch((thrown) => thrown)) as Error & { code?: string };
+    assert.equal(error.code, 'STATE_UNAVAILABLE', `${call.name} of ${name}`);
+    assert.match(error.message, /^The state in .* cannot be used: .*\.$/);
+    const [told] = error.message.split('cannot be used: ').slice(1);
+    const isAtPlace = told === `${why(place)}.` || told === `${why(join(place, 'backups'))}.`;
+    assert.ok(isAtPlace, `${call.name}: ${error.message}`);
+  }
+});
+
+test('a folder that may not be read is told in words', async (t) => {
+  const { directory } = await backedUp(t);
+  const { backups } = statePaths(directory);
+  t.mock.method(fs, 'readdirSync', (path: string) => {
+    throw Object.assign(new Error(`EACCES: permission denied, scandir '${path}'`), {
+      code: 'EACCES',
+      syscall: 'scandir',
+      path,
+    });
+  });
+  syncBuiltinESMExports();
+  try {
+    await assert.rejects(verifyState(directory), {
+      code: 'STATE_UNAVAILABLE',
+      message: `The state in ${directory} cannot be used: there is no permission to read it (${backups}).`,
+    });
+  } finally {
+    t.mock.restoreAll();
+    syncBuiltinESMExports();
+  }
 });
