@@ -236,7 +236,8 @@ export class StateCorrupt extends MillraceError {
 
   constructor(directory: string, what: string) {
     const problem = `The state in ${directory} cannot be used: ${what}`;
-    super('STATE_CORRUPT', `${problem}. Move the folder away to start with an empty state.`);
+    const advice = `"millrace verify --repair" recovers it, as openState does with onCorrupt "recover".`;
+    super('STATE_CORRUPT', `${problem}. ${advice}`);
     this.directory = directory;
     this.problem = what;
   }

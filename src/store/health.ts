@@ -1,3 +1,4 @@
+import { isSystemError, systemWords } from '../errors.js';
 import { type BackupInfo, listBackups, moveAside } from './backup/folder.js';
 import { BackupDamaged } from './backup/format.js';
 import { whyUnreadable } from './backup/make.js';
@@ -11,6 +12,8 @@ import { whyDamaged } from './restore.js';
 export interface BackupHealth extends BackupInfo {
   /** What is wrong with it, as a clause; undefined if it is whole. */
   readonly problem: string | undefined;
+  /** True if the system does not let us read it: it may be whole. */
+  readonly unreadable: boolean;
   /** Where it was moved to because of that. */
   readonly movedAside: string | undefined;
 }
@@ -43,17 +46,20 @@ export async function examineState(
   const backups: BackupHealth[] = [];
   for (const backup of listBackups(paths.backups)) {
     const error = await whyUnreadable(backup.path);
+    const unreadable = isSystemError(error);
+    const problem = unreadable ? `it cannot be read (${systemWords(error)})` : error?.message;
     // What the system refuses to read may be whole.
     const movedAside = error instanceof BackupDamaged && setAside ? moveAside(backup.path, now) : undefined;
-    backups.push({ ...backup, problem: error?.message, movedAside });
+    backups.push({ ...backup, problem, unreadable, movedAside });
   }
-  const damaged = backups.filter((backup) => backup.problem !== undefined);
+  const unfit = backups.filter((backup) => backup.problem !== undefined);
+  const damaged = unfit.filter(({ unreadable }) => !unreadable);
   if (problem !== undefined || damaged.length > 0) {
     await new Log(paths).write('damage', { problem, backups: damaged.map(({ name }) => name) });
   }
   const isEmpty = !hasStore || (problem === undefined && (await holdsNothing(paths)));
   const missing = problem === undefined && backups.length === 0 && isEmpty;
-  return { ok: problem === undefined && damaged.length === 0, missing, problem, backups };
+  return { ok: problem === undefined && unfit.length === 0, missing, problem, backups };
 }
 
 /** Of a store that is sound. */

@@ -17,6 +17,8 @@ import { verifyInChild } from './verify-child.js';
 
 /** All of them stay: the one that is to be restored, too. */
 const KEEP_ALL = { newest: Number.POSITIVE_INFINITY, days: 0 };
+/** In a message. */
+const MOST_NAMES = 10;
 
 /** What has become of the state that was there before. */
 export interface Replaced {
@@ -83,12 +85,17 @@ function findBackup({ backups, directory }: StatePaths, name: string | undefined
   const found = name === undefined ? all.slice(0, 1) : all.filter((one) => one.name.startsWith(name));
   if (found.length === 1) return found[0]!;
   if (all.length === 0) throw new NoBackup(`The state in ${directory} has no backups.`);
-  const names = `they are ${all.map((one) => one.name).join(', ')}`;
   throw new NoBackup(
     found.length === 0
-      ? `There is no backup ${quote(name!)} of the state in ${directory}; ${names}.`
-      : `${quote(name!)} is the beginning of ${found.length} backups of the state in ${directory}; ${names}.`,
+      ? `There is no backup ${quote(name!)} of the state in ${directory}; ${namesOf(all)}.`
+      : `${quote(name!)} is the beginning of ${found.length} backups of the state in ${directory}; ${namesOf(found)}.`,
   );
+}
+
+function namesOf(backups: readonly BackupInfo[]): string {
+  const names = backups.slice(0, MOST_NAMES).map(({ name }) => name);
+  const more = backups.length - names.length;
+  return `they are ${names.join(', ')}${more === 0 ? '' : ` and ${more} more`}`;
 }
 
 /** @throws NoBackup */

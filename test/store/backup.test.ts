@@ -165,6 +165,22 @@ test('a state is restored by name, after it was backed up itself', async (t) => 
     code: 'NO_BACKUP',
     message: /they are /,
   });
+  const names: string[] = [];
+  for (let second = 10; second < 22; second++) {
+    names.unshift(`2020-01-01T00-00-${second}.000Z.backup`);
+    copyFileSync(backup.path, join(directory, 'backups', names[0]!));
+  }
+  const refusal = (prefix: string): Promise<string> =>
+    restoreState(directory, { backup: prefix }).then(
+      () => 'none',
+      (error: Error) => error.message,
+    );
+  assert.equal(
+    await refusal('2020-01-01T00-00-2'),
+    `"2020-01-01T00-00-2" is the beginning of 2 backups of the state in ${directory}; they are ${names.slice(0, 2).join(', ')}.`,
+  );
+  assert.ok((await refusal('2020')).endsWith(`; they are ${names.slice(0, 10).join(', ')} and 2 more.`));
+  for (const name of names) rmSync(join(directory, 'backups', name));
   await withState(directory, async () => {
     await assert.rejects(restoreState(directory), { code: 'STATE_LOCKED' });
   });

@@ -236,7 +236,10 @@ test('after an unclean end the store is verified before it is opened', async (t)
   bytes[bytes.lastIndexOf('echo 7')]! ^= 1;
   writeFileSync(data, bytes);
   for (let round = 0; round < 2; round++) {
-    await assert.rejects(openState({ directory, onCorrupt: 'throw' }), { code: 'STATE_CORRUPT' });
+    await assert.rejects(openState({ directory, onCorrupt: 'throw' }), {
+      code: 'STATE_CORRUPT',
+      message: /\. "millrace verify --repair" recovers it, as openState does with onCorrupt "recover"\.$/,
+    });
     assert.ok(readdirSync(directory).includes('unverified'), unverified);
   }
   await (await openState(directory)).close();

@@ -107,8 +107,16 @@ test('verifyState moves no backup aside that it could not read', async (t) => {
   const { backups, ok } = await verifyState(directory, { repair: true });
   assert.deepEqual([ok, backups.length, backups[0]!.movedAside], [false, 1, undefined]);
   assert.equal(readdirSync(join(directory, 'backups')).length, 1);
+  const { problem, unreadable } = backups[0]!;
+  assert.deepEqual([problem, unreadable], ['it cannot be read (permission denied)', true]);
   // So it is not repaired.
-  assert.equal(await verify({ state: directory, repair: true, color: false }, fakeContext()), 1);
+  const context = fakeContext();
+  assert.equal(await verify({ state: directory, repair: true, color: false }, context), 1);
+  assert.match(context.stdout.text, /\.backup: it cannot be read \(permission denied\)\n/);
+  assert.doesNotMatch(context.stdout.text, /damaged/);
+  const json = fakeContext();
+  await verify({ state: directory, color: false, json: true }, json);
+  assert.match(json.stdout.text, /"unreadable":true/);
   allow();
   assert.equal(await verify({ state: directory, repair: true, color: false }, fakeContext()), 0);
 });

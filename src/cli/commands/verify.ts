@@ -1,4 +1,4 @@
-import { type VerifiedState, verifyState } from '../../state-files.js';
+import { type BackupHealth, type VerifiedState, verifyState } from '../../state-files.js';
 import { type Context, writeJson } from '../context.js';
 import { ExitCode } from '../failure.js';
 import type { VerifyCommandOptions } from '../options.js';
@@ -23,26 +23,32 @@ export async function verify(options: VerifyCommandOptions, context: Context): P
       repaired,
       ...(found.problem === undefined ? {} : { problem: found.problem }),
       ...(found.recovery === undefined ? {} : { recovery: found.recovery.message }),
-      backups: found.backups.map(({ movedAside, name, problem }) => ({ name, problem, movedAside })),
+      backups: found.backups.map(({ movedAside, name, problem, unreadable }) => ({
+        ...{ name, problem, movedAside },
+        ...(unreadable ? { unreadable } : {}),
+      })),
     });
   } else for (const line of describe(found)) context.stdout.write(`millrace: ${line}\n`);
   return found.ok || repaired ? ExitCode.Ok : ExitCode.Failed;
 }
 
 function describe({ backups, problem, recovery }: VerifiedState): string[] {
-  const damaged = backups.flatMap(({ movedAside, name, problem: why }) => {
-    if (why === undefined) return [];
-    return [`${name} is damaged: ${why}${movedAside === undefined ? '' : `; it was moved to ${movedAside}`}`];
-  });
+  const unfit = backups.filter((backup) => backup.problem !== undefined);
   const advice =
     problem !== undefined && recovery === undefined ? ['"millrace verify --repair" recovers it'] : [];
   return [
     problem === undefined ? 'the state is whole' : `the state is damaged: ${problem}`,
     backups.length === 0
       ? 'there are no backups'
-      : `${number(backups.length - damaged.length)} of ${plural(backups.length, 'backup')} ${backups.length === 1 ? 'is' : 'are'} whole`,
-    ...damaged,
+      : `${number(backups.length - unfit.length)} of ${plural(backups.length, 'backup')} ${backups.length === 1 ? 'is' : 'are'} whole`,
+    ...unfit.map(told),
     ...(recovery?.message === undefined ? [] : [recovery.message.replace(/\.$/, '')]),
     ...advice,
   ];
+}
+
+/** Of a backup that is not whole, or of which nobody knows. */
+function told({ movedAside, name, problem, unreadable }: BackupHealth): string {
+  const moved = movedAside === undefined ? '' : `; it was moved to ${movedAside}`;
+  return `${name}${unreadable ? '' : ' is damaged'}: ${problem}${moved}`;
 }
