@@ -18,6 +18,7 @@ import {
   wholeFrom,
   wrong,
 } from '../values.js';
+import { requireFolders } from './cache/content-folders.js';
 import { DURABILITY_LEVELS, type Durability } from './cache/durability.js';
 import type { ActionEntry, CollectReport, VerifyReport } from './cache/index.js';
 import { type TaskUsage, usageOf } from './usage.js';
@@ -153,7 +154,7 @@ export class ArtifactManager {
   /**
    * What is kept, the newest first. O(kept executions).
    * @param task only of this one
-   * @throws StateUnavailable for a state in memory
+   * @throws StateUnavailable for a state in memory, or if there is no folder where one of it should be
    */
   async versions(task?: TaskId): Promise<ArtifactVersion[]> {
     if (task !== undefined) requireText('A task id', task);
@@ -163,7 +164,7 @@ export class ArtifactManager {
 
   /**
    * All that is kept, the newest first, and how many entries could not be read: `verify` sets them aside. O(kept executions).
-   * @throws StateUnavailable for a state in memory
+   * @throws StateUnavailable for a state in memory, or if there is no folder where one of it should be
    */
   inventory(): Promise<Inventory> {
     return this.read('');
@@ -194,7 +195,7 @@ export class ArtifactManager {
   /**
    * Keeps files as a version of a task, for whoever executes tasks without `BuildEngine`, which does so by itself. The same files are the
    * same version. O(bytes).
-   * @throws InvalidArgument for a path outside of the root, or of what is no file, link or folder; StateUnavailable for a state in memory;
+   * @throws InvalidArgument for a path outside of the root, or of what is no file, link or folder; StateUnavailable for a state in memory, or if there is no folder where one of it should be;
    *   what `node:fs` throws
    */
   async record(task: TaskId, options: RecordOptions): Promise<ArtifactVersion> {
@@ -211,7 +212,7 @@ export class ArtifactManager {
     return await this.lookup(await inSlices(record(this.directory, recording)));
   }
 
-  /** How much is kept of each task, most first. O(kept executions). @throws StateUnavailable for a state in memory */
+  /** How much is kept of each task, most first. O(kept executions). @throws StateUnavailable for a state in memory, or if there is no folder where one of it should be */
   async usage(): Promise<TaskUsage[]> {
     return usageOf(await this.versions());
   }
@@ -285,7 +286,7 @@ export class ArtifactManager {
 
   /**
    * Reads all that is kept. What is damaged is set aside: it will be made anew when it is needed. O(bytes).
-   * @throws StateUnavailable for a state in memory; what `node:fs` throws
+   * @throws StateUnavailable for a state in memory, or if there is no folder where one of it should be; what `node:fs` throws
    */
   async verify(): Promise<VerifyReport> {
     const { inSlices, verify } = await load();
@@ -296,7 +297,7 @@ export class ArtifactManager {
    * Removes what was of no use for long, or is too much. Never what a task that is defined has made or got back last, what `setArtifact` has named (in another process: what was committed when this one opened the state), or what is pinned; other
    * processes may build, restore and collect meanwhile. O(entries + files).
    * @returns undefined if it was given up in time
-   * @throws StateUnavailable for a state in memory; InvalidArgument; what `node:fs` throws
+   * @throws StateUnavailable for a state in memory, or if there is no folder where one of it should be; InvalidArgument; what `node:fs` throws
    */
   async collect(options: CollectOptions = {}): Promise<CollectReport | undefined> {
     checkOptions('collect', options, COLLECT_OPTIONS);
@@ -315,6 +316,7 @@ export class ArtifactManager {
 
   private get directory(): string {
     if (this.where === undefined) throw new StateUnavailable('A state in memory keeps no artifacts.');
+    requireFolders(this.where);
     return this.where;
   }
 }

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { isSystemError } from '../errors.js';
+import { isSystemError, StateUnavailable } from '../errors.js';
 import { type BuildState, partsOf } from '../state.js';
 import { startInBackground } from './background.js';
 
@@ -32,6 +32,8 @@ export async function collectDaily(state: BuildState, within = WITHIN_MS): Promi
     const report = await state.artifacts.collect({ within });
     return report === undefined ? 'put-off' : 'done';
   } catch (error) {
+    // Nothing can be kept there, and the run has said why.
+    if (error instanceof StateUnavailable) return 'done';
     if (!isSystemError(error)) throw error;
     return { warning: `What was built before could not be looked through: ${error.message}.` };
   }

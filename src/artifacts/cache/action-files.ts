@@ -2,7 +2,7 @@ import { existsSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs'
 import type { BlobStore, Digest } from './blobs.js';
 import { publishBytes } from './durable.js';
 import { moveAside } from './quarantine.js';
-import { pinPath, storedPath } from './stored-files.js';
+import { ifThere, pinPath, storedPath } from './stored-files.js';
 
 /** `actions`: what executions left behind. `inputs`: which inputs they found by themselves. */
 export type ActionFileKind = 'actions' | 'inputs';
@@ -23,7 +23,7 @@ export class ActionFiles {
   read(kind: ActionFileKind, key: Digest): Buffer | undefined {
     const path = this.pathOf(kind, key);
     // Most often there is none, and an error costs five times as much as a look.
-    if (!statSync(path, { throwIfNoEntry: false })?.isFile()) return undefined;
+    if (!ifThere(() => statSync(path, { throwIfNoEntry: false }))?.isFile()) return undefined;
     try {
       return readFileSync(path);
     } catch (error) {
@@ -34,7 +34,9 @@ export class ActionFiles {
 
   write(kind: ActionFileKind, key: Digest, bytes: Buffer): void {
     const { durability, temporary } = this.store;
-    publishBytes(this.pathOf(kind, key), temporary, durability, MODE, bytes);
+    const path = this.pathOf(kind, key);
+    this.store.clear(path, `${kind}-${key}`);
+    publishBytes(path, temporary, durability, MODE, bytes);
   }
 
   /** It was of use now: what is used least goes first when room is made. */

@@ -15,12 +15,13 @@ import {
 import { join } from 'node:path';
 import { always } from '../../memory/atomic.js';
 import { sha256Hasher, sha256Hex } from '../../sha256.js';
+import { requireFolders } from './content-folders.js';
 import type { Durability } from './durability.js';
 import { publish, publishBytes, sweepDrafts, writeAll, writeNew } from './durable.js';
 import { GRACE_MS } from './grace.js';
-import { moveAside } from './quarantine.js';
+import { moveAside, obstacleAt } from './quarantine.js';
 import type { Steps } from './steps.js';
-import { storedPath } from './stored-files.js';
+import { ifThere, storedPath } from './stored-files.js';
 
 /** A SHA-256 digest in lower-case hexadecimal. */
 export type Digest = string & { readonly __digest: unique symbol };
@@ -79,9 +80,10 @@ export class BlobStore {
     this.temporary = join(directory, 'tmp');
   }
 
-  /** @param directory absolute; made if it is not there @throws what `node:fs` throws */
+  /** @param directory absolute; made if it is not there @throws StateUnavailable for one with files for folders; what `node:fs` throws */
   static open(directory: string, durability: Durability = 'rename'): BlobStore {
     const store = new BlobStore({ directory, durability, damages: new SharedArrayBuffer(4) });
+    requireFolders(directory);
     // What is made in it later is behind it.
     mkdirSync(store.temporary, { recursive: true, mode: 0o700 });
     sweepDrafts(store.temporary);
@@ -115,7 +117,7 @@ export class BlobStore {
 
   /** True if the blob is there with its size. Its bytes are checked when they are read. */
   has({ digest, size }: Blob): boolean {
-    const stat = statSync(this.pathOf(digest), { throwIfNoEntry: false });
+    const stat = ifThere(() => statSync(this.pathOf(digest), { throwIfNoEntry: false }));
     return stat?.isFile() === true && stat.size === size;
   }
 
@@ -124,7 +126,10 @@ export class BlobStore {
     const blob = { digest: sha256Hex(bytes) as Digest, size: bytes.length };
     const path = this.pathOf(blob.digest);
     if (this.has(blob)) this.renew(blob.digest);
-    else publishBytes(path, this.temporary, this.durability, READ_ONLY, bytes);
+    else {
+      this.clear(path, blob.digest);
+      publishBytes(path, this.temporary, this.durability, READ_ONLY, bytes);
+    }
     return blob;
   }
 
@@ -152,6 +157,7 @@ export class BlobStore {
         this.renew(digest);
         return file;
       }
+      this.clear(this.pathOf(digest), digest);
       const blobMode = file.executable ? READ_ONLY_EXECUTABLE : READ_ONLY;
       const isWhole = yield* publish(this.pathOf(digest), this.temporary, this.durability, blobMode, (copy) =>
         copyChecked(source, copy, digest),
@@ -210,8 +216,10 @@ export class BlobStore {
       if (fstatSync(source).isFile()) return source;
       closeSync(source);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw error;
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return undefined;
+      // A socket.
+      if (code !== 'ENXIO') throw error;
     }
     this.quarantine(digest);
     return undefined;
@@ -219,6 +227,14 @@ export class BlobStore {
 
   noteDamage(count = 1): void {
     always.add(this.damages, 0, count);
+  }
+
+  /** Sets aside what keeps a file from getting its path. @param name what is called by it @throws what `node:fs` throws */
+  clear(path: string, name: string): void {
+    const obstacle = obstacleAt(path);
+    if (obstacle === undefined) return;
+    this.noteDamage();
+    moveAside(this.directory, obstacle, name);
   }
 
   /** Sets a blob aside that is not what its name says. */

@@ -74,6 +74,23 @@ export function* foldersOf(directory: string, kind: string): Generator<StoredFol
   }
 }
 
+/** What lies among the files of a kind and is none. A link to a file passes for one. O(files). */
+export function* strangers(directory: string, kind: string): Steps<Pick<StoredFile, 'path' | 'key'>[]> {
+  const found: Pick<StoredFile, 'path' | 'key'>[] = [];
+  const top = join(directory, kind);
+  const entries = namesIn(top);
+  const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  for (const prefix of ['', ...folders]) {
+    const path = join(top, prefix);
+    for (const entry of prefix === '' ? entries.filter((one) => !one.isDirectory()) : namesIn(path)) {
+      if (entry.isFile() || storedFile({ path, prefix, names: [] }, entry.name) !== undefined) continue;
+      found.push({ path: join(path, entry.name), key: prefix + entry.name });
+    }
+    yield;
+  }
+  return found;
+}
+
 /** Undefined if it is gone by now, or no file: nothing else is ours. */
 export function storedFile({ path: folder, prefix }: StoredFolder, name: string): StoredFile | undefined {
   const path = `${folder}/${name}`;

@@ -5,7 +5,7 @@ import { decodeSets } from './discovered-sets.js';
 import type { ActionEntry } from './entry.js';
 import { moveAside } from './quarantine.js';
 import type { Steps } from './steps.js';
-import { ifThere, listed, pinPath } from './stored-files.js';
+import { ifThere, listed, pinPath, strangers } from './stored-files.js';
 
 /** What a look at everything that is kept has shown. */
 export interface VerifyReport {
@@ -43,6 +43,11 @@ export function* verify(directory: string): Steps<VerifyReport> {
     rmSync(pin, { force: true });
   };
   const store = BlobStore.open(directory);
+  for (const { key, path } of yield* strangers(directory, 'blobs')) {
+    moveAside(directory, path, key);
+    report.blobs++;
+    report.damagedBlobs++;
+  }
   for (const { key } of yield* listed(directory, 'blobs')) {
     const isWhole = yield* store.check(key as Digest);
     if (isWhole !== undefined) report.blobs++;
@@ -51,6 +56,13 @@ export function* verify(directory: string): Steps<VerifyReport> {
   }
   // Behind the blobs, so that what was set aside is missed.
   for (const kind of ['actions', 'inputs'] as const) {
+    for (const { key, path } of yield* strangers(directory, kind)) {
+      moveAside(directory, path, `${kind}-${key}`);
+      report.damagedEntries++;
+      if (kind === 'inputs') continue;
+      report.entries++;
+      lose(key, undefined);
+    }
     for (const { key, path } of yield* listed(directory, kind)) {
       yield;
       const bytes = ifThere(() => readFileSync(path));

@@ -28,7 +28,9 @@ export function openCache(
     const { names } = partsOf(state).table;
     return new RunCache(cache, warn, (row) => state.history.attempts({ task: names.nameOf(row) }));
   } catch (error) {
-    warn(`Outputs are not kept for later or restored in this run: ${(error as Error).message}.`);
+    warn(
+      `Outputs are not kept for later or restored in this run: ${(error as Error).message.replace(/\.$/, '')}.`,
+    );
     return undefined;
   }
 }
@@ -97,6 +99,8 @@ export class RunCache {
     } catch (error) {
       this.#giveUp(error);
       return undefined;
+    } finally {
+      this.#tellDamage(task);
     }
   }
 

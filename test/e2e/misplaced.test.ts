@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { COPY, outcomes, run, stored } from './cache-support.js';
+import { eventsOf, explain, Project, type Result } from './rig.js';
+
+/** What may lie where a file of ours should be. */
+const STRANGERS: Readonly<Record<string, (path: string) => void>> = {
+  'a folder': (path) => mkdirSync(path),
+  'a pipe': (path) => execFileSync('mkfifo', [path]),
+  'a link to itself': (path) => symlinkSync(path, path),
+};
+
+async function built(t: TestContext): Promise<Project> {
+  const project = new Project(t, { in: '1' });
+  project.writeTasks({ copy: COPY });
+  await run(project);
+  return project;
+}
+
+function exchange(paths: readonly string[], put: (path: string) => void): void {
+  for (const path of paths) {
+    rmSync(path, { recursive: true, force: true });
+    put(path);
+  }
+}
+
+const warnings = (result: Result): string[] => eventsOf(result, 'warning').map(({ message }) => message);
+
+const told = ({ exitCode, stdout, stderr }: Result): [number | null, string] => [
+  exitCode,
+  stdout.toString() + stderr,
+];
+
+for (const [what, put] of Object.entries(STRANGERS)) {
+  test(`${what} in the place of what is kept is set aside, and all is kept again`, async (t) => {
+    const project = await built(t);
+    for (const durability of ['rename', 'none']) {
+      for (const kinds of [['blobs'], ['blobs', 'actions']] as const) {
+        for (const kind of kinds) exchange(stored(project, kind), put);
+        project.delete('out');
+        const result = await run(project, '--durability', durability);
+        assert.deepEqual(outcomes(result), { copy: 'executed' }, explain(result));
+        for (const message of warnings(result)) assert.match(message, /damaged; it was set aside/);
+        project.delete('out');
+        assert.deepEqual(outcomes(await run(project)), { copy: 'cached' });
+      }
+    }
+  });
+
+  test(`${what} in the place of what is kept is damage to "artifacts verify"`, async (t) => {
+    const project = await built(t);
+    for (const kind of ['actions', 'blobs'] as const) exchange(stored(project, kind), put);
+    const [exitCode, text] = told(await project.millrace(['artifacts', 'verify']));
+    assert.equal(exitCode, 1);
+    assert.match(text, /^lost: version \w{12} of a task that cannot be told\nmillrace: 1 kept exec/);
+    assert.match(text, /, 2 files: 3 damaged and set aside\n$/);
+    assert.equal(readdirSync(project.path('.millrace/content/quarantine')).length, 3);
+    assert.match(told(await project.millrace(['artifacts', 'verify']))[1], /: all whole\n$/);
+  });
+}
+
+test('a file in the place of a folder of what is kept is set aside', async (t) => {
+  const project = await built(t);
+  for (const kind of ['actions', 'blobs'] as const) {
+    exchange(stored(project, kind).map(dirname), (path) => execFileSync('touch', [path]));
+  }
+  project.delete('out');
+  const result = await run(project);
+  assert.deepEqual(outcomes(result), { copy: 'executed' });
+  for (const message of warnings(result)) assert.match(message, /damaged; it was set aside/);
+  project.delete('out');
+  assert.deepEqual(outcomes(await run(project)), { copy: 'cached' });
+});
+
+test('where all of a folder of what is kept is a file, every command says what to do', async (t) => {
+  const project = await built(t);
+  for (const name of ['content/tmp', 'content/blobs', 'content']) {
+    const path = project.path('.millrace', name);
+    exchange([path], () => project.write(path, ''));
+    const said = `${path} is not a folder; nothing of millrace makes that, so remove it, or move it away.`;
+    for (const args of [['artifacts', 'verify'], ['artifacts'], ['gc']]) {
+      const expected = [3, `millrace: error: What was built before cannot be used: ${said}\n`];
+      assert.deepEqual(told(await project.millrace(args)), expected);
+    }
+    const result = await run(project, '--force');
+    assert.equal(warnings(result).length, 1);
+    assert.ok(warnings(result)[0]!.endsWith(said), explain(result));
+    rmSync(path);
+  }
+});
