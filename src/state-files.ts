@@ -12,6 +12,7 @@ import { openWriter, type Recovery } from './store/open.js';
 import { statePaths } from './store/paths.js';
 import { whyRefused } from './store/refusal.js';
 import { type Replaced, type RestoreReport, restoreBackup } from './store/restore.js';
+import { requireUsable } from './store/usable.js';
 import {
   boolean,
   type Check,
@@ -53,10 +54,14 @@ export interface VerifiedState extends StateHealth {
   readonly recovery: Recovery | undefined;
 }
 
-/** The backups of a state, newest first. @throws InvalidArgument; StateUnavailable for what the system refuses */
+/** The backups of a state, newest first. @throws InvalidArgument; StateUnavailable for a directory that is not fit, and what the system refuses */
 export async function backupsOf(directory: string): Promise<BackupInfo[]> {
   checkDirectory('backupsOf', directory);
-  return await withSystem(directory, 'read', async () => listBackups(statePaths(directory).backups));
+  return await withSystem(directory, 'read', async () => {
+    const paths = statePaths(directory);
+    requireUsable(paths);
+    return listBackups(paths.backups);
+  });
 }
 
 /**
@@ -79,7 +84,7 @@ export async function restoreState(
 /**
  * Reads a whole state that is not open, and its backups; other processes may write it meanwhile. O(bytes).
  * @param options.repair true: damaged backups are moved aside, and a damaged store is recovered as `openState` does it
- * @throws StateLocked if the store is damaged and to be repaired, and a process writes it: one that is sound needs nobody's leave; InvalidArgument; StateUnavailable for what the system refuses
+ * @throws StateLocked if the store is damaged and to be repaired, and a process writes it: one that is sound needs nobody's leave; InvalidArgument; StateUnavailable for a directory that is not fit, and what the system refuses
  */
 export async function verifyState(
   directory: string,

@@ -54,7 +54,9 @@ function messageOf(error: MillraceError): string {
   if (error instanceof StateLocked) {
     const { message, pid, place, problem } = error;
     // Of a process that cannot be seen from here, the message says all that can be done.
-    return place === undefined ? `${problem}; wait for it to end (--wait does), or stop it by "kill ${pid}".` : message;
+    return place === undefined
+      ? `${problem}; wait for it to end (--wait does), or stop it by "kill ${pid}".`
+      : message;
   }
   if (error instanceof UnknownVersion) {
     return `${error.message.replace(/\.$/, '')}; "millrace artifacts list TASK" shows the versions.`;

@@ -7,6 +7,7 @@ import { Log } from './log.js';
 import { whyMissing } from './open-database.js';
 import { entryAt, type StatePaths, statePaths } from './paths.js';
 import { whyDamaged } from './restore.js';
+import { requireUsable } from './usable.js';
 
 /** What a look at a backup has shown. */
 export interface BackupHealth extends BackupInfo {
@@ -33,7 +34,7 @@ export interface StateHealth {
 /**
  * Reads all that is committed, in a process of its own, and all backups. O(bytes).
  * @param setAside moves damaged backups aside; the store is for who opens it
- * @throws what `node:fs` throws
+ * @throws StateUnavailable for a directory that every other use refuses, too; what `node:fs` throws
  */
 export async function examineState(
   directory: string,
@@ -41,6 +42,7 @@ export async function examineState(
   now = new Date(),
 ): Promise<StateHealth> {
   const paths = statePaths(directory);
+  requireUsable(paths);
   const hasStore = entryAt(paths.data) !== undefined;
   const problem = hasStore ? await whyDamaged(paths) : whyMissing(paths);
   const backups: BackupHealth[] = [];

@@ -7,15 +7,12 @@ import { OUTCOMES, type Row, TaskStatus } from '../task.js';
 import { type BackupInfo, moveAside, sweepFolder } from './backup/folder.js';
 import type { Database } from './database.js';
 import { removeDrafts } from './draft.js';
-import { requireLocal } from './file-system.js';
 import { Guard } from './guard.js';
 import { BuildHistory } from './history/history.js';
 import type { Isolation } from './isolation.js';
-import { requireKinds } from './kinds.js';
 import { type DirectoryLock, endedUncleanly, type Waiting } from './lock.js';
 import { MemoryDatabase } from './memory.js';
 import { openToRead, openToWrite, requireNothing } from './open-database.js';
-import { requireOwn, requireOwnStore } from './ownership.js';
 import type { Sizes } from './pages.js';
 import { entryAt, isThere, replacedStore, type StatePaths, statePaths } from './paths.js';
 import { type DraftExport, rescue } from './recover.js';
@@ -31,6 +28,7 @@ import {
 } from './table.js';
 import { takeDirectory } from './take.js';
 import { marksOfEnded, requireVerification } from './unverified.js';
+import { requireUsable } from './usable.js';
 
 /** What opening had to put right. */
 export interface Recovery {
@@ -131,10 +129,7 @@ export function openMemory(): Opened {
 /** The last committed state, for reading; an empty one if nothing was ever committed. @throws StateCorrupt, StateTooNew */
 export async function openReader(directory: string, { lazy = false }: LoadOptions = {}): Promise<Opened> {
   const paths = statePaths(directory);
-  requireOwn(paths.directory);
-  if (isThere(paths.directory)) requireLocal(paths.directory);
-  requireKinds(paths);
-  requireOwnStore(paths);
+  requireUsable(paths);
   const isWriting = (): boolean => isThere(paths.lock) && !endedUncleanly(paths.lock);
   const wasWriting = isWriting();
   const unclean = isUnclean(paths);

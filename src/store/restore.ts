@@ -13,6 +13,7 @@ import { Log } from './log.js';
 import { canMigrate, readMigrated } from './migrate.js';
 import { entryAt, replacedStore, type StatePaths, statePaths } from './paths.js';
 import { takeDirectory } from './take.js';
+import { requireUsable } from './usable.js';
 import { verifyInChild } from './verify-child.js';
 
 /** All of them stay: the one that is to be restored, too. */
@@ -37,7 +38,7 @@ export interface RestoreReport extends Replaced {
 /**
  * Makes a backup the state of a directory. What was the state before is backed up first, or moved aside if it is damaged.
  * @param name of the backup, or how it begins (default: the newest)
- * @throws NoBackup; StateLocked if a process writes the state; BackupFailed; what `node:fs` throws
+ * @throws NoBackup; StateLocked if a process writes the state; StateUnavailable for a directory that is not fit; BackupFailed; what `node:fs` throws
  */
 export async function restoreBackup(
   directory: string,
@@ -46,6 +47,7 @@ export async function restoreBackup(
   now = new Date(),
 ): Promise<RestoreReport> {
   const paths = statePaths(directory);
+  requireUsable(paths);
   const backup = findBackup(paths, name);
   const lock = await takeDirectory(paths, waiting);
   try {

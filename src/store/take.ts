@@ -1,10 +1,9 @@
 import { makeFolder, PRIVATE } from '../make-folder.js';
-import { requireLocal } from './file-system.js';
-import { requireKinds } from './kinds.js';
 import { DirectoryLock, type Waiting } from './lock.js';
-import { makePrivate, requireOwn, requireOwnStore } from './ownership.js';
+import { makePrivate } from './ownership.js';
 import type { StatePaths } from './paths.js';
 import { requireVerification } from './unverified.js';
+import { requireUsable } from './usable.js';
 import { awaitLeftWriter } from './writer-mark.js';
 
 /**
@@ -13,10 +12,7 @@ import { awaitLeftWriter } from './writer-mark.js';
  */
 export async function takeDirectory(paths: StatePaths, waiting: Waiting = {}): Promise<DirectoryLock> {
   makeFolder(paths.directory, PRIVATE);
-  requireOwn(paths.directory);
-  requireLocal(paths.directory);
-  requireKinds(paths);
-  requireOwnStore(paths);
+  requireUsable(paths);
   makePrivate(paths);
   const lock = await DirectoryLock.acquireWithin(waiting, paths.lock, paths.directory);
   try {

@@ -91,3 +91,16 @@ test('where all of a folder of what is kept is a file, every command says what t
     rmSync(path);
   }
 });
+
+for (const [what, put] of Object.entries(STRANGERS)) {
+  test(`${what} in the place of the lock is what "verify" refuses, as all commands do`, async (t) => {
+    const project = await built(t);
+    put(project.path('.millrace/lock'));
+    const [exitCode, message] = told(await project.millrace(['run']));
+    assert.equal(exitCode, 3);
+    assert.match(message, /lock is not a regular file; nothing of millrace makes that, so remove it/);
+    for (const args of [['verify'], ['verify', '--repair'], ['backup', '--list'], ['restore']]) {
+      assert.deepEqual(told(await project.millrace(args)), [3, message]);
+    }
+  });
+}

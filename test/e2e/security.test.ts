@@ -76,9 +76,32 @@ function spoilt(t: TestContext, spoil: (state: string) => void): Project {
   return project;
 }
 
+/** All that use a state. */
+const ALL_COMMANDS = [
+  ...[
+    ['run'],
+    ['status'],
+    ['history'],
+    ['why', 'a'],
+    ['graph'],
+    ['gc'],
+    ['artifacts'],
+    ['artifacts', 'verify'],
+  ],
+  ...[
+    ['verify'],
+    ['verify', '--repair'],
+    ['backup'],
+    ['backup', '--list'],
+    ['restore'],
+    ['export'],
+    ['import', 'none'],
+  ],
+];
+
 test('a state directory that every user may change is refused', async (t) => {
   const project = spoilt(t, (state) => chmodSync(state, 0o777));
-  for (const args of [['run'], ['status'], ['history']]) {
+  for (const args of ALL_COMMANDS) {
     const result = await project.millrace(args);
     assert.deepEqual([result.exitCode, result.stdout.length], [3, 0], explain(result));
     assert.match(result.stderr, /may be changed by every user of this machine: forbid it \(chmod o-w\)/);
@@ -100,6 +123,14 @@ test('a state directory of somebody else is refused', { skip: process.getuid?.()
   const refused = await project.millrace(['run']);
   assert.equal(refused.exitCode, 3, explain(refused));
   assert.match(refused.stderr, /belongs to user 12345, and you are user 0: .* \(chown -R\)/);
+  for (const args of ALL_COMMANDS) {
+    const result = await project.millrace(args);
+    assert.deepEqual(
+      [result.exitCode, result.stdout.length, result.stderr],
+      [3, 0, refused.stderr],
+      `${args}`,
+    );
+  }
   const sudo = await project.millrace(['run'], { env: { SUDO_UID: '12345' } });
   assert.equal(sudo.exitCode, 0, explain(sudo));
 });
