@@ -49,6 +49,7 @@ export {
   exportState,
   type ImportReport,
   importState,
+  type Misplaced,
   type Replaced,
   type RestoreReport,
   restoreState,

@@ -6,7 +6,7 @@ import type { DocumentSource } from './export/read.js';
 import type { ExportOptions } from './export/write.js';
 import { draftExport } from './state.js';
 import { type BackupInfo, listBackups } from './store/backup/folder.js';
-import { type BackupHealth, examineState, type StateHealth } from './store/health.js';
+import { type BackupHealth, examineState, type Misplaced, type StateHealth } from './store/health.js';
 import type { Waiting } from './store/lock.js';
 import { openWriter, type Recovery } from './store/open.js';
 import { statePaths } from './store/paths.js';
@@ -32,6 +32,7 @@ export type {
   ExportInfo,
   ExportOptions,
   ImportReport,
+  Misplaced,
   Replaced,
   RestoreReport,
   StateHealth,
@@ -83,7 +84,7 @@ export async function restoreState(
 
 /**
  * Reads a whole state that is not open, and its backups; other processes may write it meanwhile. O(bytes).
- * @param options.repair true: damaged backups are moved aside, and a damaged store is recovered as `openState` does it
+ * @param options.repair true: damaged backups, and what lies in the place of any, are moved aside, and a damaged store is recovered as `openState` does it
  * @throws StateLocked if the store is damaged and to be repaired, and a process writes it: one that is sound needs nobody's leave; InvalidArgument; StateUnavailable for a directory that is not fit, and what the system refuses
  */
 export async function verifyState(

@@ -1,5 +1,12 @@
+import { basename } from 'node:path';
 import { isSystemError, systemWords } from '../errors.js';
-import { type BackupInfo, listBackups, moveAside } from './backup/folder.js';
+import {
+  type BackupInfo,
+  listBackups,
+  moveAside,
+  type Stranger,
+  strangersAmongBackups,
+} from './backup/folder.js';
 import { BackupDamaged } from './backup/format.js';
 import { whyUnreadable } from './backup/make.js';
 import { LmdbDatabase } from './lmdb.js';
@@ -19,9 +26,15 @@ export interface BackupHealth extends BackupInfo {
   readonly movedAside: string | undefined;
 }
 
+/** What lies where a backup, or the folder of them, should be, and is none. */
+export interface Misplaced extends Stranger {
+  /** Where it was moved to because of that. */
+  readonly movedAside: string | undefined;
+}
+
 /** What a look at a state's directory has shown. */
 export interface StateHealth {
-  /** True if the store and all backups are whole. */
+  /** True if the store and all backups are whole, and nothing else lies in their place. */
   readonly ok: boolean;
   /** True if nothing was ever committed: there is no store, or nothing in it, and nothing that says that something was. */
   readonly missing: boolean;
@@ -29,11 +42,13 @@ export interface StateHealth {
   readonly problem: string | undefined;
   /** Newest first. */
   readonly backups: readonly BackupHealth[];
+  /** Those in whose place something else lies. */
+  readonly misplaced: readonly Misplaced[];
 }
 
 /**
  * Reads all that is committed, in a process of its own, and all backups. O(bytes).
- * @param setAside moves damaged backups aside; the store is for who opens it
+ * @param setAside moves damaged backups aside, and what lies in the place of any; the store is for who opens it
  * @throws StateUnavailable for a directory that every other use refuses, too; what `node:fs` throws
  */
 export async function examineState(
@@ -54,14 +69,17 @@ export async function examineState(
     const movedAside = error instanceof BackupDamaged && setAside ? moveAside(backup.path, now) : undefined;
     backups.push({ ...backup, problem, unreadable, movedAside });
   }
-  const unfit = backups.filter((backup) => backup.problem !== undefined);
-  const damaged = unfit.filter(({ unreadable }) => !unreadable);
-  if (problem !== undefined || damaged.length > 0) {
-    await new Log(paths).write('damage', { problem, backups: damaged.map(({ name }) => name) });
-  }
+  const misplaced = strangersAmongBackups(paths.backups).map((one) => ({
+    ...one,
+    movedAside: setAside ? moveAside(one.path, now) : undefined,
+  }));
+  const unfit = [...backups.filter((backup) => backup.problem !== undefined), ...misplaced];
+  const damaged = [...backups.filter((one) => one.problem !== undefined && !one.unreadable), ...misplaced];
+  if (problem !== undefined || damaged.length > 0)
+    await new Log(paths).write('damage', { problem, backups: damaged.map(({ path }) => basename(path)) });
   const isEmpty = !hasStore || (problem === undefined && (await holdsNothing(paths)));
-  const missing = problem === undefined && backups.length === 0 && isEmpty;
-  return { ok: problem === undefined && unfit.length === 0, missing, problem, backups };
+  const missing = problem === undefined && backups.length + misplaced.length === 0 && isEmpty;
+  return { ok: problem === undefined && unfit.length === 0, missing, problem, backups, misplaced };
 }
 
 /** Of a store that is sound. */

@@ -1,6 +1,12 @@
 import { StateCorrupt, StateUnavailable } from '../errors.js';
 import { isFolder } from '../make-folder.js';
-import { listBackups, listExports, moveAside } from './backup/folder.js';
+import {
+  listBackups,
+  listExports,
+  moveAside,
+  strangersAmongBackups,
+  strangersAmongExports,
+} from './backup/folder.js';
 import type { Database } from './database.js';
 import { createStore } from './draft.js';
 import { examineFile } from './file-check.js';
@@ -64,11 +70,13 @@ export async function openToWrite(
   }
 }
 
-/** What is wrong if there is no store: one that is missing beside backups was there. */
+/** What is wrong if there is no store: one that is missing beside backups, or what took the place of those, was there. */
 export function whyMissing({ backups, exports }: StatePaths): string | undefined {
-  return listBackups(backups).length + listExports(exports).length > 0
-    ? 'store/data.mdb is missing'
-    : undefined;
+  const signs = [
+    ...[listBackups(backups), strangersAmongBackups(backups)],
+    ...[listExports(exports), strangersAmongExports(exports)],
+  ];
+  return signs.some(({ length }) => length > 0) ? 'store/data.mdb is missing' : undefined;
 }
 
 /** @throws StateCorrupt for a store that is missing */

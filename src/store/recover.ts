@@ -1,6 +1,14 @@
 import { lstatSync } from 'node:fs';
 import { isSystemError, NotImported, StateUnavailable, systemWords } from '../errors.js';
-import { type BackupInfo, listBackups, listExports, moveAside } from './backup/folder.js';
+import {
+  type BackupInfo,
+  listBackups,
+  listExports,
+  moveAside,
+  type Stranger,
+  strangersAmongBackups,
+  strangersAmongExports,
+} from './backup/folder.js';
 import { BackupDamaged, readHead } from './backup/format.js';
 import { checkBackup } from './backup/make.js';
 import { createStore, draftStore, placeDraft } from './draft.js';
@@ -28,7 +36,7 @@ export interface Rescue {
 
 /**
  * Puts the newest backup that is whole where a damaged store is, or the newest export if there is none, or an empty store. Nothing is
- * deleted: the damaged store, and backups and exports that turn out to be damaged, are kept under other names. It may be killed at any moment: what
+ * deleted: the damaged store, backups and exports that turn out to be damaged, and what lies in their place, are kept under other names. It may be killed at any moment: what
  * is left is a store that is damaged or missing, and the next one to open the state does the same again.
  * @param problem what is wrong with the store
  * @throws StateUnavailable if a backup or export cannot be read, and nothing was moved then; what `node:fs` throws
@@ -42,11 +50,11 @@ export async function rescue(
   const search: Search = { paths, problem, damaged: [] };
   const { draft, ...found } = (await draftBackup(search)) ??
     (await draftNewest(search, draftExport)) ?? { draft: undefined };
-  for (const path of search.damaged) moveAside(path, now);
+  const unfit = search.damaged.map((path) => moveAside(path, now));
   const movedAside = moveStoreAside(paths, now);
   if (draft === undefined) await createStore(paths);
   else placeDraft(draft, paths);
-  return told(paths, { movedAside, backup: undefined, export: undefined, ...found }, problem);
+  return told(paths, { movedAside, backup: undefined, export: undefined, ...found }, problem, unfit);
 }
 
 interface Found extends Partial<Pick<Rescue, 'backup' | 'export'>> {
@@ -63,6 +71,7 @@ interface Search {
 
 async function draftBackup(search: Search): Promise<Found | undefined> {
   const { damaged, paths } = search;
+  damaged.push(...pathsOf(strangersAmongBackups(paths.backups)));
   for (const backup of listBackups(paths.backups)) {
     const unfit = await whyUnfit(search, backup);
     if (unfit === 'damaged') damaged.push(backup.path);
@@ -74,6 +83,7 @@ async function draftBackup(search: Search): Promise<Found | undefined> {
 async function draftNewest(search: Search, draftExport: DraftExport | undefined): Promise<Found | undefined> {
   if (draftExport === undefined) return undefined;
   const { damaged, paths } = search;
+  damaged.push(...pathsOf(strangersAmongExports(paths.exports)));
   for (const one of listExports(paths.exports)) {
     try {
       return { export: one, draft: await draftExport(paths, one.path) };
@@ -117,17 +127,33 @@ function moveStoreAside({ store }: StatePaths, now: Date): string | undefined {
   return moveAside(store, now);
 }
 
-async function told(paths: StatePaths, done: Omit<Rescue, 'message'>, problem: string): Promise<Rescue> {
+const pathsOf = (strangers: readonly Stranger[]): string[] => strangers.map(({ path }) => path);
+
+/** @param unfit where backups and exports are by now that are not whole */
+async function told(
+  paths: StatePaths,
+  done: Omit<Rescue, 'message'>,
+  problem: string,
+  unfit: readonly string[],
+): Promise<Rescue> {
   const { backup, export: exported, movedAside } = done;
   const moved = movedAside === undefined ? '' : `; it was moved to ${movedAside}`;
-  const message = `The state could not be used (${problem})${moved}; ${instead(backup, exported)}.`;
+  const message = `The state could not be used (${problem})${moved}; ${instead(backup, exported)}${besides(unfit)}.`;
   await new Log(paths).write('recovered', {
     problem,
     movedAside,
     backup: backup?.path,
     export: exported?.path,
+    ...(unfit.length === 0 ? {} : { unfit }),
   });
   return { ...done, message };
+}
+
+/** As the end of a sentence. */
+function besides(unfit: readonly string[]): string {
+  if (unfit.length === 0) return '';
+  const which = unfit.length === 1 ? unfit[0] : `${unfit.length} of them, ${unfit[0]} among them`;
+  return `; what is not whole of backups and exports was moved aside (${which})`;
 }
 
 function instead(backup: BackupInfo | undefined, exported: BackupInfo | undefined): string {

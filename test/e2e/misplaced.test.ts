@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { COPY, outcomes, run, stored } from './cache-support.js';
 import { eventsOf, explain, Project, type Result } from './rig.js';
@@ -104,3 +104,50 @@ for (const [what, put] of Object.entries(STRANGERS)) {
     }
   });
 }
+
+const backupsIn = (project: Project): string[] => {
+  const folder = project.path('.millrace/backups');
+  return readdirSync(folder).map((name) => join(folder, name));
+};
+
+for (const [what, put] of Object.entries(STRANGERS)) {
+  test(`${what} in the place of a backup is damage to "verify", and moved aside`, async (t) => {
+    const project = await built(t);
+    await project.millrace(['backup']);
+    const [lost] = backupsIn(project);
+    exchange([lost!], put);
+    const [exitCode, text] = told(await project.millrace(['verify']));
+    assert.equal(exitCode, 1);
+    const problem = `${lost} lies in the place of backups: it is not a file`;
+    assert.ok(text.includes(`1 of 1 backup is whole\nmillrace: ${problem}\n`), text);
+    assert.match(text, /"millrace verify --repair" moves it aside\n$/);
+    const json = JSON.parse((await project.millrace(['verify', '--json'])).stdout.toString());
+    assert.deepEqual([json.ok, json.misplaced], [false, [{ path: lost, problem: 'it is not a file' }]]);
+    const repaired = told(await project.millrace(['verify', '--repair']));
+    assert.equal(repaired[0], 0);
+    assert.ok(repaired[1].includes(`${problem}; it was moved to ${lost}.corrupt-`), repaired[1]);
+    assert.equal(told(await project.millrace(['verify']))[0], 0);
+  });
+
+  test(`${what} in the place of all backups is moved aside when the state is recovered`, async (t) => {
+    const project = await built(t);
+    const lost = backupsIn(project);
+    exchange(lost, put);
+    project.delete('.millrace/store/data.mdb');
+    assert.equal(told(await project.millrace(['verify']))[0], 1);
+    const { stderr } = await run(project);
+    assert.ok(stderr.includes(`was moved aside (${lost[0]}.corrupt-`), stderr);
+    assert.equal(told(await project.millrace(['verify']))[0], 0);
+  });
+}
+
+test('a file in the place of the folder of backups is damage to "verify", and moved aside', async (t) => {
+  const project = await built(t);
+  const path = project.path('.millrace/backups');
+  exchange([path], () => project.write('.millrace/backups', ''));
+  const [exitCode, text] = told(await project.millrace(['verify']));
+  assert.equal(exitCode, 1);
+  assert.ok(text.includes(`${path} lies in the place of backups: it is not a folder\n`), text);
+  assert.equal(told(await project.millrace(['verify', '--repair']))[0], 0);
+  assert.equal(told(await project.millrace(['verify']))[0], 0);
+});

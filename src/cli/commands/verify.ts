@@ -13,7 +13,7 @@ export async function verify(options: VerifyCommandOptions, context: Context): P
   const found = await verifyState(directory, { repair, ...waitingOf(options, context) });
   if (found.missing) throw noState(directory);
   // A backup that the system does not let us read may be whole: it stays where it is.
-  const isLeft = found.backups.some(
+  const isLeft = [...found.backups, ...found.misplaced].some(
     ({ movedAside, problem }) => problem !== undefined && movedAside === undefined,
   );
   const repaired = repair && !found.ok && !isLeft;
@@ -27,28 +27,38 @@ export async function verify(options: VerifyCommandOptions, context: Context): P
         ...{ name, problem, movedAside },
         ...(unreadable ? { unreadable } : {}),
       })),
+      ...(found.misplaced.length === 0 ? {} : { misplaced: found.misplaced }),
     });
   } else for (const line of describe(found)) context.stdout.write(`millrace: ${line}\n`);
   return found.ok || repaired ? ExitCode.Ok : ExitCode.Failed;
 }
 
-function describe({ backups, problem, recovery }: VerifiedState): string[] {
+function describe({ backups, misplaced, problem, recovery }: VerifiedState): string[] {
   const unfit = backups.filter((backup) => backup.problem !== undefined);
-  const advice =
-    problem !== undefined && recovery === undefined ? ['"millrace verify --repair" recovers it'] : [];
+  const others = misplaced.map(
+    ({ movedAside, path, problem: why }) =>
+      `${path} lies in the place of backups: ${why}${moved(movedAside)}`,
+  );
   return [
     problem === undefined ? 'the state is whole' : `the state is damaged: ${problem}`,
     backups.length === 0
       ? 'there are no backups'
       : `${number(backups.length - unfit.length)} of ${plural(backups.length, 'backup')} ${backups.length === 1 ? 'is' : 'are'} whole`,
     ...unfit.map(told),
+    ...others,
     ...(recovery?.message === undefined ? [] : [recovery.message.replace(/\.$/, '')]),
-    ...advice,
+    ...adviceOn(problem !== undefined && recovery === undefined, misplaced),
   ];
 }
 
+const moved = (to: string | undefined): string => (to === undefined ? '' : `; it was moved to ${to}`);
+
 /** Of a backup that is not whole, or of which nobody knows. */
-function told({ movedAside, name, problem, unreadable }: BackupHealth): string {
-  const moved = movedAside === undefined ? '' : `; it was moved to ${movedAside}`;
-  return `${name}${unreadable ? '' : ' is damaged'}: ${problem}${moved}`;
+const told = ({ movedAside, name, problem, unreadable }: BackupHealth): string =>
+  `${name}${unreadable ? '' : ' is damaged'}: ${problem}${moved(movedAside)}`;
+
+function adviceOn(isDamaged: boolean, misplaced: VerifiedState['misplaced']): string[] {
+  if (isDamaged) return ['"millrace verify --repair" recovers it'];
+  const isLeft = misplaced.some(({ movedAside }) => movedAside === undefined);
+  return isLeft ? ['"millrace verify --repair" moves it aside'] : [];
 }

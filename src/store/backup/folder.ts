@@ -33,6 +33,34 @@ export function listExports(folder: string): BackupInfo[] {
   return list(folder, EXPORTS);
 }
 
+/** What lies in the place of backups, or of the folder of them, and cannot be any. */
+export interface Stranger {
+  /** Absolute. */
+  readonly path: string;
+  /** What is wrong with it, as a clause. */
+  readonly problem: string;
+}
+
+/** What lies where the folder of backups should be, or has the name of one, and is none. @throws what `node:fs` throws */
+export function strangersAmongBackups(folder: string): Stranger[] {
+  return strangers(folder, [BACKUP]);
+}
+
+/** The same of exports. */
+export function strangersAmongExports(folder: string): Stranger[] {
+  return strangers(folder, EXPORTS);
+}
+
+function strangers(folder: string, suffixes: readonly string[]): Stranger[] {
+  if (isInTheWay(folder)) return [{ path: folder, problem: 'it is not a folder' }];
+  const named = namesIn(folder).filter((name) => timeOf(name, suffixes) !== undefined);
+  return named.flatMap((name) => {
+    const path = join(folder, name);
+    const stat = lstatSync(path, { throwIfNoEntry: false });
+    return stat === undefined || stat.isFile() ? [] : [{ path, problem: 'it is not a file' }];
+  });
+}
+
 function list(folder: string, suffixes: readonly string[]): BackupInfo[] {
   const found = namesIn(folder).flatMap((name) => {
     const created = timeOf(name, suffixes);
@@ -49,11 +77,15 @@ function list(folder: string, suffixes: readonly string[]): BackupInfo[] {
 
 /** Makes the folder if it is not there; what is no folder is moved aside. What processes that are gone were making is removed. @throws what `node:fs` throws */
 export function prepareFolder(folder: string, now: Date): void {
-  const stat = statSync(folder, { throwIfNoEntry: false });
-  const isInTheWay = lstatSync(folder, { throwIfNoEntry: false }) !== undefined && !stat?.isDirectory();
-  if (isInTheWay) moveAside(folder, now);
+  if (isInTheWay(folder)) moveAside(folder, now);
   makeFolder(folder, PRIVATE);
   sweepDraftsIn(folder);
+}
+
+/** Whether something is there that is no folder. */
+function isInTheWay(folder: string): boolean {
+  const stat = statSync(folder, { throwIfNoEntry: false });
+  return lstatSync(folder, { throwIfNoEntry: false }) !== undefined && !stat?.isDirectory();
 }
 
 /** Removes what processes that are gone were making in a folder, if there is one. @throws what `node:fs` throws */
