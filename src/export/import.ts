@@ -1,5 +1,6 @@
 import { CommitFailed, MillraceError, NotImported } from '../errors.js';
 import { BuildState } from '../state.js';
+import { clearPlaces } from '../store/clear-places.js';
 import { emptyDraft, removeDrafts } from '../store/draft.js';
 import type { Waiting } from '../store/lock.js';
 import { Log } from '../store/log.js';
@@ -31,6 +32,7 @@ export async function importDocument(
   await using document = await begin(source);
   const lock = await takeDirectory(paths, waiting);
   try {
+    await clearPlaces(paths);
     const { draft, ...counts } = await makeDraft(paths, source, document.items());
     const done = await replaceStore(paths, draft, now);
     const { before, movedAside } = done;

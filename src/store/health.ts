@@ -9,6 +9,7 @@ import {
 } from './backup/folder.js';
 import { BackupDamaged } from './backup/format.js';
 import { whyUnreadable } from './backup/make.js';
+import { areReadersMisplaced } from './clear-places.js';
 import { LmdbDatabase } from './lmdb.js';
 import { Log } from './log.js';
 import { whyMissing } from './open-database.js';
@@ -59,15 +60,15 @@ export async function examineState(
   const paths = statePaths(directory);
   requireUsable(paths);
   const hasStore = entryAt(paths.data) !== undefined;
-  const problem = hasStore ? await whyDamaged(paths) : whyMissing(paths);
+  const problem = await problemOf(paths, hasStore);
   const backups: BackupHealth[] = [];
   for (const backup of listBackups(paths.backups)) {
     const error = await whyUnreadable(backup.path);
     const unreadable = isSystemError(error);
-    const problem = unreadable ? `it cannot be read (${systemWords(error)})` : error?.message;
+    const why = unreadable ? `it cannot be read (${systemWords(error)})` : error?.message;
     // What the system refuses to read may be whole.
     const movedAside = error instanceof BackupDamaged && setAside ? moveAside(backup.path, now) : undefined;
-    backups.push({ ...backup, problem, unreadable, movedAside });
+    backups.push({ ...backup, problem: why, unreadable, movedAside });
   }
   const misplaced = strangersAmongBackups(paths.backups).map((one) => ({
     ...one,
@@ -91,4 +92,9 @@ async function holdsNothing(paths: StatePaths): Promise<boolean> {
   } finally {
     await database.close();
   }
+}
+
+async function problemOf(paths: StatePaths, hasStore: boolean): Promise<string | undefined> {
+  if (!hasStore) return whyMissing(paths);
+  return areReadersMisplaced(paths) ? 'store/lock.mdb is not a file' : await whyDamaged(paths);
 }

@@ -14,6 +14,7 @@ export type LogEvent =
   | 'imported'
   | 'migrated'
   | 'damage'
+  | 'moved-aside'
   | 'writer-failed';
 
 const FILE = 'millrace.log';

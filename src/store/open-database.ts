@@ -1,12 +1,5 @@
 import { StateCorrupt, StateUnavailable } from '../errors.js';
-import { isFolder } from '../make-folder.js';
-import {
-  listBackups,
-  listExports,
-  moveAside,
-  strangersAmongBackups,
-  strangersAmongExports,
-} from './backup/folder.js';
+import { listBackups, listExports, strangersAmongBackups, strangersAmongExports } from './backup/folder.js';
 import type { Database } from './database.js';
 import { createStore } from './draft.js';
 import { examineFile } from './file-check.js';
@@ -36,7 +29,7 @@ export async function openToRead(paths: StatePaths, unclean: boolean): Promise<D
 }
 
 /**
- * The store that is there, brought to our schema, or a new one. For who holds the lock.
+ * The store that is there, brought to our schema, or a new one. For who holds the lock, and has cleared its places.
  * @param unclean true: all that is committed is read first
  * @param beforeRetry see `IsolatedOptions`
  * @throws StateCorrupt, StateTooNew
@@ -47,7 +40,6 @@ export async function openToWrite(
   isolation: Isolation,
   beforeRetry: (bytes: number) => void,
 ): Promise<Database> {
-  clearReaders(paths);
   await requireSound(paths, 'write', unclean);
   if (entryAt(paths.data) === undefined) {
     requireNothing(paths);
@@ -91,9 +83,4 @@ async function requireSound(paths: StatePaths, intent: Intent, unclean: boolean)
     examineFile(paths, intent) ??
     (unclean && entryAt(paths.data) !== undefined ? await verifyInChild(paths) : undefined);
   if (damage !== undefined) throw new StateCorrupt(paths.directory, damage);
-}
-
-/** What is no file is in LMDB's way, and holds nothing that is needed. */
-function clearReaders({ readers, store }: StatePaths): void {
-  if (isFolder(store) && entryAt(readers) === 'misplaced') moveAside(readers, new Date());
 }

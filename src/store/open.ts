@@ -5,6 +5,7 @@ import { findMarked, type MarkedProcess } from '../marked-processes.js';
 import { TaskTable } from '../memory/table.js';
 import { OUTCOMES, type Row, TaskStatus } from '../task.js';
 import { type BackupInfo, moveAside, sweepFolder } from './backup/folder.js';
+import { clearPlaces } from './clear-places.js';
 import type { Database } from './database.js';
 import { removeDrafts } from './draft.js';
 import { Guard } from './guard.js';
@@ -44,7 +45,7 @@ export interface Recovery {
   readonly backup: BackupInfo | undefined;
   /** The export that was imported, as no backup was fit; undefined if none was: the state is empty then. */
   readonly export: BackupInfo | undefined;
-  /** The same in one sentence for a person; undefined if there was nothing that a person would want to know. */
+  /** The same in a sentence or two for a person; undefined if there was nothing that a person would want to know. */
   readonly message: string | undefined;
 }
 
@@ -176,6 +177,7 @@ async function openLocked(paths: StatePaths, options: WriterOptions): Promise<Op
   try {
     const unclean = isUnclean(paths);
     if (options.verify === true) requireVerification(paths);
+    const cleared = await clearPlaces(paths);
     const { parts, rescued } = await loadOrRescue(paths, lock, isUnclean(paths), options);
     return await closingOnError(parts.database, async () => {
       sweepLeftovers(paths);
@@ -183,7 +185,8 @@ async function openLocked(paths: StatePaths, options: WriterOptions): Promise<Op
       const escaped = await findMarked(marksOfEnded(paths), END_MS);
       rmSync(paths.unverified, { force: true });
       const interrupted = interruptAll(parts.table, complete);
-      const recovery: Recovery = { unclean, interrupted, escaped, ...rescued };
+      const message = joined(rescued.message, cleared);
+      const recovery: Recovery = { unclean, interrupted, escaped, ...rescued, message };
       if (options.autosave !== false) parts.store.autosave();
       const history = new BuildHistory(parts.store.records, { readOnly: false, isWriting: () => false });
       return {
@@ -195,6 +198,11 @@ async function openLocked(paths: StatePaths, options: WriterOptions): Promise<Op
     lock.release();
     throw error;
   }
+}
+
+function joined(...sentences: readonly (string | undefined)[]): string | undefined {
+  const said = sentences.filter((sentence) => sentence !== undefined);
+  return said.length === 0 ? undefined : said.join(' ');
 }
 
 /** Removes what a process that was killed has left. */

@@ -4,6 +4,7 @@ import { type BackupInfo, listBackups, moveAside } from './backup/folder.js';
 import { BackupDamaged, readHead } from './backup/format.js';
 import { backUpDirectory } from './backup/keep.js';
 import { checkBackup } from './backup/make.js';
+import { clearPlaces } from './clear-places.js';
 import { draftStore, placeDraft } from './draft.js';
 import { SCHEMA_VERSION } from './envelope.js';
 import { examineFile } from './file-check.js';
@@ -51,6 +52,7 @@ export async function restoreBackup(
   const backup = findBackup(paths, name);
   const lock = await takeDirectory(paths, waiting);
   try {
+    await clearPlaces(paths);
     await requireFit(backup);
     const draft = await draftStore(paths, readMigrated(backup.path));
     const { before, movedAside } = await replaceStore(paths, draft, now);

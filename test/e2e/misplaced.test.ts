@@ -151,3 +151,28 @@ test('a file in the place of the folder of backups is damage to "verify", and mo
   assert.equal(told(await project.millrace(['verify', '--repair']))[0], 0);
   assert.equal(told(await project.millrace(['verify']))[0], 0);
 });
+
+for (const [what, put] of Object.entries(STRANGERS)) {
+  test(`${what} in the place of LMDB's table of readers is told of when it is moved aside`, async (t) => {
+    const project = await built(t);
+    const path = project.path('.millrace/store/lock.mdb');
+    const said = `What lay in the place of ${path} was no file; it was moved to ${path}.corrupt-`;
+    exchange([path], put);
+    const verified = told(await project.millrace(['verify']));
+    assert.equal(verified[0], 1);
+    assert.match(verified[1], /the state is damaged: store\/lock\.mdb is not a file\n/);
+    const repaired = told(await project.millrace(['verify', '--repair']));
+    assert.equal(repaired[0], 0);
+    assert.ok(repaired[1].includes(said), repaired[1]);
+    exchange([path], put);
+    const result = await run(project);
+    assert.ok(result.stderr.includes(said), explain(result));
+    assert.deepEqual(outcomes(result), {});
+    assert.equal(project.read('.millrace/log/millrace.log').match(/"moved-aside"/g)?.length, 2);
+    exchange([path], put);
+    const restored = told(await project.millrace(['restore']));
+    assert.equal(restored[0], 0);
+    // The store itself is whole, so it is backed up.
+    assert.match(restored[1], /; what was there before is .*\.backup\n$/);
+  });
+}
