@@ -1,6 +1,7 @@
+import { isSystemError } from '../errors.js';
 import { isFolder } from '../make-folder.js';
 import { moveAside } from './backup/folder.js';
-import { Log } from './log.js';
+import { Log, type Moved } from './log.js';
 import { entryAt, type StatePaths } from './paths.js';
 
 /**
@@ -8,11 +9,29 @@ import { entryAt, type StatePaths } from './paths.js';
  * @returns one sentence for a person, for each; undefined if there was nothing @throws what `node:fs` throws
  */
 export async function clearPlaces(paths: StatePaths): Promise<string | undefined> {
-  if (!areReadersMisplaced(paths)) return undefined;
-  const movedAside = moveAside(paths.readers, new Date());
-  await new Log(paths).write('moved-aside', { path: paths.readers, movedAside });
-  return `What lay in the place of ${paths.readers} was no file; it was moved to ${movedAside}, and nothing is lost.`;
+  const log = new Log(paths);
+  const moved = [...clearReaders(paths), ...clearLog(log)];
+  for (const one of moved) await log.write('moved-aside', { ...one });
+  return moved.length === 0 ? undefined : moved.map(describe).join(' ');
 }
+
+function clearReaders(paths: StatePaths): Moved[] {
+  const { readers } = paths;
+  return areReadersMisplaced(paths) ? [{ path: readers, movedAside: moveAside(readers, new Date()) }] : [];
+}
+
+/** A log that cannot be written is no reason to stop. */
+function clearLog(log: Log): Moved[] {
+  try {
+    return log.clear();
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    return [];
+  }
+}
+
+const describe = ({ movedAside, path }: Moved): string =>
+  `What lay in the place of ${path} cannot be that; it was moved to ${movedAside}, and nothing of the state is lost.`;
 
 /** Whether LMDB cannot open its table of readers: it would end the process with a signal. */
 export function areReadersMisplaced({ readers, store }: StatePaths): boolean {

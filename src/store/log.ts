@@ -1,7 +1,8 @@
-import { existsSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, lstatSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type * as RotatingFileStream from 'rotating-file-stream';
-import { makeFolder, PRIVATE } from '../make-folder.js';
+import { isFolder, makeFolder, PRIVATE } from '../make-folder.js';
+import { moveAside } from './backup/folder.js';
 import type { StatePaths } from './paths.js';
 
 /** What is worth a line: seldom, and for those who ask later what has happened. */
@@ -18,8 +19,18 @@ export type LogEvent =
   | 'writer-failed';
 
 const FILE = 'millrace.log';
+/** Where rotating-file-stream keeps the names of older ones. */
+const NAMES = `${FILE}.txt`;
 const MAX_SIZE = '1M';
 const MAX_FILES = 5;
+
+/** What lay in the place of something of ours. */
+export interface Moved {
+  /** Where it was: absolute. */
+  readonly path: string;
+  /** Where it is. */
+  readonly movedAside: string;
+}
 
 /** The log of a state: a line of JSON each, in `log/millrace.log` and, when that has 1 MB, under numbers beside it. */
 export class Log {
@@ -29,16 +40,38 @@ export class Log {
     this.#folder = log;
   }
 
+  /**
+   * Moves aside what lies in the place of the log and cannot be one: a pipe would never end, and behind a link is a file of somebody else's. A link to
+   * a folder is one. @throws what `node:fs` throws
+   */
+  clear(now = new Date()): Moved[] {
+    const strangers = this.strangers();
+    return strangers.map((path) => ({ path, movedAside: moveAside(path, now) }));
+  }
+
+  private strangers(): string[] {
+    const folder = this.#folder;
+    if (!isFolder(folder)) return lstatSync(folder, { throwIfNoEntry: false }) === undefined ? [] : [folder];
+    return [FILE, NAMES]
+      .map((name) => join(folder, name))
+      .filter((path) => lstatSync(path, { throwIfNoEntry: false })?.isFile() === false);
+  }
+
   /** A log that cannot be written is no reason to stop. */
   async write(event: LogEvent, fields: Readonly<Record<string, unknown>>): Promise<void> {
-    const line = JSON.stringify({ time: new Date().toISOString(), pid: process.pid, event, ...fields });
     try {
       // What somebody has deleted does not come back for this.
       if (!existsSync(dirname(this.#folder))) return;
+      const moved = this.clear().map((one) => lineOf('moved-aside', one));
       makeFolder(this.#folder, PRIVATE);
-      await append(this.#folder, `${line}\n`);
+      await append(this.#folder, [...moved, lineOf(event, fields)].join(''));
     } catch {}
   }
+}
+
+function lineOf(event: LogEvent, fields: object): string {
+  const line = JSON.stringify({ time: new Date().toISOString(), pid: process.pid, event, ...fields });
+  return `${line}\n`;
 }
 
 async function append(folder: string, line: string): Promise<void> {

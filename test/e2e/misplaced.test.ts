@@ -156,7 +156,7 @@ for (const [what, put] of Object.entries(STRANGERS)) {
   test(`${what} in the place of LMDB's table of readers is told of when it is moved aside`, async (t) => {
     const project = await built(t);
     const path = project.path('.millrace/store/lock.mdb');
-    const said = `What lay in the place of ${path} was no file; it was moved to ${path}.corrupt-`;
+    const said = `What lay in the place of ${path} cannot be that; it was moved to ${path}.corrupt-`;
     exchange([path], put);
     const verified = told(await project.millrace(['verify']));
     assert.equal(verified[0], 1);
@@ -176,3 +176,33 @@ for (const [what, put] of Object.entries(STRANGERS)) {
     assert.match(restored[1], /; what was there before is .*\.backup\n$/);
   });
 }
+
+test('what lies in the place of the log is moved aside, told of, and not written to', async (t) => {
+  const project = await built(t);
+  const folder = project.path('.millrace/log');
+  const file = join(folder, 'millrace.log');
+  project.write('victim', 'mine');
+  const places: [path: string, put: (path: string) => void][] = [
+    ...Object.values(STRANGERS).map((put): [string, typeof put] => [file, put]),
+    [file, (path) => symlinkSync(project.path('victim'), path)],
+    [file, (path) => symlinkSync(project.path('nowhere'), path)],
+    [join(folder, 'millrace.log.txt'), (path) => symlinkSync(project.path('victim'), path)],
+    [folder, (path) => execFileSync('touch', [path])],
+    [folder, (path) => execFileSync('mkfifo', [path])],
+  ];
+  for (const args of [['run'], ['backup']]) {
+    for (const [path, put] of places) {
+      exchange([path], put);
+      const result = await project.millrace(args);
+      assert.equal(result.exitCode, 0, explain(result));
+      const said = `What lay in the place of ${path} cannot be that; it was moved to ${path}.corrupt-`;
+      if (args[0] === 'run') assert.ok(result.stderr.includes(said), explain(result));
+      const lines = project.read('.millrace/log/millrace.log').trim().split('\n');
+      const events = lines.map((line) => JSON.parse(line));
+      assert.ok(events.some((one) => one.event === 'moved-aside' && one.path === path));
+      assert.equal((await project.millrace(['run'])).stderr, '');
+    }
+  }
+  assert.equal(project.read('victim'), 'mine');
+  assert.equal(project.exists('nowhere'), false);
+});
