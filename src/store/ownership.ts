@@ -1,4 +1,5 @@
-import { chmodSync, statSync } from 'node:fs';
+import { chmodSync, lstatSync, type Stats, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { StateUnavailable } from '../errors.js';
 import { PRIVATE } from '../make-folder.js';
 import { entryAt, type StatePaths } from './paths.js';
@@ -31,13 +32,21 @@ export function requireOwn(directory: string): void {
 
 /**
  * Closes a directory that is ours to others, which keeps them from all that is in it: somebody may have made
- * it, or copied it here, with other permissions. Where the system knows none, it stays as it is.
+ * it, or copied it here, with other permissions. So are the folders in it, should it be opened again one day; not what is behind links, nor deeper, which
+ * lies behind these. Where the system knows no permissions, they stay as they are.
  */
-export function makePrivate({ directory }: StatePaths): void {
-  const { mode, uid } = statSync(directory);
+export function makePrivate({ backups, directory, exports, log, store }: StatePaths): void {
+  close(directory, statSync(directory));
+  for (const folder of [store, join(directory, 'content'), backups, exports, log]) {
+    const stat = lstatSync(folder, { throwIfNoEntry: false });
+    if (stat?.isDirectory()) close(folder, stat);
+  }
+}
+
+function close(folder: string, { mode, uid }: Stats): void {
   if (uid !== process.getuid?.() || (mode & OPEN_TO_OTHERS) === 0) return;
   try {
-    chmodSync(directory, PRIVATE);
+    chmodSync(folder, PRIVATE);
   } catch {}
 }
 

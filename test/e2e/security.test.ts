@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, chownSync, lstatSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { chmodSync, chownSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { explain, Project } from './rig.js';
@@ -113,9 +113,21 @@ test('a run closes its state directory to others', async (t) => {
   const project = spoilt(t, (state) => chmodSync(state, 0o755));
   const result = await project.millrace(['run']);
   assert.equal(result.exitCode, 0, explain(result));
-  for (const folder of ['.millrace', '.millrace/content', '.millrace/store']) {
-    assert.equal(lstatSync(project.path(folder)).mode & 0o777, 0o700, folder);
-  }
+  const folders = ['', 'content', 'store', 'backups', 'log', 'exports'].map((name) => `.millrace/${name}`);
+  const modes = () => folders.map((folder) => lstatSync(project.path(folder)).mode & 0o777);
+  assert.equal((await project.millrace(['export'])).exitCode, 0);
+  assert.deepEqual(new Set(modes()), new Set([0o700]));
+  for (const folder of folders.filter((name) => !name.endsWith('store')))
+    chmodSync(project.path(folder), 0o775);
+  chmodSync(project.path('.millrace/backups'), 0o777);
+  mkdirSync(project.path('outside'));
+  chmodSync(project.path('outside'), 0o755);
+  project.delete('.millrace/exports');
+  symlinkSync(project.path('outside'), project.path('.millrace/exports'));
+  await project.build();
+  folders.pop();
+  assert.deepEqual(new Set(modes()), new Set([0o700]));
+  assert.equal(lstatSync(project.path('outside')).mode & 0o777, 0o755);
 });
 
 test('a state directory of somebody else is refused', { skip: process.getuid?.() !== 0 }, async (t) => {
