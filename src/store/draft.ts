@@ -1,6 +1,6 @@
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeFolder, PRIVATE } from '../make-folder.js';
+import { isFolder, makeFolder, PRIVATE } from '../make-folder.js';
 import { syncFolder } from '../sync-folder.js';
 import type { BackupEntry } from './backup/format.js';
 import { LmdbDatabase, refusalOf } from './lmdb.js';
@@ -16,8 +16,9 @@ const BATCH_BYTES = 2 ** 24;
  */
 export function createStore(paths: StatePaths): void {
   const draft = emptyDraft(paths);
-  makeFolder(paths.store, PRIVATE);
-  renameSync(draft.data, paths.data);
+  // With its folder, as that alone would look like what is left of a store.
+  if (isFolder(paths.store)) renameSync(draft.data, paths.data);
+  else renameSync(draft.store, paths.store);
   rmSync(draft.directory, { recursive: true });
 }
 

@@ -40,6 +40,11 @@ export class Log {
     this.#folder = log;
   }
 
+  /** Whether something was ever logged. */
+  get isThere(): boolean {
+    return existsSync(join(this.#folder, FILE));
+  }
+
   /**
    * Moves aside what lies in the place of the log and cannot be one: a pipe would never end, and behind a link is a file of somebody else's. A link to
    * a folder is one. @throws what `node:fs` throws

@@ -1,3 +1,4 @@
+import { lstatSync } from 'node:fs';
 import { StateCorrupt, StateUnavailable } from '../errors.js';
 import { listBackups, listExports, strangersAmongBackups, strangersAmongExports } from './backup/folder.js';
 import type { Database } from './database.js';
@@ -7,6 +8,7 @@ import { IsolatedDatabase } from './isolated.js';
 import type { Isolation } from './isolation.js';
 import { LmdbDatabase, SchemaBehind } from './lmdb.js';
 import type { Intent } from './lmdb-file.js';
+import { Log } from './log.js';
 import { entryAt, type StatePaths } from './paths.js';
 import { requireVerification } from './unverified.js';
 import { verifyInChild } from './verify-child.js';
@@ -62,13 +64,19 @@ export async function openToWrite(
   }
 }
 
-/** What is wrong if there is no store: one that is missing beside backups, or what took the place of those, was there. */
-export function whyMissing({ backups, exports }: StatePaths): string | undefined {
+/**
+ * What is wrong if there is no store: one that is missing beside its folder, or what is in the place of that, a log, or backups or what took their place, was there. Of what is kept of
+ * outputs nothing follows: that may be copied where no state was.
+ */
+export function whyMissing(paths: StatePaths): string | undefined {
+  const { backups, exports, store } = paths;
   const signs = [
     ...[listBackups(backups), strangersAmongBackups(backups)],
     ...[listExports(exports), strangersAmongExports(exports)],
   ];
-  return signs.some(({ length }) => length > 0) ? 'store/data.mdb is missing' : undefined;
+  const hasFolder = lstatSync(store, { throwIfNoEntry: false }) !== undefined;
+  const wasThere = hasFolder || new Log(paths).isThere || signs.some(({ length }) => length > 0);
+  return wasThere ? 'store/data.mdb is missing' : undefined;
 }
 
 /** @throws StateCorrupt for a store that is missing */

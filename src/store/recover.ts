@@ -158,7 +158,8 @@ function besides(unfit: readonly string[]): string {
 
 function instead(backup: BackupInfo | undefined, exported: BackupInfo | undefined): string {
   const found = backup ?? exported;
-  if (found === undefined) return 'no backup of it is fit, so all is built anew or found again in the cache';
+  if (found === undefined)
+    return 'no backup of it is fit, so all is built anew or found again in the cache, and its history is lost';
   const what = backup === undefined ? 'an export' : 'a backup';
   return `what ${what} of ${found.created.toISOString()} holds was restored, and what has changed since is built anew or found again in the cache`;
 }

@@ -206,3 +206,26 @@ test('what lies in the place of the log is moved aside, told of, and not written
   assert.equal(project.read('victim'), 'mine');
   assert.equal(project.exists('nowhere'), false);
 });
+
+test('a state that is lost with all its backups is told of, once', async (t) => {
+  for (const left of [['store', 'log'], ['store'], ['log'], []]) {
+    const project = await built(t);
+    const state = project.path('.millrace');
+    for (const name of readdirSync(state)) {
+      if (name !== 'content' && !left.includes(name)) rmSync(join(state, name), { recursive: true });
+    }
+    if (left.includes('store')) project.delete('.millrace/store/data.mdb');
+    const [exitCode, text] = told(await project.millrace(['verify']));
+    if (left.length > 0) assert.match(text, /the state is damaged: store\/data\.mdb is missing\n/);
+    assert.equal(exitCode, left.length > 0 ? 1 : 2);
+    project.delete('out');
+    const result = await run(project);
+    const warning =
+      /warning: The state could not be used \(store\/data\.mdb is missing\).* and its history is lost\.\n$/;
+    // Of outputs that were copied to a new place, nothing was lost.
+    if (left.length > 0) assert.match(result.stderr, warning, `${left}`);
+    else assert.equal(result.stderr, '');
+    assert.deepEqual(outcomes(result), { copy: 'cached' });
+    assert.equal((await run(project)).stderr, '');
+  }
+});

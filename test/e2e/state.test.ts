@@ -118,7 +118,9 @@ describe('a state whose data file', { concurrency: 2 }, () => {
     await project.build();
     project.delete('.millrace/backups');
     project.delete(DATA);
-    assert.equal((await project.build()).size, 1);
+    const run = await project.millrace(['run']);
+    assert.match(run.stderr, /\(store\/data\.mdb is missing\).* its history is lost\.\n$/);
+    assert.match(run.stdout.toString(), /1 restored/);
     project.delete('.millrace');
     assert.equal((await project.build()).size, 1);
     assert.deepEqual(await project.build(), new Map());
