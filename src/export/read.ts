@@ -82,7 +82,9 @@ class Reader {
     const { checksum, entries } = this.#end;
     if (checksum !== this.#checksum) throw new DocumentDamaged(`its checksum does not fit, ${CHANGED}`);
     if (entries !== this.#entries)
-      throw new DocumentDamaged(`it has ${this.#entries} entries, and its end says ${entries}, ${CHANGED}`);
+      throw new DocumentDamaged(
+        `the number of its entries is ${this.#entries}, and its end says ${entries}, ${CHANGED}`,
+      );
   }
 
   #take(part: Part): Item | undefined {

@@ -103,7 +103,7 @@ describe('millrace export and import', { concurrency: 2 }, () => {
       'cut.json': [good.slice(0, good.length >> 1), 'line \\d+: it ends here, so it is cut off'],
       'entries.json': [
         good.replace('"entries":', '"entries":1'),
-        'it has \\d+ entries, and its end says 1\\d+, so it was changed or damaged after it was written',
+        'the number of its entries is \\d+, and its end says 1\\d+, so it was changed or damaged after it was written',
       ],
       'changed.json': [good.replace('exit 7', 'exit 8'), 'its checksum does not fit, .+'],
       'status.json': [good.replace('"Failed"', '"Done"'), 'line \\d+: tasks\\.status: must be .+'],

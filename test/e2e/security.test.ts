@@ -206,7 +206,7 @@ test('--wait waits for another run to end, and names it', async (t) => {
 test('--wait of what replaces a state waits for a run to end, and names it', async (t) => {
   const project = new Project(t);
   project.writeTasks({ once: { command: 'true' } });
-  assert.equal((await project.millrace(['backup'])).exitCode, 2);
+  assert.equal((await project.millrace(['backup'])).exitCode, 3);
   assert.equal((await project.millrace(['run'])).exitCode, 0);
   for (const args of [['backup'], ['export', 'state.json']])
     assert.equal((await project.millrace(args)).exitCode, 0);

@@ -54,7 +54,7 @@ test('an export of which only the number of entries was changed is told so', asy
     const text = (await exported(t, format)).replace(/(entries"?(?::| = ))2/, '$13');
     assert.equal(
       await problemOf(text),
-      'it has 2 entries, and its end says 3, so it was changed or damaged after it was written',
+      'the number of its entries is 2, and its end says 3, so it was changed or damaged after it was written',
     );
   }
 });
