@@ -118,14 +118,9 @@ async function keepAll(
     if (made.missing.length > 0) throw new Error(`${made.missing[0]} is missing.`);
   });
   const keep = await measured(async () => {
-    const why = await cache.keep(row, {
-      inputs,
-      startedAt,
-      made,
-      output: Buffer.alloc(0),
-      truncated: false,
-      duration: 1,
-    });
+    const output = Buffer.alloc(0);
+    const execution = { inputs, startedAt, made, output, truncated: false, duration: 1 };
+    const why = await cache.keep(row, execution, () => {});
     if (why !== undefined) throw new Error(why.why);
   });
   await threads.close();

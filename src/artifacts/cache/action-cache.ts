@@ -134,10 +134,17 @@ export class ActionCache {
     executions: Iterable<Executed>,
     onDamage: () => void,
   ): Promise<Restored | undefined> {
-    // Counted apart: other tasks are restored at the same time.
+    return await this.telling(onDamage, (blobs) => this.restoreFrom(blobs, task, candidate, executions));
+  }
+
+  /** Counts damage apart: other tasks are restored and kept at the same time. */
+  private async telling<Result>(
+    onDamage: () => void,
+    body: (blobs: BlobStore) => Promise<Result>,
+  ): Promise<Result> {
     const blobs = this.blobs.apart();
     try {
-      return await this.restoreFrom(blobs, task, candidate, executions);
+      return await body(blobs);
     } finally {
       this.blobs.noteDamage(blobs.damaged);
       if (blobs.damaged > 0) onDamage();
@@ -185,10 +192,16 @@ export class ActionCache {
 
   /**
    * Keeps what an execution left behind, unless the task is not to be kept or something has moved meanwhile.
+   * @param onDamage called if something damaged was in the place of what is kept
    * @returns why it is not kept, of a task of which executions are
    * @throws what `node:fs` throws
    */
-  async keep(
+  async keep(task: Row, execution: Execution, onDamage: () => void): Promise<NotKept | undefined> {
+    return await this.telling(onDamage, (blobs) => this.keepIn(blobs, task, execution));
+  }
+
+  private async keepIn(
+    blobs: BlobStore,
     task: Row,
     { duration, inputs, made, output, startedAt, truncated }: Execution,
   ): Promise<NotKept | undefined> {
@@ -208,9 +221,9 @@ export class ActionCache {
     }
     const link = this.options.checker.linkedInput(task);
     if (link !== undefined) return new NotKept(`its inputs match ${quote(link)}, a link to a folder`);
-    const products = await storeProducts(context, this.blobs, { record, made, task }, this.options.threads);
+    const products = await storeProducts(context, blobs, { record, made, task }, this.options.threads);
     if (products instanceof NotKept) return products;
-    const log = output.length === 0 ? null : { ...this.blobs.putBytes(output), truncated };
+    const log = output.length === 0 ? null : { ...blobs.putBytes(output), truncated };
     const key = this.findsInputs(task) ? this.keepDiscovered(action, record.discovered) : action;
     if (key === undefined) return undefined;
     if (this.actions.isPinned(key) && !this.holdsTheSame(key, products)) {

@@ -1,4 +1,4 @@
-import { existsSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DIGEST_BYTES } from '../contents.js';
 import { Catalog, type CatalogEntry, isDigest } from './catalog.js';
@@ -88,10 +88,23 @@ export function* collect(directory: string, options: CollectOptions): Steps<Coll
     report.removedBlobs++;
     report.removedBytes += size;
   }
+  if (!dryRun) removeEmptied(join(directory, 'quarantine'));
   const temporary = join(directory, 'tmp');
   if (!dryRun && ifThere(() => statSync(temporary)) !== undefined) sweepDrafts(temporary);
   const { length } = catalog.entries;
   return { entries: length, removedEntries: length - kept.size, ...report, maxBytes };
+}
+
+/** What was a folder when it was set aside, and has nothing in it now. */
+function removeEmptied(quarantine: string): void {
+  for (const entry of ifThere(() => readdirSync(quarantine, { withFileTypes: true })) ?? []) {
+    if (!entry.isDirectory()) continue;
+    try {
+      rmdirSync(join(quarantine, entry.name));
+    } catch {
+      // Something is left in it, or somebody was faster.
+    }
+  }
 }
 
 /** It may have been pinned, restored or written again since it was listed. */

@@ -44,6 +44,8 @@ export class RunCache {
   readonly #warn: (message: string, task?: Row) => void;
   readonly #executions: (task: Row) => Iterable<Executed>;
   #broken = false;
+  /** What was told of: a task of which several files are damaged is told of once. */
+  readonly #told = new Set<Row>();
 
   /** @param executions of a task, the newest first */
   constructor(
@@ -95,7 +97,7 @@ export class RunCache {
   async keep(task: Row, execution: Execution): Promise<NotKept | undefined> {
     if (this.#broken) return undefined;
     try {
-      return await this.#cache.keep(task, execution);
+      return await this.#cache.keep(task, execution, () => this.#tellDamage(task));
     } catch (error) {
       this.#giveUp(error);
       return undefined;
@@ -115,6 +117,8 @@ export class RunCache {
   }
 
   #tellDamage(task: Row): void {
+    if (this.#told.has(task)) return;
+    this.#told.add(task);
     this.#warn(
       'What was kept of an earlier execution is damaged; it was set aside in content/quarantine.',
       task,
