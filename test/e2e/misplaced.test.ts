@@ -234,3 +234,13 @@ test('a state that is lost with all its backups is told of, once', async (t) => 
     assert.equal((await run(project)).stderr, '');
   }
 });
+
+test('a state directory that is a file is told of by "verify" as by all commands', async (t) => {
+  const project = new Project(t, { '.millrace': '' });
+  project.writeTasks({ copy: COPY });
+  for (const args of [['verify'], ['backup', '--list'], ['restore'], ['status']]) {
+    const [exitCode, text] = told(await project.millrace(args));
+    assert.equal(exitCode, 3);
+    assert.match(text, /cannot be used: there is a file where a folder should be \(.*\.millrace/);
+  }
+});
