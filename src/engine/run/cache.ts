@@ -101,8 +101,6 @@ export class RunCache {
     } catch (error) {
       this.#giveUp(error);
       return undefined;
-    } finally {
-      this.#tellDamage(task);
     }
   }
 
