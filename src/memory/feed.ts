@@ -13,8 +13,12 @@ const WORD = 2;
 const NAME = 3;
 const ENTRY_WORDS = 4;
 
+/** In place of a row: a thread has died, which may have written status words and told nobody. */
+export const DEATH = -1;
+
 /** A status word that was written. */
 export interface Change {
+  /** Or `DEATH`. */
   readonly row: number;
   readonly word: number;
   /** See `NameTable.refOf`: the row may have another name by the time that this is read. */

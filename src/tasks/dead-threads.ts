@@ -1,5 +1,7 @@
 import { load, sub } from '../memory/atomic.js';
+import { DEATH } from '../memory/feed.js';
 import { attemptOf, Control, epochOf, lineOf, STATUS_MASK } from '../memory/layout.js';
+import { SUBSCRIPTION } from '../memory/parking.js';
 import type { TaskTable } from '../memory/table.js';
 import { OUTCOMES, type Row, TaskStatus } from '../task.js';
 import { derive } from './derive.js';
@@ -27,8 +29,14 @@ export function takeUpFromDead(table: TaskTable, attempts: number): Row[] {
     for (const thread of dead) sub(table.control, Control.Parked, threads.bury(thread));
     return rows;
   });
+  tellOfDeath(table);
   table.parking.wake();
   return interrupted;
+}
+
+/** A change that a dead thread has made is told by nobody, if it died before it did so: who listens has to look. */
+function tellOfDeath({ control, feed }: TaskTable): void {
+  if (load(control, Control.Parked) >= SUBSCRIPTION) feed.put(DEATH, 0, 0);
 }
 
 /** Makes room for threads to come: forgets those that are dead and were in the middle of nothing. The owner's. O(threads), and O(tasks) if there was one. */

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { StateUnavailable } from '../errors.js';
-import { WAITING } from '../memory/feed.js';
+import { DEATH, WAITING } from '../memory/feed.js';
 import { attemptOf, epochOf, isVacant, outcomeOf, statusOf, VACANT_BIT, VERSIONS } from '../memory/layout.js';
 import { SUBSCRIPTION } from '../memory/parking.js';
 import type { TaskTable } from '../memory/table.js';
@@ -27,13 +27,13 @@ export interface TaskUpdate {
   readonly attempt: number;
 }
 
-/** The listener was so late that changes were lost: how all stands by now. */
+/** The listener was so late that changes were lost, or a thread has died before it told of one: how all stands by now. */
 export interface TaskGap {
   /** Tells it from an update. */
   readonly type: 'gap';
   /** Counts the events of a subscription, from 1 on. */
   readonly sequence: number;
-  /** Changes of any task that nobody was told of. */
+  /** Changes of any task that nobody was told of; those of a thread that has died are not counted. */
   readonly missed: number;
   /** Of all tasks, whatever the filter: counts and statuses. */
   readonly snapshot: TaskSnapshot;
@@ -59,7 +59,8 @@ interface Word {
  * The changes of tasks from now on, as one reader of the feed.
  *
  * Threads that change one task one after the other may put that into the feed in the other order. The version in the status word tells: what
- * comes too early is held back until what comes before it has, or for a short while if that was never put there.
+ * comes too early is held back until what comes before it has, or for a short while if that was never put there. What a thread has
+ * changed that died before it told is found by a look at all status words, once its death is in the feed.
  */
 export class Subscription {
   private readonly table: TaskTable;
@@ -73,6 +74,8 @@ export class Subscription {
   /** Rows whose held words are to be told, whatever has not come. */
   private overdue: number[] = [];
   private patience = PATIENCE;
+  /** What must have been told when the feed was read up to `end`; since a thread has died. */
+  private check: { readonly end: number; readonly words: Int32Array } | undefined;
   private isOpen = true;
 
   /** O(tasks). Until `close`, changes cost all threads some 50 ns more. */
@@ -118,6 +121,7 @@ export class Subscription {
   /** The next event; undefined if there is none yet, `late` if one is about to come. */
   private next(): TaskEvent | 'late' | undefined {
     for (;;) {
+      if (this.isUntold()) return this.tellGap();
       const change = this.table.feed.read(this.ticket);
       if (change === 'lost') return this.tellGap();
       if (change === 'none') {
@@ -126,9 +130,27 @@ export class Subscription {
         continue;
       }
       this.skip();
+      if (change.row === DEATH) {
+        this.beginCheck();
+        continue;
+      }
       const update = this.take(change.row, change);
       if (update !== undefined) return update;
     }
+  }
+
+  /** By now all living threads have told of what they have changed. O(tasks). */
+  private beginCheck(): void {
+    const { feed, threads } = this.table;
+    this.check = threads.alone(() => ({ end: feed.end, words: this.table.statusWords() }));
+  }
+
+  /** True if there is a change that nobody will tell of. O(tasks), once after a death. */
+  private isUntold(): boolean {
+    if (this.check === undefined || ((this.ticket - this.check.end) | 0) < 0) return false;
+    const { words } = this.check;
+    this.check = undefined;
+    return words.some((word, row) => this.versionsAhead(row, word) !== 0);
   }
 
   private skip(): void {
@@ -205,6 +227,7 @@ export class Subscription {
     this.told = this.table.statusWords();
     this.held.clear();
     this.overdue = [];
+    this.check = undefined;
   }
 
   private versionsAhead(row: number, word: number): number {

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { type BuildState, openState, type TaskEvent, TaskStatus, type TaskUpdate } from 'millrace';
 import { FEED_SIZE } from '../../src/memory/feed.js';
+import { until } from '../engine/lane-support.js';
 
 const { Pending, InProgress, Completed, Failed } = TaskStatus;
 const turn = (): Promise<void> => new Promise(setImmediate);
@@ -205,5 +206,37 @@ test('what other threads do is told without a message, each task in the order of
     const now = last.get(id);
     if (now !== undefined) assert.equal(now, status, id);
   }
+  await state.close();
+});
+
+test('a change of a thread that died before it told of it is told by a gap', async () => {
+  const state = await withTasks(2);
+  const events: TaskEvent[] = [];
+  using _ = state.tasks.subscribe({}, (event) => events.push(event));
+  const source = `import(${JSON.stringify(import.meta.resolve('millrace'))}).then(({ attachState }) => {
+    const { tasks } = attachState(require('node:worker_threads').workerData);
+    tasks.start('t1');
+    tasks.table.changes.tell = () => process.exit();
+    tasks.complete('t1');
+  })`;
+  await once(new Worker(source, { eval: true, workerData: state.share() }), 'exit');
+  await until('the death is found', () => events.length === 2);
+  const [started, gap] = events;
+  assert.deepEqual(short([started!]), [['t1', Pending, InProgress]]);
+  assert.ok(gap!.type === 'gap');
+  assert.deepEqual([...gap!.snapshot.statuses], [Pending, Completed]);
+  // One that has told all of its changes costs nothing.
+  const polite = source
+    .replace(/tasks\.table.*/, '')
+    .replace('complete', 'reset')
+    .replace("tasks.start('t1');", '');
+  await once(new Worker(polite, { eval: true, workerData: state.share() }), 'exit');
+  await until('the change is told', () => events.length === 3);
+  state.tasks.start('t0');
+  await until('ours, too', () => events.length === 4);
+  assert.deepEqual(short(events.slice(2)), [
+    ['t1', Completed, Pending],
+    ['t0', Pending, InProgress],
+  ]);
   await state.close();
 });
