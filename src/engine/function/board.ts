@@ -29,7 +29,7 @@ export interface BoardHandle {
  * |---|---|---|
  * | leave | the run: 1, 0, or ALL for good; a thread that leaves for a 1: 0, by a swap | |
  * | rung | a thread: 0 to 1 before its message; the run: 0 before it looks | |
- * | held | its thread | after the claim |
+ * | held | its thread; the run: -1 while the seat has none | after the claim |
  * | quiet | its thread: one more | after the task is Completed |
  */
 export class Board {

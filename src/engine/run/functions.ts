@@ -5,7 +5,7 @@ import type { Work } from './attempt.js';
 import { type CallLimits, type CallResult, callFunction } from './call.js';
 import { WORTH_RECORDING_MS } from './recorder.js';
 import type { RunContext } from './run.js';
-import { isServed, type ServedOwner, ServedTasks } from './served.js';
+import { isServed, type ServedOwner, ServedTasks, STARTING_AT_ONCE } from './served.js';
 
 const DEFAULT_OUTPUT_LIMIT = 16 << 20;
 const DEFAULT_GRACE_MS = 2000;
@@ -52,7 +52,8 @@ export class Functions {
     this.#rows = artifacts.taskFiles.areAllCurrent(table)
       ? served
       : served.filter((row) => isOfRun(row as Row));
-    if (this.#rows.length > 0) this.#threads.prepare(Math.min(this.#jobs, this.#rows.length));
+    if (this.#rows.length > 0)
+      this.#threads.prepare(Math.min(this.#jobs, this.#rows.length, STARTING_AT_ONCE));
   }
 
   /** Keeps what threads claim by themselves from the run. */

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { type ArtifactTables, TaskFlag } from '../../artifacts/index.js';
 import type { TaskTable } from '../../memory/table.js';
 import { OUTCOMES, type Row, TaskStatus } from '../../task.js';
@@ -12,6 +13,9 @@ import { type CallLimits, resultOf } from './call.js';
 const LOOK_MS = 4;
 /** So many looks later a call is told to have begun that has not ended. */
 const LONG_LOOKS = 25;
+
+/** So many threads start at a time: more would only wait for each other's start, and those that have started may be enough. */
+export const STARTING_AT_ONCE = availableParallelism();
 
 /** After so many deaths of threads, they are forgotten. */
 const FORGET_EVERY = 16;
@@ -106,11 +110,15 @@ export class ServedTasks {
     if (this.#isStopped) return;
     for (let left = free; left > 0 && !this.#options.table.ready.isReservedEmpty; left--) {
       const seat = this.#seats.find(({ work }) => work === undefined);
-      if (seat === undefined) return;
+      if (seat === undefined || this.#countStarting() >= STARTING_AT_ONCE) return;
       this.#start(seat);
-      // One thread finds out faster than it takes to start another whether there is enough for two.
-      if (this.#options.rows.length === 1) return;
     }
+  }
+
+  /** Of threads that have not claimed anything yet. They are offered places again at the next look. */
+  #countStarting(): number {
+    return this.#seats.filter(({ number, work }) => work !== undefined && this.#board.held(number) < 0)
+      .length;
   }
 
   /**
@@ -170,6 +178,7 @@ export class ServedTasks {
     const { outputLimit, quietBelow, root, table, threads } = this.#options;
     const shared = { table: table.handle(), board: this.#board.handle(), seat: seat.number };
     const job = { root, outputLimit, quietBelow, ...shared };
+    this.#board.hold(seat.number, -1);
     seat.work = threads.start({ name: 'serve', job }, (message) => this.#receive(message));
     this.#serving++;
     this.#timer ??= setTimeout(() => this.#lookAgain(), LOOK_MS);
