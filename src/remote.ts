@@ -27,13 +27,19 @@ export class RemoteGone extends MillraceError {
   constructor(name: string) {
     super(
       'REMOTE_GONE',
-      `${quote(name)} was called in a thread that has ended or closed its port; it may have happened or not.`,
+      `The call of ${quote(name)} got no answer, as the other thread has ended, or the port was closed at one of its ends; it may have happened or not.`,
     );
   }
 }
 
 /** What comlink says of a result that cannot be cloned. */
 const UNSENDABLE = 'Unserializable return value';
+
+/** What is not called at the other end: whoever awaits, compares or prints a remote calls these. */
+const LOCAL = new Set(['then', 'toJSON', 'toString', 'valueOf']);
+
+/** Ports at which functions are provided. */
+const provided = new WeakSet<MessagePort>();
 
 /** How an answer looks on its way. */
 type Answer = { readonly value: unknown } | { readonly error: Problem };
@@ -50,12 +56,14 @@ interface Problem {
  * code of this thread. What a function returns is cloned, or a promise of that. Only an object's own
  * functions count, so methods of a class are named one by one.
  * @param port stays in use until it is closed; it does not keep the thread alive beside other work
- * @throws InvalidArgument if something is no function, or the port is none
+ * @throws InvalidArgument if something is no function, or named as what JavaScript calls by itself (`then`, `toJSON`, `toString`, `valueOf`); if the port is none, or provides something already
  */
 export function provide<Functions extends object>(port: MessagePort, functions: Provided<Functions>): void {
   requirePort('provide', port);
   if (!isObject(functions))
     throw new InvalidArgument(`provide takes an object of functions, not ${shown(functions)}.`);
+  if (provided.has(port))
+    throw new InvalidArgument('This port provides functions already: provide all of them at once.');
   const allowed = Object.create(null) as Record<string, unknown>;
   const entries = Object.entries(functions);
   if (entries.length === 0)
@@ -66,13 +74,18 @@ export function provide<Functions extends object>(port: MessagePort, functions: 
     if (typeof callee !== 'function') {
       throw new InvalidArgument(`Only functions can be provided to other threads; ${quote(name)} is none.`);
     }
+    if (LOCAL.has(name))
+      throw new InvalidArgument(
+        `No function can be provided as ${quote(name)}, which JavaScript calls by itself.`,
+      );
     allowed[name] = Object.freeze(bare(callee as (...values: unknown[]) => unknown));
   }
+  provided.add(port);
   expose(Object.freeze(allowed), endpointOf(port, isFit));
 }
 
 /**
- * The functions that were provided at the other end of a port. Each call settles: with the result, with an error that has the `name`, `message`, `code` and
+ * The functions that were provided at the other end of a port, until it is closed, which is what disposing of them does. Each call settles: with the result, with an error that has the `name`, `message`, `code` and
  * `stack` of the one that was thrown, or with `RemoteGone`.
  * @throws InvalidArgument if the port is none
  */
@@ -103,6 +116,8 @@ export function remote<Functions>(port: MessagePort): Remote<Functions> & Dispos
         });
     });
   const release = (): void => {
+    if (isGone) return;
+    isGone = true;
     far[releaseProxy]();
     port.close();
   };
@@ -111,8 +126,7 @@ export function remote<Functions>(port: MessagePort): Remote<Functions> & Dispos
     get(_, name) {
       if (name === Symbol.dispose) return release;
       // Whoever awaits or prints the object itself shall get it.
-      if (typeof name === 'symbol' || name === 'then' || name === 'toJSON') return undefined;
-      if (name === 'toString' || name === 'valueOf') return own[name];
+      if (typeof name === 'symbol' || LOCAL.has(name)) return Reflect.get(own, name);
       return (...values: unknown[]) => call(name, values);
     },
   });

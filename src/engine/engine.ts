@@ -149,6 +149,10 @@ export class BuildEngine {
     const counts = { ...work, run, total, fresh: fresh + work.fresh };
     const done = counts.fresh + work.executed + work.cached;
     const cancelled = total - done - work.failed - work.blocked;
+    if (cancelled < 0)
+      throw new InvalidArgument(
+        'Somebody has changed tasks of a run while it was under way, so nobody knows how it went; leave them to the run.',
+      );
     const summary = { ...counts, cancelled, duration: performance.now() - startedAt };
     this.#state.history.endRun(run, summary);
     const usedCache = work !== NO_WORK && options.cache !== false;

@@ -124,7 +124,8 @@ const RUN_OPTIONS = {
   targets,
   jobs: wholeFrom(1),
   keepGoing: wholeFrom(0),
-  force: (value) => (value === 'all' ? undefined : boolean(value)),
+  force: (value) =>
+    value === 'all' || typeof value === 'boolean' ? undefined : wrong('must be true, false or "all"', value),
   cache: boolean,
   durability: oneOf(DURABILITY_LEVELS),
   dryRun: boolean,

@@ -8,6 +8,7 @@ import { openWriter } from '../store/open.js';
 import { type StatePaths, statePaths } from '../store/paths.js';
 import { type Replaced, replaceStore } from '../store/restore.js';
 import { takeDirectory } from '../store/take.js';
+import { requireUsable } from '../store/usable.js';
 import type { Item } from './document.js';
 import { fillState } from './load.js';
 import { type DocumentSource, readDocument } from './read.js';
@@ -28,6 +29,7 @@ export async function importDocument(
   now = new Date(),
 ): Promise<ImportReport> {
   const paths = statePaths(directory);
+  requireUsable(paths);
   // What cannot be read leaves nothing behind, not even a folder for a state.
   await using document = await begin(source);
   const lock = await takeDirectory(paths, waiting);

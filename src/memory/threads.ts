@@ -42,6 +42,9 @@ export interface ThreadIdentity {
   readonly isThis: (systemId: number) => boolean;
 }
 
+const WAITS_FOR_ITSELF =
+  'This thread waits for itself: what it has under way (a transaction, a lock) it began by another object for the same thing. Use one in all of it.';
+
 /** A thread that has ended without leaving. */
 export interface Dead {
   readonly line: number;
@@ -253,9 +256,13 @@ export class Threads {
       return body();
     } finally {
       this.watch(true);
-      store(this.control, Gate, 0);
-      notify(this.control, Gate);
+      this.openGate();
     }
+  }
+
+  private openGate(): void {
+    store(this.control, Gate, 0);
+    notify(this.control, Gate);
   }
 
   private watch(isWatched: boolean): void {
@@ -269,9 +276,7 @@ export class Threads {
     if (wait(this.control, Gate, closedBy, PATIENCE) !== 'timed-out') return;
     if (this.identity.isThis(load(this.words, line + SYSTEM_ID))) {
       this.leaveQueue();
-      throw new InvalidArgument(
-        'A transaction under way has this thread wait for itself: use the same state, or what was attached, in all of it.',
-      );
+      throw new InvalidArgument(WAITS_FOR_ITSELF);
     }
     if (!this.isGone(line)) return;
     this.hasMetDead = true;
@@ -295,7 +300,12 @@ export class Threads {
     while (load(this.words, at) !== IDLE) {
       const activity = compareExchange(this.words, at, BUSY, AWAITED);
       if (activity === IDLE) return;
-      if (wait(this.words, at, AWAITED, PATIENCE) !== 'timed-out' || !this.isGone(line)) continue;
+      if (wait(this.words, at, AWAITED, PATIENCE) !== 'timed-out') continue;
+      if (this.identity.isThis(load(this.words, line + SYSTEM_ID))) {
+        this.openGate();
+        throw new InvalidArgument(WAITS_FOR_ITSELF);
+      }
+      if (!this.isGone(line)) continue;
       // What a dead thread has left half done is for who buries it.
       this.hasMetDead = true;
       return;

@@ -31,6 +31,11 @@ const WATCH_MS = 100;
 /** What a body does after its first `await` comes when the lock was given back. */
 export const PROMISED = 'What runs under a lock returned a promise: do what takes time before it.';
 
+/** @throws InvalidArgument */
+export function requireBody(call: string, body: unknown): void {
+  if (typeof body !== 'function') throw new InvalidArgument(`${call} takes a function, not ${shown(body)}.`);
+}
+
 /** How long to wait for a lock. */
 export interface LockOptions {
   /** Milliseconds; without end if left out. */
@@ -123,6 +128,7 @@ export class Mutex {
 
   /** Runs `body` while this thread has it. @throws what `body` throws; InvalidArgument if it returns a promise */
   run<Result>(body: (isAbandoned: boolean) => Result): Result {
+    requireBody('run', body);
     const isAbandoned = this.lock() === 'abandoned';
     try {
       return refusePromise(body(isAbandoned), PROMISED);

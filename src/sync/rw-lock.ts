@@ -4,7 +4,7 @@ import { CONTROL_WORDS } from '../memory/layout.js';
 import { THIS_THREAD } from '../memory/system-threads.js';
 import { type ThreadIdentity, Threads } from '../memory/threads.js';
 import { refusePromise, shown } from '../values.js';
-import { PROMISED } from './mutex.js';
+import { PROMISED, requireBody } from './mutex.js';
 
 /** The word of the control block that says whether a writer has died: of this lock nothing else uses it. Who is alone. */
 const ABANDONED = 0;
@@ -68,9 +68,11 @@ export class RwLock {
    * @throws what `body` throws; InvalidArgument if it returns a promise; StateUnavailable after `leave`
    */
   read<Result>(body: (isAbandoned: boolean) => Result): Result {
+    requireBody('read', body);
     this.requireLine();
     if (this.isWriting) return body(false);
-    if (this.readers++ === 0) this.threads.begin();
+    if (this.readers === 0) this.threads.begin();
+    this.readers++;
     try {
       return refusePromise(body(load(this.control, ABANDONED) === 1), PROMISED);
     } finally {
@@ -84,6 +86,7 @@ export class RwLock {
    * @throws what `body` throws; InvalidArgument inside `read`, where it would wait for itself, or if `body` returns a promise; StateUnavailable after `leave`
    */
   write<Result>(body: (isAbandoned: boolean) => Result): Result {
+    requireBody('write', body);
     this.requireLine();
     if (this.readers > 0)
       throw new InvalidArgument('This thread reads, and cannot write before that is over.');

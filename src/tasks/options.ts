@@ -1,5 +1,14 @@
 import { STATUS_NAMES, type TaskState, type TaskStatus } from '../task.js';
-import { abortSignal, type Check, callable, filled, milliseconds, wholeFrom, wrong } from '../values.js';
+import {
+  abortSignal,
+  type Check,
+  callable,
+  filled,
+  milliseconds,
+  refusePromise,
+  wholeFrom,
+  wrong,
+} from '../values.js';
 
 /** Which tasks to list. */
 export interface TaskFilter {
@@ -41,3 +50,12 @@ export const FILTER = {
 } satisfies Record<keyof TaskFilter, Check>;
 
 export const PAGE_FILTER = { ...FILTER, limit: wholeFrom(1), from: wholeFrom(0) };
+
+/** `isOver`, which must say it at once. */
+export function settledNow({ isOver }: WaitOptions): (() => boolean) | undefined {
+  return (
+    isOver &&
+    (() =>
+      Boolean(refusePromise<unknown>(isOver(), 'isOver returned a promise: it must say at once what is so.')))
+  );
+}

@@ -44,7 +44,7 @@ async function* eventsOf(table: TaskTable, filter: UpdatesFilter): AsyncGenerato
 
 function open(table: TaskTable, call: string, { id, status }: TaskFilter): Subscription {
   if (table.changes.isUnderWay) {
-    throw new InvalidArgument(`${call} cannot begin inside a transaction, which may not happen.`);
+    throw new InvalidArgument(`${call} cannot begin inside a transaction, for that may be taken back.`);
   }
   const matchesId = id === undefined ? undefined : idMatcher(id);
   return new Subscription(

@@ -17,6 +17,7 @@ import {
   FILTER,
   FOREVER,
   PAGE_FILTER,
+  settledNow,
   type TaskFilter,
   type TaskPage,
   WAIT_OPTIONS,
@@ -209,7 +210,7 @@ export class TaskManager {
   /**
    * Calls `listener` with each change of a task that the filter accepts, of whatever thread, from now on, in order; the next time when
    * what it returned is settled. One that is 65,536 changes late gets a gap and a snapshot in their place. By `status`, what a task
-   * becomes is meant. Does not keep the process alive. What the listener throws is an unhandled rejection. O(tasks).
+   * becomes is meant. Does not keep the process alive. What the listener throws is an unhandled rejection, and ends the subscription. O(tasks).
    * @throws InvalidArgument
    */
   subscribe(filter: TaskFilter, listener: (event: TaskEvent) => unknown): Subscribed {
@@ -328,7 +329,11 @@ export class TaskManager {
     options: WaitOptions & { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<WakeReason> {
     checkOptions('waitForWork', options, WAIT_OPTIONS);
-    return await this.table.parking.waitAsync(options.timeout ?? FOREVER, options.signal, options.isOver);
+    return await this.table.parking.waitAsync(
+      options.timeout ?? FOREVER,
+      options.signal,
+      settledNow(options),
+    );
   }
 
   /**
@@ -337,7 +342,7 @@ export class TaskManager {
    */
   waitForWorkSync(options: WaitOptions = {}): WakeReason {
     checkOptions('waitForWorkSync', options, WAIT_SYNC_OPTIONS);
-    return this.table.parking.park(options.timeout ?? FOREVER, options.isOver);
+    return this.table.parking.park(options.timeout ?? FOREVER, settledNow(options));
   }
 
   private replace(definitions: readonly TaskDefinition[], haveOwnOutputs: boolean): SyncSummary {

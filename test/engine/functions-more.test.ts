@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { BuildEvent } from 'millrace';
 import { setUp, task } from './functions-support.js';
 
 test('a function is found however CommonJS exports it', async (t) => {
@@ -51,5 +52,17 @@ test('a run is refused while somebody holds one of its tasks, and only then', as
     assert.equal(state.tasks.status(id), 1);
     state.tasks.release(id);
   }
+  assert.equal((await run()).summary.result, 'succeeded');
+});
+
+test('a run whose tasks somebody changes meanwhile says so', async (t) => {
+  const { run, state } = await setUp(t, [
+    task('one', 'ms', 50),
+    { ...task('two', 'default'), dependencies: ['one'] },
+  ]);
+  const onEvent = (event: BuildEvent): void => {
+    if (event.type === 'task-started' && event.task === 'one') state.tasks.release('one');
+  };
+  await assert.rejects(run({ jobs: 1, onEvent }), { code: /^(INVALID_ARGUMENT|ILLEGAL_TRANSITION)$/ });
   assert.equal((await run()).summary.result, 'succeeded');
 });

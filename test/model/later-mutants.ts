@@ -14,8 +14,8 @@ export const LATER_MUTANTS: readonly Mutant[] = [
   {
     name: 'a thread that is busy for long is taken for dead',
     file: 'memory/threads.js',
-    from: "!== 'timed-out' || !this.isGone(line))",
-    to: "!== 'timed-out')",
+    from: 'if (!this.isGone(line))\n                continue;',
+    to: '',
     model: 'gate',
     preemptions: 2,
   },

@@ -244,8 +244,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'who reads does not say so',
     file: 'sync/rw-lock.js',
-    from: 'if (this.readers++ === 0)\n            this.threads.begin();',
-    to: 'this.readers++;',
+    from: 'if (this.readers === 0)\n            this.threads.begin();',
+    to: '',
     model: 'rwLocking1',
     preemptions: 1,
   },

@@ -182,6 +182,11 @@ test('waiting ends by a signal, and is told of slips', async (t) => {
   await assert.rejects(tasks.waitForWork({ timeout: -1 }), { code: 'INVALID_ARGUMENT' });
   assert.throws(() => tasks.waitForWorkSync({ forever: true } as object), { code: 'INVALID_ARGUMENT' });
   assert.equal(tasks.waitForWorkSync({ timeout: 1 }), 'timed-out');
+  // A count will do.
+  assert.equal(tasks.waitForWorkSync({ isOver: (() => tasks.counts().inProgress) as never }), 'woken');
+  const promised = { isOver: (async () => true) as never };
+  assert.throws(() => tasks.waitForWorkSync(promised), { code: 'INVALID_ARGUMENT', message: /at once/ });
+  await assert.rejects(tasks.waitForWork(promised), { code: 'INVALID_ARGUMENT', message: /at once/ });
 });
 
 test('who waits is told when the state is closed, or the thread has left it', async (t) => {

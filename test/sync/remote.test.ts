@@ -57,6 +57,7 @@ for (const how of ['exit', 'crash', 'terminate', 'dispose'] as const) {
     if (how === 'exit' || how === 'crash') await assert.rejects(far[how](), gone);
     else if (how === 'terminate') await worker.terminate();
     else far[Symbol.dispose]();
+    if (how === 'dispose') await assert.rejects(far.add(1, 1), gone);
     await settled;
     await assert.rejects(far.add(1, 1), gone);
     await worker.terminate();
@@ -134,8 +135,10 @@ test('what is no function cannot be provided', () => {
     code: 'INVALID_ARGUMENT',
     message: 'Only functions can be provided to other threads; "secret" is none.',
   });
-  for (const bad of [5, {}, new Map([['f', () => 1]])])
+  for (const bad of [5, {}, new Map([['f', () => 1]]), { valueOf: () => 1 }, { toString: () => '' }])
     assert.throws(() => provide(port1, bad as never), { code: 'INVALID_ARGUMENT' });
+  provide(port1, { ok: () => 1 });
+  assert.throws(() => provide(port1, { more: () => 1 }), { code: 'INVALID_ARGUMENT', message: /already/ });
   port1.close();
   for (const bad of [undefined, {}, 5]) {
     const refusal = { code: 'INVALID_ARGUMENT', message: /takes a MessagePort/ };

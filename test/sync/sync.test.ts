@@ -53,6 +53,7 @@ test('a mutex is not reentrant, and is given back by who has it', () => {
     /on purpose/,
   );
   const later = async (): Promise<never> => Promise.reject(new Error('on purpose'));
+  assert.throws(() => mutex.run(5 as never), { code: 'INVALID_ARGUMENT' });
   assert.throws(() => mutex.run(later), { code: 'INVALID_ARGUMENT', message: /returned a promise/ });
   assert.equal(mutex.isMine, false);
 });
@@ -142,4 +143,16 @@ test('what is no handle of a lock is refused', () => {
         message: /takes the handle/,
       });
   }
+});
+
+test('a thread that would wait for itself is told so, and others go on', () => {
+  const lock = RwLock.create();
+  const same = RwLock.from(lock.handle);
+  const itself = { code: 'INVALID_ARGUMENT', message: /waits for itself/ };
+  assert.throws(() => lock.read(() => same.write(() => {})), itself);
+  assert.throws(() => lock.write(() => same.write(() => {})), itself);
+  assert.throws(() => lock.write(() => same.read(() => {})), itself);
+  for (const call of ['read', 'write'] as const)
+    assert.throws(() => lock[call](5 as never), { code: 'INVALID_ARGUMENT' });
+  assert.equal(same.write(() => 1) + lock.write(() => 1), 2);
 });
