@@ -10,9 +10,7 @@ import { isObject, shown } from './values.js';
 
 /** What the other side may call: plain functions by name. An interface will do as well as a type. */
 export type Provided<Functions> = {
-  readonly [Name in keyof Functions]: Functions[Name] extends (...values: never[]) => unknown
-    ? Functions[Name]
-    : never;
+  readonly [Name in keyof Functions]: (...values: never[]) => unknown;
 };
 
 /** The functions that the other side provides; each call is a promise. */
@@ -58,7 +56,10 @@ interface Problem {
  * @param port stays in use until it is closed; it does not keep the thread alive beside other work
  * @throws InvalidArgument if something is no function, or named as what JavaScript calls by itself (`then`, `toJSON`, `toString`, `valueOf`); if the port is none, or provides something already
  */
-export function provide<Functions extends object>(port: MessagePort, functions: Provided<Functions>): void {
+export function provide<Functions extends Provided<Functions>>(
+  port: MessagePort,
+  functions: Functions,
+): void {
   requirePort('provide', port);
   if (!isObject(functions))
     throw new InvalidArgument(`provide takes an object of functions, not ${shown(functions)}.`);

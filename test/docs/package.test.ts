@@ -90,11 +90,22 @@ test('the types suit a strict program, and hide what is internal', (t) => {
     // @ts-expect-error
     state.opened;`,
   );
+  writeFileSync(
+    join(folder, 'remote.ts'),
+    `import { MessageChannel } from 'node:worker_threads';
+    import { provide } from 'millrace/remote';
+    const { port1 } = new MessageChannel();
+    provide(port1, { same: <T>(x: T) => x, maybe: (x?: string) => x ?? null, stop: () => 1 });
+    interface Api { add(a: number, b: number): number }
+    provide<Api>(port1, { add: (a, b) => a + b });
+    // @ts-expect-error
+    provide(port1, { a: 5 });`,
+  );
   const options = ['--strict', '--noEmit', '--skipLibCheck', 'false', '--module', 'nodenext'];
   const tsc = join(ROOT, 'node_modules/@typescript/native/bin/tsc');
   const { status, stdout } = spawnSync(
     process.execPath,
-    [tsc, ...options, '--types', 'node', 'example.ts', 'internal.ts'],
+    [tsc, ...options, '--types', 'node', 'example.ts', 'internal.ts', 'remote.ts'],
     { cwd: folder, encoding: 'utf8' },
   );
   assert.deepEqual([status, stdout], [0, '']);
