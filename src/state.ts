@@ -43,7 +43,7 @@ export interface AttachedState extends Disposable {
   /** See `BuildState.transaction`. */
   transaction<Result>(body: () => Result): Result;
   /**
-   * Gives back what this thread has claimed, Pending with outcome `interrupted`; from then on `tasks` and `graph` refuse all calls.
+   * Gives back what was claimed by way of this, Pending with outcome `interrupted`; from then on `tasks` and `graph` refuse all calls.
    * O(tasks). A thread that ends without it is noticed within a second, to the same effect.
    */
   detach(): void;
