@@ -1,4 +1,4 @@
-import { mkdirSync, statSync } from 'node:fs';
+import { lstatSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /** The mode of a folder that nobody else may look into. */
@@ -27,4 +27,9 @@ export function isFolder(path: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Whether something is where a folder should be, and leads to none. @throws what `node:fs` throws */
+export function isInTheWay(path: string): boolean {
+  return !isFolder(path) && lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }

@@ -60,19 +60,18 @@ export const oneOf =
   (value) =>
     values.includes(value as string) ? undefined : wrong(`must be one of ${values.join(', ')}`, value);
 
-export const wholeFrom =
-  (least: number): Check =>
-  (value) =>
-    Number.isSafeInteger(value) && (value as number) >= least
-      ? undefined
-      : wrong(`must be a whole number of at least ${least}`, value);
+export const wholeFrom = (least: number): Check =>
+  whole(least, Number.POSITIVE_INFINITY, `of at least ${least}`);
 
-export const wholeBetween =
-  (least: number, most: number): Check =>
-  (value) =>
+export const wholeBetween = (least: number, most: number): Check =>
+  whole(least, most, `from ${least} to ${most}`);
+
+function whole(least: number, most: number, bounds: string): Check {
+  return (value) =>
     Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most
       ? undefined
-      : wrong(`must be a whole number from ${least} to ${most}`, value);
+      : wrong(`must be a whole number ${bounds}`, value);
+}
 
 /** Deeper than what people write, and far from the end of the stack. */
 const MAX_JSON_DEPTH = 100;

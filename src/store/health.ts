@@ -75,11 +75,11 @@ export async function examineState(
     movedAside: setAside ? moveAside(one.path, now) : undefined,
   }));
   const unfit = [...backups.filter((backup) => backup.problem !== undefined), ...misplaced];
-  const damaged = [...backups.filter((one) => one.problem !== undefined && !one.unreadable), ...misplaced];
+  const damaged = unfit.filter((one) => !('unreadable' in one && one.unreadable));
   if (problem !== undefined || damaged.length > 0)
     await new Log(paths).write('damage', { problem, backups: damaged.map(({ path }) => basename(path)) });
-  const isEmpty = !hasStore || (problem === undefined && (await holdsNothing(paths)));
-  const missing = problem === undefined && backups.length + misplaced.length === 0 && isEmpty;
+  const isAlone = problem === undefined && backups.length + misplaced.length === 0;
+  const missing = isAlone && (!hasStore || (await holdsNothing(paths)));
   return { ok: problem === undefined && unfit.length === 0, missing, problem, backups, misplaced };
 }
 

@@ -1,7 +1,7 @@
 import { existsSync, lstatSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type * as RotatingFileStream from 'rotating-file-stream';
-import { isFolder, makeFolder, PRIVATE } from '../make-folder.js';
+import { isInTheWay, makeFolder, PRIVATE } from '../make-folder.js';
 import { moveAside } from './backup/folder.js';
 import type { StatePaths } from './paths.js';
 
@@ -56,7 +56,7 @@ export class Log {
 
   private strangers(): string[] {
     const folder = this.#folder;
-    if (!isFolder(folder)) return lstatSync(folder, { throwIfNoEntry: false }) === undefined ? [] : [folder];
+    if (isInTheWay(folder)) return [folder];
     return [FILE, NAMES]
       .map((name) => join(folder, name))
       .filter((path) => lstatSync(path, { throwIfNoEntry: false })?.isFile() === false);

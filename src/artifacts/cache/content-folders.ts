@@ -1,7 +1,6 @@
-import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { StateUnavailable } from '../../errors.js';
-import { isFolder } from '../../make-folder.js';
+import { isInTheWay } from '../../make-folder.js';
 
 /** All that a content store consists of, and that itself. */
 const FOLDERS = ['', 'tmp', 'blobs', 'actions', 'inputs', 'quarantine', 'pins'];
@@ -12,7 +11,7 @@ const FOLDERS = ['', 'tmp', 'blobs', 'actions', 'inputs', 'quarantine', 'pins'];
  */
 export function requireFolders(directory: string): void {
   for (const path of FOLDERS.map((name) => join(directory, name))) {
-    if (isFolder(path) || lstatSync(path, { throwIfNoEntry: false }) === undefined) continue;
+    if (!isInTheWay(path)) continue;
     throw new StateUnavailable(
       `What was built before cannot be used: ${path} is not a folder; nothing of millrace makes that, so remove it, or move it away.`,
     );

@@ -1,7 +1,7 @@
 import { lstatSync, readdirSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { sweepDraftsIn } from '../../artifacts/cache/durable.js';
-import { makeFolder, PRIVATE } from '../../make-folder.js';
+import { isInTheWay, makeFolder, PRIVATE } from '../../make-folder.js';
 import { syncFolder } from '../../sync-folder.js';
 
 /** A backup or an export of a state, as it lies in the folder of those. */
@@ -80,12 +80,6 @@ export function prepareFolder(folder: string, now: Date): void {
   if (isInTheWay(folder)) moveAside(folder, now);
   makeFolder(folder, PRIVATE);
   sweepDraftsIn(folder);
-}
-
-/** Whether something is there that is no folder. */
-function isInTheWay(folder: string): boolean {
-  const stat = statSync(folder, { throwIfNoEntry: false });
-  return lstatSync(folder, { throwIfNoEntry: false }) !== undefined && !stat?.isDirectory();
 }
 
 /** Removes what processes that are gone were making in a folder, if there is one. @throws what `node:fs` throws */
