@@ -14,9 +14,9 @@ const SAVED = [
   Control.LiveCount,
   Control.NextPosition,
   Control.FirstVacant,
-  Control.Counters,
-  Control.Counters + 1,
-  Control.Counters + 2,
+  Control.Counters + TaskStatus.Pending,
+  Control.Counters + TaskStatus.Completed,
+  Control.Counters + TaskStatus.Failed,
 ];
 /** What the log calls the control block; regions follow. */
 const CONTROL = 0;

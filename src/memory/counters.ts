@@ -1,16 +1,13 @@
 import { TaskStatus } from '../task.js';
 import { load, store } from './atomic.js';
 
-const { Pending, InProgress } = TaskStatus;
+const { InProgress, Pending, Completed, Failed } = TaskStatus;
 
 /**
- * Three words that count rows: those that are not Pending any more, and the Completed and Failed ones among them. Each thread has three of
- * its own, which may be below 0: only the sums over all threads mean something, and only their thread writes them.
+ * A word for each status, which says how many rows have it; of Pending how many more than all (so never above 0), of InProgress nothing.
+ * Each thread has words of its own, which may be below 0: only the sums over all threads mean something, and only their thread writes them.
  */
-export const COUNTER_WORDS = 3;
-const BEGUN = 0;
-const COMPLETED = TaskStatus.Completed - 1;
-const FAILED = TaskStatus.Failed - 1;
+export const COUNTER_WORDS = 4;
 
 /** The statuses, counted. */
 export interface StatusCounts {
@@ -31,9 +28,9 @@ export interface StatusCounts {
  * @param sum adds up one of the words over all threads
  */
 export function countsOf(total: number, sum: (counter: number) => number): StatusCounts {
-  const completed = sum(COMPLETED);
-  const failed = sum(FAILED);
-  const begun = sum(BEGUN);
+  const completed = sum(Completed);
+  const failed = sum(Failed);
+  const begun = -sum(Pending);
   return {
     total,
     pending: Math.max(0, total - begun),
@@ -44,14 +41,12 @@ export function countsOf(total: number, sum: (counter: number) => number): Statu
 }
 
 /**
- * Counts a transition in this thread's words. What has begun goes up first and down first, and is read last: who counts may miss a task in
- * progress, but sees none too many.
+ * Counts a transition in this thread's words. The status that the row had goes down first, and Pending is read last: who counts misses no task in
+ * progress, unless one is reset meanwhile.
  */
 export function countTransition(words: Int32Array, at: number, from: TaskStatus, to: TaskStatus): void {
-  if (from === Pending) store(words, at + BEGUN, words[at + BEGUN]! + 1);
-  else if (from !== InProgress) store(words, at + from - 1, words[at + from - 1]! - 1);
-  if (to === Pending) store(words, at + BEGUN, words[at + BEGUN]! - 1);
-  else if (to !== InProgress) store(words, at + to - 1, words[at + to - 1]! + 1);
+  if (from !== InProgress) store(words, at + from, words[at + from]! - 1);
+  if (to !== InProgress) store(words, at + to, words[at + to]! + 1);
 }
 
 /** Adds words to others, and clears them. Alone. */

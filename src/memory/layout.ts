@@ -18,7 +18,7 @@ import { TaskStatus } from '../task.js';
  */
 
 export const LAYOUT_MAGIC = 0x4d4c5243;
-export const LAYOUT_VERSION = 4;
+export const LAYOUT_VERSION = 5;
 
 /** Bytes of a page: the unit of dirtiness and of what is written to disk. */
 export const PAGE_SHIFT = 14;
@@ -64,7 +64,7 @@ export const Control = {
   Lines: 11,
   /** So many durations have changed by a millisecond or more since the ready set was ordered. Any: added to after the duration; alone: 0, before it looks at durations. */
   DurationsChanged: 12,
-  /** Three counters (see counters.ts): what threads have counted that are gone, and who was alone. Alone. */
+  /** Four counters (see counters.ts): what threads have counted that are gone, and who was alone. Alone. */
   Counters: LINE,
   /** Bumped, then notified, by any thread that made work ready while threads are parked. */
   WakeSequence: 2 * LINE,

@@ -297,7 +297,8 @@ export class RowLists {
   }
 
   private bring(row: number): void {
-    this.bringAt(this.refs.get(row));
+    const ref = this.refs.get(row);
+    if (ref !== NO_REF) this.bringAt(ref);
   }
 
   private bringAt(ref: number): void {

@@ -164,7 +164,7 @@ export class Threads {
   /**
    * Sets all counters anew. Alone. The lines stay as they are: a change that is taken back puts back words of the control block, and none of a line.
    */
-  setCounters(...counts: [begun: number, completed: number, failed: number]): void {
+  setCounters(counts: readonly number[]): void {
     counts.forEach((count, counter) => {
       const inLines = this.count(counter) - load(this.control, Counters + counter);
       store(this.control, Counters + counter, count - inLines);

@@ -31,11 +31,8 @@ export function deriveCounts({ columns, control, rowCount, threads }: TaskTable)
   }
   const total = counts.reduce((sum, count) => sum + count);
   store(control, Control.LiveCount, total);
-  threads.setCounters(
-    total - counts[TaskStatus.Pending]!,
-    counts[TaskStatus.Completed]!,
-    counts[TaskStatus.Failed]!,
-  );
+  counts[TaskStatus.Pending]! -= total;
+  threads.setCounters(counts);
 }
 
 /**
