@@ -71,8 +71,9 @@ export class DuplicateTask extends MillraceError {
   /** Of the task. */
   readonly id: string;
 
-  constructor(id: string) {
-    super('DUPLICATE_TASK', `Task ${quote(id)} is already defined; remove it before you define it anew.`);
+  constructor(id: string, isTwice: boolean) {
+    const why = isTwice ? 'defined twice' : 'already defined; remove it before you define it anew';
+    super('DUPLICATE_TASK', `Task ${quote(id)} is ${why}.`);
     this.id = id;
   }
 }
@@ -210,20 +211,19 @@ export class StateLocked extends MillraceError {
   readonly since: Date;
   /** `on host …` or `in another container`; undefined for a process that can be seen from here. */
   readonly place: string | undefined;
+  /** What is so, without the advice of the message. */
+  readonly problem: string;
 
   constructor(directory: string, pid: number, since: Date, place?: string) {
+    const problem = inUse(directory, pid, since, place);
     const remove = `make sure that nothing runs there any more, and remove ${join(directory, 'lock')}`;
     const advice = place === undefined ? 'open the state for reading only' : remove;
-    super('STATE_LOCKED', `${inUse(directory, pid, since, place)}; wait for it to end, or ${advice}.`);
+    super('STATE_LOCKED', `${problem}; wait until it is closed, or ${advice}.`);
+    this.problem = problem;
     this.directory = directory;
     this.pid = pid;
     this.since = since;
     this.place = place;
-  }
-
-  /** What is so, without the advice of the message. */
-  get problem(): string {
-    return inUse(this.directory, this.pid, this.since, this.place);
   }
 }
 
@@ -366,8 +366,9 @@ function whyOf(cause: unknown): string {
 }
 
 function inUse(directory: string, pid: number, since: Date, place: string | undefined): string {
-  const where = place === undefined ? '' : ` ${place}`;
-  return `The state in ${directory} is in use by process ${pid}${where}, started ${since.toISOString()}`;
+  const isOurs = pid === process.pid && place === undefined;
+  const holder = isOurs ? 'this process' : `process ${pid}${place === undefined ? '' : ` ${place}`}`;
+  return `The state in ${directory} is in use by ${holder}, started ${since.toISOString()}`;
 }
 
 function unknownTask(task: string | number, neededBy: string | undefined): string {

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { sub, wordsOf } from '../memory/atomic.js';
 import { endPool, startPool, type ThreadPool } from '../thread-pool.js';
-import type { CallJob, CallMessage, ServeJob } from './function/messages.js';
+import type { CallJob, CallMessage, CallStop, ServeJob } from './function/messages.js';
 
 /** Milliseconds to wait for a sign that a thread is gone. */
 const GONE_MS = 100;
@@ -19,7 +19,7 @@ export interface ThreadWork {
   /** Settles when the thread has done it, or is gone: rejects with why, as a clause without a full stop. */
   readonly done: Promise<void>;
   /** Asks the function that is being called to end. */
-  abort(): void;
+  abort(why: CallStop): void;
   /** Ends the thread in the middle of what it does; another one takes its place. */
   terminate(): void;
   /** Passes on all messages that have come by now. */
@@ -69,7 +69,7 @@ export class FunctionThreads {
     );
     return {
       done,
-      abort: () => port1.postMessage(null),
+      abort: (why) => port1.postMessage(why),
       terminate: () => controller.abort(),
       receive: () => end.receive(receive),
     };

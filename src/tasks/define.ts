@@ -60,7 +60,9 @@ export function defineTasks(
 
 function nameTask(table: TaskTable, definition: TaskDefinition, row: number): void {
   checkDefinition(definition);
-  if (table.names.insert(definition.id, row) >= 0) throw new DuplicateTask(definition.id);
+  const namesake = table.names.insert(definition.id, row);
+  // What is defined together becomes live together, later.
+  if (namesake >= 0) throw new DuplicateTask(definition.id, !table.isLive(namesake));
 }
 
 function collectEdges(

@@ -40,7 +40,7 @@ export function spins(_, { progress }) { progress('on'); for (;;); }
 export async function waits(path, { progress, signal }) {
   progress('on');
   await new Promise((resolve) => signal.addEventListener('abort', resolve));
-  appendFileSync(path, 'off');
+  appendFileSync(path, signal.reason.name);
 }
 export function copies({ from, to }, { root }) { writeFileSync(root + '/' + to, readFileSync(root + '/' + from, 'utf8').toUpperCase()); }
 export function twice(_, { attempt }) { if (attempt === 1) throw new Error('not yet'); return attempt; }

@@ -102,7 +102,7 @@ for (const [way, define] of Object.entries(WAYS)) {
     };
     const { ended, summary } = await run({ jobs: 2, signal: cancel.signal, onEvent });
     assert.deepEqual([summary.result, summary.cancelled, summary.failed], ['cancelled', 3, 0]);
-    assert.equal(readFileSync(waits, 'utf8'), 'off');
+    assert.equal(readFileSync(waits, 'utf8'), 'AbortError');
     for (const end of [ended('waits'), ended('spins')]) {
       assert.deepEqual([end.outcome, end.message], ['cancelled', undefined]);
       assert.ok(end.duration > 0, `${end.task} took ${end.duration} ms`);
@@ -148,7 +148,7 @@ test('a function that goes on after its timeout loses its thread, and the run go
       ['timed-out', 50, 'It was stopped after its timeout of 50 ms.'],
     );
   }
-  assert.equal(readFileSync(path, 'utf8'), 'off');
+  assert.equal(readFileSync(path, 'utf8'), 'TimeoutError');
 });
 
 test('a function that declares files is fresh, is called again for a reason, and is restored', async (t) => {

@@ -87,7 +87,7 @@ test('a lock that cannot be judged from here is respected', async (t) => {
   })) {
     leaveLock(directory, changes);
     const message = new RegExp(
-      `in use by process 4194305 ${place}, started .*; wait for it to end, or make sure that nothing runs there any more, and remove ${statePaths(directory).lock}\\.$`,
+      `in use by process 4194305 ${place}, started .*; wait until it is closed, or make sure that nothing runs there any more, and remove ${statePaths(directory).lock}\\.$`,
     );
     await assert.rejects(openState(directory), { code: 'STATE_LOCKED', place, message });
   }

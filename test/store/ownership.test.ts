@@ -17,7 +17,10 @@ test('a state on a file system of another machine is refused', { skip: process.p
 test('who waits for a state gets it when its holder ends, or is told who holds it', async (t) => {
   const directory = await stateDirectory(t);
   await withState(directory, async (state) => {
-    await assert.rejects(openState({ directory, wait: 60 }), { code: 'STATE_LOCKED' });
+    await assert.rejects(openState({ directory, wait: 60 }), {
+      code: 'STATE_LOCKED',
+      message: /is in use by this process, started .*; wait until it is closed/,
+    });
     let [told, seen] = [0, 0];
     const onWait = ({ pid }: { readonly pid: number }): void => {
       told++;

@@ -39,9 +39,14 @@ test('get gives back what was defined', () => {
   });
 });
 
-const MISUSES: readonly [string, string, TaskDefinition[]][] = [
-  ['an id that exists', 'DUPLICATE_TASK', [{ id: 'b' }]],
-  ['an id twice in the batch', 'DUPLICATE_TASK', [{ id: 'x' }, { id: 'x' }]],
+const MISUSES: readonly (readonly [
+  what: string,
+  code: string,
+  definitions: TaskDefinition[],
+  message?: RegExp,
+])[] = [
+  ['an id that exists', 'DUPLICATE_TASK', [{ id: 'b' }], /"b" is already defined; remove it/],
+  ['an id twice in the batch', 'DUPLICATE_TASK', [{ id: 'x' }, { id: 'x' }], /"x" is defined twice\.$/],
   ['an empty id', 'INVALID_TASK_ID', [{ id: '' }]],
   ['an id with NUL', 'INVALID_TASK_ID', [{ id: 'x\0y' }]],
   ['an id of 1,025 bytes', 'INVALID_TASK_ID', [{ id: 'x'.repeat(1025) }]],
@@ -63,7 +68,7 @@ const MISUSES: readonly [string, string, TaskDefinition[]][] = [
   ],
 ];
 
-for (const [what, code, wrong] of MISUSES) {
+for (const [what, code, wrong, message = /./] of MISUSES) {
   test(`define refuses ${what} and changes nothing`, () => {
     const { tasks, graph } = openCore({ id: 'a' }, { id: 'b', dependencies: ['a'] });
     const good: TaskDefinition[] = [{ id: 'good', dependencies: ['b', 'a'] }];
@@ -72,7 +77,7 @@ for (const [what, code, wrong] of MISUSES) {
       [...good, ...wrong],
       [...wrong, ...good],
     ]) {
-      assert.throws(() => tasks.define(batch), { code });
+      assert.throws(() => tasks.define(batch), { code, message });
       assert.deepEqual([...tasks.list()], before);
       assert.deepEqual(graph.dependentsOf('a'), ['b']);
       assert.equal(tasks.counts().total, 2);

@@ -8,7 +8,7 @@ import { add, load, wordsOf } from '../../memory/atomic.js';
 import type { FunctionCall, TaskId } from '../../task.js';
 import { CappedOutput } from '../lane/output.js';
 import { CallContext, type Surroundings } from './context.js';
-import type { CallEnd, CallMessage, CallSettings } from './messages.js';
+import type { CallEnd, CallMessage, CallSettings, CallStop } from './messages.js';
 
 /** More messages of progress are left out: whoever tells without end would keep the run from all else. */
 const MAX_BACKLOG = 1000;
@@ -41,7 +41,7 @@ export class Caller {
   readonly #port: MessagePort;
   readonly #surroundings: Surroundings;
   #context: CallContext | undefined;
-  #isAborted = false;
+  #stop: CallStop | undefined;
 
   /** Listens at the port: whatever comes there means that the call under way is to end. */
   constructor(settings: CallSettings, port: MessagePort, nameOf: (row: number) => TaskId) {
@@ -55,9 +55,9 @@ export class Caller {
       this.tell({ type: 'progress', row, progress });
     };
     this.#surroundings = { root: settings.root, nameOf, tell };
-    port.on('message', () => {
-      this.#isAborted = true;
-      this.#context?.abort();
+    port.on('message', (why: CallStop) => {
+      this.#stop = why;
+      this.#context?.abort(why);
     });
     port.unref();
   }
@@ -99,7 +99,7 @@ export class Caller {
   }
 
   #perform(call: Call, known: Callable): CallEnd | undefined | Promise<CallEnd | undefined> {
-    if (this.#isAborted) return this.#aborted(call, this.#end());
+    if (this.#stop !== undefined) return this.#aborted(call, this.#end());
     const context = new CallContext(call.row, call.attempt, this.#surroundings);
     this.#context = context;
     output.isKept = true;
@@ -126,7 +126,7 @@ export class Caller {
   #returned(call: Call, result: unknown): CallEnd | undefined {
     const kept = this.#end();
     // It may have returned for that.
-    if (this.#isAborted) return this.#aborted(call, kept);
+    if (this.#stop !== undefined) return this.#aborted(call, kept);
     const { row } = call;
     if (result === undefined && kept === undefined) return undefined;
     return { type: 'ended', row, ...(result === undefined ? {} : { result }), ...outputOf(kept) };

@@ -1,4 +1,5 @@
 import type { TaskId } from '../../task.js';
+import type { CallStop } from './messages.js';
 
 /** What a function gets as its second argument. */
 export interface FunctionContext {
@@ -8,7 +9,7 @@ export interface FunctionContext {
   readonly attempt: number;
   /** The absolute folder to which the paths of tasks relate. */
   readonly root: string;
-  /** Fires when the run is cancelled or the task's timeout is over. Whoever goes on nevertheless loses the thread after the grace period. */
+  /** Fires when the run is cancelled (its reason is named `AbortError`) or the task's timeout is over (`TimeoutError`). Whoever goes on nevertheless loses the thread after the grace period. */
   readonly signal: AbortSignal;
   /** Tells the run, which makes an event of it; if more comes than it can tell, some are left out. After the call has ended it does nothing. @param progress structured-cloneable @throws DataCloneError */
   readonly progress: (progress: unknown) => void;
@@ -60,8 +61,15 @@ export class CallContext implements FunctionContext {
     this.#hasEnded = true;
   }
 
-  abort(): void {
+  abort(why: CallStop): void {
     this.#controller ??= new AbortController();
-    this.#controller.abort();
+    this.#controller.abort(reasonOf(why));
   }
+}
+
+/** Named as those of `AbortSignal.timeout` and of a signal that is simply aborted. */
+function reasonOf(why: CallStop): DOMException {
+  return why === 'timed-out'
+    ? new DOMException("The task's timeout is over.", 'TimeoutError')
+    : new DOMException('The run was cancelled.', 'AbortError');
 }

@@ -45,6 +45,9 @@ export interface CallEnd {
   readonly truncated?: boolean;
 }
 
+/** Asks the call under way to end. */
+export type CallStop = 'timed-out' | 'cancelled';
+
 /** What a thread tells while it works: `began` only of a single call; `look` that there is work for others. */
 export type CallMessage =
   | { readonly type: 'began'; readonly row: number }

@@ -94,7 +94,7 @@ class SingleCall {
     if (this.#stopped !== undefined) return;
     this.#stopped = why;
     clearTimeout(this.#timer);
-    this.#thread!.abort();
+    this.#thread!.abort(why);
     this.#timer = setTimeout(() => this.#thread!.terminate(), this.#limits.graceMs);
   }
 

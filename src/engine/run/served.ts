@@ -155,7 +155,7 @@ export class ServedTasks {
     this.#board.stop();
     if (!cancels || this.#isCancelled) return;
     this.#isCancelled = true;
-    for (const { work } of this.#seats) work?.abort();
+    for (const { work } of this.#seats) work?.abort('cancelled');
     if (this.#serving > 0) setTimeout(() => this.#terminate(), this.#options.graceMs).unref();
   }
 
