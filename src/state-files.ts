@@ -83,8 +83,8 @@ export async function restoreState(
 }
 
 /**
- * Reads a whole state that is not open, and its backups; other processes may write it meanwhile. O(bytes).
- * @param options.repair true: damaged backups, and what lies in the place of any, are moved aside, and a damaged store is recovered as `openState` does it
+ * Reads a whole state that is not open, its backups, and the exports in it; other processes may write it meanwhile. O(bytes).
+ * @param options.repair true: damaged backups and exports, and what lies in the place of any, are moved aside, and a damaged store is recovered as `openState` does it
  * @throws StateLocked if the store is damaged and to be repaired, and a process writes it: one that is sound needs nobody's leave; InvalidArgument; StateUnavailable for a directory that is not fit, and what the system refuses
  */
 export async function verifyState(
@@ -95,7 +95,8 @@ export async function verifyState(
   checkOptions('verifyState', options, { repair: boolean, ...WAITING });
   const { repair = false } = options;
   return await withSystem(directory, repair ? 'read or write' : 'read', async () => {
-    const health = await examineState(directory, repair);
+    const { whyDamaged } = await import('./export/read.js');
+    const health = await examineState(directory, whyDamaged, repair);
     const recovery =
       repair && health.problem !== undefined ? await repairStore(directory, options) : undefined;
     return { ...health, recovery };

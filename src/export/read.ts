@@ -45,6 +45,17 @@ export async function* readDocument(source: DocumentSource): AsyncGenerator<Item
   reader.requireWhole();
 }
 
+/** What is wrong with a document, if anything is; whether a state can be made of it, an import says. O(bytes). */
+export async function whyDamaged(source: DocumentSource): Promise<Error | undefined> {
+  try {
+    for await (const _ of readDocument(source));
+    return undefined;
+  } catch (error) {
+    if (error instanceof DocumentDamaged || isSystemError(error)) return error;
+    throw error;
+  }
+}
+
 class Reader {
   readonly #hash = sha256Hasher();
   #decoder: Decoder | undefined;

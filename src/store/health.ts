@@ -3,11 +3,12 @@ import { isSystemError, systemWords } from '../errors.js';
 import {
   type BackupInfo,
   listBackups,
+  listExports,
   moveAside,
   type Stranger,
   strangersAmongBackups,
+  strangersAmongExports,
 } from './backup/folder.js';
-import { BackupDamaged } from './backup/format.js';
 import { whyUnreadable } from './backup/make.js';
 import { areReadersMisplaced } from './clear-places.js';
 import { LmdbDatabase } from './lmdb.js';
@@ -17,7 +18,7 @@ import { entryAt, type StatePaths, statePaths } from './paths.js';
 import { whyDamaged } from './restore.js';
 import { requireUsable } from './usable.js';
 
-/** What a look at a backup has shown. */
+/** What a look at a backup, or at an export, has shown. */
 export interface BackupHealth extends BackupInfo {
   /** What is wrong with it, as a clause; undefined if it is whole. */
   readonly problem: string | undefined;
@@ -27,7 +28,7 @@ export interface BackupHealth extends BackupInfo {
   readonly movedAside: string | undefined;
 }
 
-/** What lies where a backup, or the folder of them, should be, and is none. */
+/** What lies where a backup or an export, or the folder of them, should be, and is none. */
 export interface Misplaced extends Stranger {
   /** Where it was moved to because of that. */
   readonly movedAside: string | undefined;
@@ -35,7 +36,7 @@ export interface Misplaced extends Stranger {
 
 /** What a look at a state's directory has shown. */
 export interface StateHealth {
-  /** True if the store and all backups are whole, and nothing else lies in their place. */
+  /** True if the store, all backups and all exports are whole, and nothing else lies in their place. */
   readonly ok: boolean;
   /** True if nothing was ever committed: there is no store, or nothing in it, and nothing that says that something was. */
   readonly missing: boolean;
@@ -43,17 +44,23 @@ export interface StateHealth {
   readonly problem: string | undefined;
   /** Newest first. */
   readonly backups: readonly BackupHealth[];
+  /** Those in `exports/`, newest first. */
+  readonly exports: readonly BackupHealth[];
   /** Those in whose place something else lies. */
   readonly misplaced: readonly Misplaced[];
 }
 
+/** What is wrong with a file, if anything is: what the system says, or that it is damaged. */
+export type Examine = (path: string) => Promise<Error | undefined>;
+
 /**
- * Reads all that is committed, in a process of its own, and all backups. O(bytes).
- * @param setAside moves damaged backups aside, and what lies in the place of any; the store is for who opens it
+ * Reads all that is committed, in a process of its own, and all backups and exports. O(bytes).
+ * @param setAside moves damaged backups and exports aside, and what lies in the place of any; the store is for who opens it
  * @throws StateUnavailable for a directory that every other use refuses, too; what `node:fs` throws
  */
 export async function examineState(
   directory: string,
+  examineExport: Examine,
   setAside: boolean,
   now = new Date(),
 ): Promise<StateHealth> {
@@ -61,26 +68,37 @@ export async function examineState(
   requireUsable(paths);
   const hasStore = entryAt(paths.data) !== undefined;
   const problem = await problemOf(paths, hasStore);
-  const backups: BackupHealth[] = [];
-  for (const backup of listBackups(paths.backups)) {
-    const error = await whyUnreadable(backup.path);
-    const unreadable = isSystemError(error);
-    const why = unreadable ? `it cannot be read (${systemWords(error)})` : error?.message;
-    // What the system refuses to read may be whole.
-    const movedAside = error instanceof BackupDamaged && setAside ? moveAside(backup.path, now) : undefined;
-    backups.push({ ...backup, problem: why, unreadable, movedAside });
-  }
-  const misplaced = strangersAmongBackups(paths.backups).map((one) => ({
-    ...one,
-    movedAside: setAside ? moveAside(one.path, now) : undefined,
-  }));
-  const unfit = [...backups.filter((backup) => backup.problem !== undefined), ...misplaced];
-  const damaged = unfit.filter((one) => !('unreadable' in one && one.unreadable));
+  const aside = (path: string): string | undefined => (setAside ? moveAside(path, now) : undefined);
+  const backups = await examineAll(listBackups(paths.backups), whyUnreadable, aside);
+  const exports = await examineAll(listExports(paths.exports), examineExport, aside);
+  const misplaced = [...strangersAmongBackups(paths.backups), ...strangersAmongExports(paths.exports)].map(
+    (one) => ({ ...one, movedAside: aside(one.path) }),
+  );
+  const unfit = [...backups, ...exports].filter((one) => one.problem !== undefined);
+  const damaged = [...unfit.filter((one) => !one.unreadable), ...misplaced].map(({ path }) => basename(path));
   if (problem !== undefined || damaged.length > 0)
-    await new Log(paths).write('damage', { problem, backups: damaged.map(({ path }) => basename(path)) });
-  const isAlone = problem === undefined && backups.length + misplaced.length === 0;
+    await new Log(paths).write('damage', { problem, files: damaged });
+  const isAlone = problem === undefined && backups.length + exports.length + misplaced.length === 0;
   const missing = isAlone && (!hasStore || (await holdsNothing(paths)));
-  return { ok: problem === undefined && unfit.length === 0, missing, problem, backups, misplaced };
+  const ok = problem === undefined && unfit.length + misplaced.length === 0;
+  return { ok, missing, problem, backups, exports, misplaced };
+}
+
+async function examineAll(
+  files: readonly BackupInfo[],
+  examine: Examine,
+  aside: (path: string) => string | undefined,
+): Promise<BackupHealth[]> {
+  const found: BackupHealth[] = [];
+  for (const file of files) {
+    const error = await examine(file.path);
+    const unreadable = isSystemError(error);
+    const problem = unreadable ? `it cannot be read (${systemWords(error)})` : error?.message;
+    // What the system refuses to read may be whole.
+    const movedAside = error === undefined || unreadable ? undefined : aside(file.path);
+    found.push({ ...file, problem, unreadable, movedAside });
+  }
+  return found;
 }
 
 /** Of a store that is sound. */

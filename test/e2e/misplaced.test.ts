@@ -123,7 +123,7 @@ for (const [what, put] of Object.entries(STRANGERS)) {
     exchange([lost!], put);
     const [exitCode, text] = told(await project.millrace(['verify']));
     assert.equal(exitCode, 1);
-    const problem = `${lost} lies in the place of backups: it is not a file`;
+    const problem = `${lost} lies where backups or exports should be: it is not a file`;
     assert.ok(text.includes(`1 of 1 backup is whole\nmillrace: ${problem}\n`), text);
     assert.match(text, /"millrace verify --repair" moves it aside\n$/);
     const json = JSON.parse((await project.millrace(['verify', '--json'])).stdout.toString());
@@ -152,7 +152,7 @@ test('a file in the place of the folder of backups is damage to "verify", and mo
   exchange([path], () => project.write('.millrace/backups', ''));
   const [exitCode, text] = told(await project.millrace(['verify']));
   assert.equal(exitCode, 1);
-  assert.ok(text.includes(`${path} lies in the place of backups: it is not a folder\n`), text);
+  assert.ok(text.includes(`${path} lies where backups or exports should be: it is not a folder\n`), text);
   assert.equal(told(await project.millrace(['verify', '--repair']))[0], 0);
   assert.equal(told(await project.millrace(['verify']))[0], 0);
 });

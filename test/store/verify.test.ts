@@ -1,9 +1,17 @@
 import assert from 'node:assert/strict';
-import fs, { symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import fs, { mkdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { type BackupInfo, backupsOf, exportState, openState, restoreState, verifyState } from 'millrace';
+import {
+  type BackupInfo,
+  backupsOf,
+  exportState,
+  openState,
+  restoreState,
+  type VerifiedState,
+  verifyState,
+} from 'millrace';
 import { createStore } from '../../src/store/draft.js';
 import { statePaths } from '../../src/store/paths.js';
 import { runCode, stateDirectory, withState } from './support.js';
@@ -49,6 +57,34 @@ test('a sound state is not in the way of a repair, whoever writes it, and a dama
   assert.equal((await runCode(directory, code)).stdout, 'STATE_LOCKED\n');
   await using state = await openState(directory);
   assert.match(state.recovery.message!, /no backup of it is fit/);
+});
+
+test('an export is read to its end, and one that is damaged is moved aside by a repair', async (t) => {
+  const { directory } = await backedUp(t);
+  const names = { json: '', toml: '' };
+  for (const format of ['json', 'toml'] as const)
+    names[format] = basename((await exportState(directory, { format }))!.path);
+  const seen = ({ exports }: VerifiedState): unknown =>
+    exports.map(({ movedAside, name, problem, unreadable }) => [
+      name,
+      problem,
+      unreadable,
+      movedAside !== undefined,
+    ]);
+  const whole = [names.toml, undefined, false, false];
+  const first = await verifyState(directory);
+  assert.deepEqual([first.ok, seen(first)], [true, [whole, [names.json, undefined, false, false]]]);
+  const path = join(directory, 'exports', names.json);
+  writeFileSync(path, readFileSync(path, 'utf8').replace('"a"', '"b"'));
+  mkdirSync(join(directory, 'exports', '2026-01-01T00-00-00.000Z.json'));
+  const found = await verifyState(directory, { repair: true });
+  assert.deepEqual(
+    [found.ok, found.problem, seen(found), found.misplaced.map(({ movedAside }) => movedAside !== undefined)],
+    [false, undefined, [whole, [names.json, found.exports[1]!.problem, false, true]], [true]],
+  );
+  assert.match(found.exports[1]!.problem!, /its checksum does not fit/);
+  const after = await verifyState(directory);
+  assert.deepEqual([after.ok, seen(after)], [true, [whole]]);
 });
 
 test('a store in which nothing was ever committed is none, for all calls', async (t) => {

@@ -6,14 +6,14 @@ import { stateDirectory } from '../project.js';
 import { number, plural } from '../render/text.js';
 import { noState, waitingOf } from './backup.js';
 
-/** `millrace verify`: reads all of the state and its backups. */
+/** `millrace verify`: reads all of the state, its backups and its exports. */
 export async function verify(options: VerifyCommandOptions, context: Context): Promise<number> {
   const { repair = false } = options;
   const directory = stateDirectory(options);
   const found = await verifyState(directory, { repair, ...waitingOf(options, context) });
   if (found.missing) throw noState(directory);
   // A backup that the system does not let us read may be whole: it stays where it is.
-  const isLeft = [...found.backups, ...found.misplaced].some(
+  const isLeft = [...found.backups, ...found.exports, ...found.misplaced].some(
     ({ movedAside, problem }) => problem !== undefined && movedAside === undefined,
   );
   const repaired = repair && !found.ok && !isLeft;
@@ -23,37 +23,46 @@ export async function verify(options: VerifyCommandOptions, context: Context): P
       repaired,
       ...(found.problem === undefined ? {} : { problem: found.problem }),
       ...(found.recovery === undefined ? {} : { recovery: found.recovery.message }),
-      backups: found.backups.map(({ movedAside, name, problem, unreadable }) => ({
-        ...{ name, problem, movedAside },
-        ...(unreadable ? { unreadable } : {}),
-      })),
+      backups: found.backups.map(inJson),
+      ...(found.exports.length === 0 ? {} : { exports: found.exports.map(inJson) }),
       ...(found.misplaced.length === 0 ? {} : { misplaced: found.misplaced }),
     });
   } else for (const line of describe(found)) context.stdout.write(`millrace: ${line}\n`);
   return found.ok || repaired ? ExitCode.Ok : ExitCode.Failed;
 }
 
-function describe({ backups, misplaced, problem, recovery }: VerifiedState): string[] {
-  const unfit = backups.filter((backup) => backup.problem !== undefined);
+const inJson = ({ movedAside, name, problem, unreadable }: BackupHealth): object => ({
+  ...{ name, problem, movedAside },
+  ...(unreadable ? { unreadable } : {}),
+});
+
+function describe({ backups, exports, misplaced, problem, recovery }: VerifiedState): string[] {
   const others = misplaced.map(
-    ({ movedAside, path, problem: why }) =>
-      `${path} lies in the place of backups: ${why}${moved(movedAside)}`,
+    ({ movedAside, path, problem: why }) => `${path} lies where backups or exports should be: ${why}${moved(movedAside)}`,
   );
   return [
     problem === undefined ? 'the state is whole' : `the state is damaged: ${problem}`,
-    backups.length === 0
-      ? 'there are no backups'
-      : `${number(backups.length - unfit.length)} of ${plural(backups.length, 'backup')} ${backups.length === 1 ? 'is' : 'are'} whole`,
-    ...unfit.map(told),
+    ...(backups.length === 0 ? ['there are no backups'] : tell(backups, 'backup')),
+    ...(exports.length === 0 ? [] : tell(exports, 'export')),
     ...others,
     ...(recovery?.message === undefined ? [] : [recovery.message.replace(/\.$/, '')]),
     ...adviceOn(problem !== undefined && recovery === undefined, misplaced),
   ];
 }
 
+/** How many are whole, and what the others are. */
+function tell(files: readonly BackupHealth[], what: string): string[] {
+  const unfit = files.filter(({ problem }) => problem !== undefined);
+  const whole = number(files.length - unfit.length);
+  return [
+    `${whole} of ${plural(files.length, what)} ${files.length === 1 ? 'is' : 'are'} whole`,
+    ...unfit.map(told),
+  ];
+}
+
 const moved = (to: string | undefined): string => (to === undefined ? '' : `; it was moved to ${to}`);
 
-/** Of a backup that is not whole, or of which nobody knows. */
+/** Of one that is not whole, or of which nobody knows. */
 const told = ({ movedAside, name, problem, unreadable }: BackupHealth): string =>
   `${name}${unreadable ? '' : ' is damaged'}: ${problem}${moved(movedAside)}`;
 
