@@ -322,8 +322,8 @@ export class CommitFailed extends MillraceError {
 export class DiskFull extends MillraceError {
   /** @param effect what that means, as a clause */
   constructor(directory: string, effect: string) {
-    const problem = `The disk of the state in ${directory} is full, so ${effect}`;
-    super('STATE_DISK_FULL', `${problem}. Free some space, and run it again.`);
+    const problem = `The disk of the state in ${directory} is full, or a quota or limit for files is reached, so ${effect}`;
+    super('STATE_DISK_FULL', `${problem}. Free some space, or raise the limit, and run it again.`);
   }
 }
 

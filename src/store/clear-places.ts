@@ -2,7 +2,7 @@ import { isSystemError } from '../errors.js';
 import { isFolder } from '../make-folder.js';
 import { moveAside } from './backup/folder.js';
 import { Log, type Moved } from './log.js';
-import { entryAt, type StatePaths } from './paths.js';
+import { readersAt, type StatePaths } from './paths.js';
 
 /**
  * Moves aside what is in the way of files that hold nothing that is needed, and logs it. For who holds the lock, before the store is looked at.
@@ -33,7 +33,7 @@ function clearLog(log: Log): Moved[] {
 const describe = ({ movedAside, path }: Moved): string =>
   `What lay in the place of ${path} cannot be that; it was moved to ${movedAside}, and nothing of the state is lost.`;
 
-/** Whether LMDB cannot open its table of readers: it would end the process with a signal. */
-export function areReadersMisplaced({ readers, store }: StatePaths): boolean {
-  return isFolder(store) && entryAt(readers) === 'misplaced';
+/** Whether LMDB cannot open its table of readers (it would end the process with a signal), or would write to something else. */
+export function areReadersMisplaced(paths: StatePaths): boolean {
+  return isFolder(paths.store) && readersAt(paths) === 'misplaced';
 }

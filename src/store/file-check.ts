@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { Damage, type Intent, type Meta, PageReader, readMeta } from './lmdb-file.js';
-import { entryAt, type StatePaths } from './paths.js';
+import { entryAt, readersAt, type StatePaths } from './paths.js';
 
 /** A writer that commits while we read may reuse pages that we are about to read: then we begin anew, this often. */
 const ATTEMPTS = 5;
@@ -16,8 +16,8 @@ export function examineFile(paths: StatePaths, intent: Intent): string | undefin
   const entry = entryAt(paths.data);
   if (entry === undefined) return undefined;
   if (entry === 'misplaced') return 'store/data.mdb is not a file';
-  // LMDB ends the process with a signal if it cannot open its table of readers; who writes may put that right.
-  if (intent === 'read' && entryAt(paths.readers) === 'misplaced') return 'store/lock.mdb is not a file';
+  // LMDB ends the process with a signal if it cannot open its table of readers, and fills whatever it leads to; who writes may put that right.
+  if (intent === 'read' && readersAt(paths) === 'misplaced') return 'store/lock.mdb is not a file';
   // Not blocking, should it have become a pipe meanwhile.
   const descriptor = openSync(paths.data, constants.O_RDONLY | constants.O_NONBLOCK);
   try {

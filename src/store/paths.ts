@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { lstatSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 /** Where things lie in a state directory. */
@@ -61,9 +61,9 @@ export function identifyFile(path: string): string {
 const IN_THE_WAY = new Set(['ENOTDIR', 'ELOOP']);
 
 /** What is at a path inside of a state; a link that leads to itself, and a file where a folder should be, is `misplaced`. */
-export function entryAt(path: string): 'file' | 'misplaced' | undefined {
+export function entryAt(path: string, look = statSync): 'file' | 'misplaced' | undefined {
   try {
-    const stat = statSync(path, { throwIfNoEntry: false });
+    const stat = look(path, { throwIfNoEntry: false });
     if (stat === undefined) return undefined;
     return stat.isFile() ? 'file' : 'misplaced';
   } catch (error) {
@@ -71,6 +71,10 @@ export function entryAt(path: string): 'file' | 'misplaced' | undefined {
     throw error;
   }
 }
+
+/** The same of a file that is never behind a link, for who opens it writes to whatever is there, be it only to read: LMDB's table of readers. */
+export const readersAt = ({ readers }: StatePaths): 'file' | 'misplaced' | undefined =>
+  entryAt(readers, lstatSync);
 
 /** Where a store is for the moment in which another one takes its place. */
 export const replacedStore = ({ directory }: StatePaths): string => join(directory, 'store.replaced');

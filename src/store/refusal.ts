@@ -1,4 +1,4 @@
-import { lstatSync } from 'node:fs';
+import { existsSync, lstatSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { systemWords } from '../errors.js';
 
@@ -19,13 +19,14 @@ function noFolder(path: string | undefined): string {
   if (path === undefined) return 'there is a file where a folder should be';
   const entry = entryOf(path);
   if (entry === undefined) return noFolder(dirname(path));
-  return `there is ${entry === 'link' ? 'a link to nowhere' : 'a file'} where a folder should be (${path})`;
+  return `there is ${entry} where a folder should be (${path})`;
 }
 
-function entryOf(path: string): 'link' | 'file' | undefined {
+function entryOf(path: string): string | undefined {
   try {
-    return lstatSync(path).isSymbolicLink() ? 'link' : 'file';
+    if (!lstatSync(path).isSymbolicLink()) return 'a file';
+    return existsSync(path) ? 'a link to a file' : 'a link to nowhere';
   } catch {
-    return path === dirname(path) ? 'file' : undefined;
+    return path === dirname(path) ? 'a file' : undefined;
   }
 }

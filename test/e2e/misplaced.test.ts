@@ -182,6 +182,28 @@ for (const [what, put] of Object.entries(STRANGERS)) {
   });
 }
 
+test("nothing is written through a link in the place of LMDB's table of readers", async (t) => {
+  const project = await built(t);
+  const path = project.path('.millrace/store/lock.mdb');
+  project.write('victim', 'mine');
+  exchange([path], () => symlinkSync(project.path('victim'), path));
+  for (const args of [
+    ['status'],
+    ['history'],
+    ['why', 'copy'],
+    ['export', '-'],
+    ['verify'],
+    ['run', '--dry-run'],
+  ]) {
+    const result = await project.millrace(args);
+    assert.match(result.stdout.toString() + result.stderr, /store\/lock\.mdb is not a file/, explain(result));
+    assert.equal(project.read('victim'), 'mine');
+  }
+  const result = await run(project);
+  assert.ok(result.stderr.includes(`What lay in the place of ${path} cannot be that; it was moved to`));
+  assert.deepEqual([outcomes(result), project.read('victim')], [{}, 'mine']);
+});
+
 test('what lies in the place of the log is moved aside, told of, and not written to', async (t) => {
   const project = await built(t);
   const folder = project.path('.millrace/log');

@@ -107,11 +107,14 @@ test('what is in the way of a state is told in words', async (t) => {
   symlinkSync('nothing', join(folder, 'link'));
   symlinkSync('loop', join(folder, 'loop'));
   const link = (place: string) => `there is a link to nowhere where a folder should be (${place})`;
+  symlinkSync('file', join(folder, 'linked'));
+  const linked = (place: string) => `there is a link to a file where a folder should be (${place})`;
   const file = (place: string) => `there is a file where a folder should be (${place})`;
   const loop = (place: string) => `too many symbolic links encountered (${place})`;
   const calls: (readonly [(state: string) => Promise<unknown>, string, (place: string) => string])[] = [
     ...[verifyState, backupsOf, restoreState, openState].map((call) => [call, 'file', file] as const),
     [openState, 'link', link],
+    [openState, 'linked', linked],
     [backupsOf, 'loop', loop],
   ];
   for (const [call, name, why] of calls) {

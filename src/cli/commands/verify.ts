@@ -38,7 +38,8 @@ const inJson = ({ movedAside, name, problem, unreadable }: BackupHealth): object
 
 function describe({ backups, exports, misplaced, problem, recovery }: VerifiedState): string[] {
   const others = misplaced.map(
-    ({ movedAside, path, problem: why }) => `${path} lies where backups or exports should be: ${why}${moved(movedAside)}`,
+    ({ movedAside, path, problem: why }) =>
+      `${path} lies where backups or exports should be: ${why}${moved(movedAside)}`,
   );
   return [
     problem === undefined ? 'the state is whole' : `the state is damaged: ${problem}`,
