@@ -1,7 +1,8 @@
 import { TaskStatus } from '../task.js';
 import { add, load, store } from './atomic.js';
 import { COLUMNS, LISTS } from './handle.js';
-import { Control, isVacant, nextStatus, VACANT_BIT } from './layout.js';
+import { Control, isVacant, NO_REF, nextStatus, VACANT_BIT } from './layout.js';
+import { SUBSCRIPTION } from './parking.js';
 import type { Region } from './region.js';
 import { giveBackRows } from './rows.js';
 import type { TaskTable } from './table.js';
@@ -139,6 +140,7 @@ export class Changes {
         this.rollback({ end: undefined, rowCount: load(table.control, ROWS_BEFORE), told: 0 });
       this.log.forget();
       add(table.control, CHANGES, 1);
+      this.tellAll();
     }
     // It may have been about to order the ready set: that is due again.
     table.ready.extend(0, table.rowCount);
@@ -151,6 +153,13 @@ export class Changes {
   tell(row: number, word: number, name: number): void {
     if (this.depth > 0) this.untold.push(row, word, name);
     else this.table.feed.put(row, word, name);
+  }
+
+  /** Runs a part of a change; of the status words that it writes nobody is told, for what follows says what they lead to. */
+  quietly(body: () => void): void {
+    const { length } = this.untold;
+    body();
+    this.untold.length = length;
   }
 
   private makeAlone<T>(body: () => T): T {
@@ -214,11 +223,14 @@ export class Changes {
 
   /** Makes vacant rows of those that were not there before. */
   private blank(from: number, to: number): void {
-    const { columns, names, lists } = this.table;
+    const { columns, control, names, lists } = this.table;
+    const isHeard = load(control, Control.Parked) >= SUBSCRIPTION;
     for (const part of [names, ...Object.values(lists)]) part.forgetFrom(from, to);
     for (let row = from; row < to; row++) {
       const word = columns.status.ints[row]!;
       if (!isVacant(word)) columns.status.put(row, nextStatus(word, TaskStatus.Pending, 0, 0) | VACANT_BIT);
+      // Who listens knows no word in between, and would wait for those.
+      if (isHeard) this.untold.push(row, columns.status.ints[row]!, NO_REF);
     }
     giveBackRows(
       this.table,

@@ -47,7 +47,7 @@ export class RwLock {
     return new RwLock(control, Threads.create(control, thread));
   }
 
-  /** The same lock in another thread, which takes part until `leave`. @throws InvalidArgument; CapacityExceeded from the 257th thread on */
+  /** The same lock in another thread, which takes part until `leave`. @throws InvalidArgument; CapacityExceeded from the 257th on: each object takes part */
   static from(handle: RwLockHandle, thread: ThreadIdentity = THIS_THREAD): RwLock {
     const { control, threads } = (handle ?? {}) as Partial<RwLockHandle>;
     if (!(control instanceof SharedArrayBuffer) || !(threads instanceof SharedArrayBuffer))

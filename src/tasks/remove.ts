@@ -38,7 +38,8 @@ export function refuseInProgress(table: TaskTable, row: Row): void {
 export function vacate(table: TaskTable, row: Row): void {
   const status = table.status(row);
   // By way of Pending, so that counters and the ready set are left by the one function that keeps them.
-  if (status !== TaskStatus.Pending) table.transition(row, status, TaskStatus.Pending, 0);
+  if (status !== TaskStatus.Pending)
+    table.changes.quietly(() => table.transition(row, status, TaskStatus.Pending, 0));
   const word = nextStatus(table.columns.status.get(row), TaskStatus.Pending, 0, 0) | VACANT_BIT;
   table.columns.status.set(row, word);
   table.tell(row, word);

@@ -162,7 +162,9 @@ export class Subscription {
     const ahead = this.versionsAhead(row, word);
     // It was told already: by a snapshot, or after patience was over.
     if (ahead === 0 || ahead > VERSIONS / 2) return undefined;
-    if (ahead === 1) return this.update(row, { name, word });
+    // Rows are vacated by who is alone: all that was to be told of them before has been, and what is left out nobody is to hear of.
+    if (isVacant(word)) this.held.delete(row);
+    if (ahead === 1 || isVacant(word)) return this.update(row, { name, word });
     const held = this.held.get(row) ?? [];
     held.push({ name, word });
     held.sort((one, other) => this.versionsAhead(row, one.word) - this.versionsAhead(row, other.word));
@@ -200,6 +202,8 @@ export class Subscription {
     const before = this.wordOf(row);
     this.makeRoom(row);
     this.told[row] = word;
+    // It was there only in a change that was taken back.
+    if (isVacant(before) && isVacant(word)) return undefined;
     const task = this.table.names.nameAt(name);
     const to = isVacant(word) ? undefined : statusOf(word);
     if (!this.accepts(task, to)) return undefined;

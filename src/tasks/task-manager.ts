@@ -338,10 +338,14 @@ export class TaskManager {
 
   /**
    * The same, and the thread does nothing else meanwhile: for a worker that serves no promises. Not for the owner of a shared state,
-   * which could not notice meanwhile that a thread has ended. @throws InvalidArgument
+   * which could not notice meanwhile that a thread has ended. @throws InvalidArgument, also inside a transaction
    */
   waitForWorkSync(options: WaitOptions = {}): WakeReason {
     checkOptions('waitForWorkSync', options, WAIT_SYNC_OPTIONS);
+    if (this.table.changes.isUnderWay)
+      throw new InvalidArgument(
+        'A thread cannot wait for work inside a transaction: all others wait for its end.',
+      );
     return this.table.parking.park(options.timeout ?? FOREVER, settledNow(options));
   }
 

@@ -85,6 +85,57 @@ test('a filter leaves the rest out, and a transaction is told when it has happen
   ]);
 });
 
+test('what a transaction that was taken back has defined is nobody told of, and in the way of nothing', async () => {
+  const state = await withTasks(0);
+  const { tasks } = state;
+  const events: TaskEvent[] = [];
+  using _ = tasks.subscribe({}, (event) => events.push(event));
+  const mistake = new Error('on purpose');
+  const failing = (): void =>
+    state.transaction(() => {
+      tasks.define([{ id: 'gone' }, { id: 'too' }]);
+      tasks.start('gone');
+      tasks.remove('too');
+      throw mistake;
+    });
+  assert.throws(failing, mistake);
+  for (const [id, dependencies] of [
+    ['x', []],
+    ['y', ['x']],
+  ] as const) {
+    tasks.define({ id, dependencies });
+    tasks.start(id);
+    tasks.complete(id);
+  }
+  const life = (id: string): unknown[] => [
+    [id, undefined, Pending],
+    [id, Pending, InProgress],
+    [id, InProgress, Completed],
+  ];
+  assert.deepEqual(short(await settled(events)), [...life('x'), ...life('y')]);
+});
+
+test('a task that is removed is never said to be Pending before', async () => {
+  const { tasks } = await withTasks(2);
+  for (const id of ['t0', 't1']) tasks.start(id);
+  tasks.complete('t0');
+  tasks.fail('t1');
+  const events: TaskEvent[] = [];
+  const pending: TaskEvent[] = [];
+  using _ = tasks.subscribe({}, (event) => events.push(event));
+  using __ = tasks.subscribe({ status: Pending }, (event) => pending.push(event));
+  tasks.remove('t0');
+  tasks.replaceAll([{ id: 'new' }]);
+  const told = short(await settled(events));
+  assert.deepEqual(told, [
+    ['t0', Completed, undefined],
+    ['t1', Failed, undefined],
+    ['new', undefined, Pending],
+  ]);
+  assert.deepEqual(short(await settled(pending)), [['new', undefined, Pending]]);
+  assert.deepEqual([tasks.counts().total, tasks.counts().pending], [1, 1]);
+});
+
 test('who is too late is told how all stands, and goes on from there', async () => {
   const { tasks } = await withTasks(1);
   const updates = tasks.updates();
@@ -156,9 +207,13 @@ test('what happened before the state is closed is told, also if the one who iter
   assert.equal((await settled(told)).length, 3);
 });
 
-test('nobody subscribes, or shares, inside a transaction', async () => {
+test('nobody subscribes, shares, or waits for work inside a transaction', async () => {
   const state = await withTasks(1);
-  for (const call of [() => state.tasks.subscribe({}, () => {}), () => state.share()]) {
+  for (const call of [
+    () => state.tasks.subscribe({}, () => {}),
+    () => state.share(),
+    () => state.tasks.waitForWorkSync({ timeout: 0 }),
+  ]) {
     assert.throws(() => state.transaction<unknown>(call), {
       code: 'INVALID_ARGUMENT',
       message: /transaction/,
