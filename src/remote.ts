@@ -3,6 +3,7 @@
  *
  * @module millrace/remote
  */
+import { inspect } from 'node:util';
 import { MessagePort } from 'node:worker_threads';
 import { type Endpoint, expose, releaseProxy, wrap } from 'comlink';
 import { InvalidArgument, MillraceError, quote } from './errors.js';
@@ -85,6 +86,9 @@ export function provide<Functions extends Provided<Functions>>(
   expose(Object.freeze(allowed), endpointOf(port, isFit));
 }
 
+/** Node.js tells that a port closes only who listens then; afterwards nothing but its text for a person says so. */
+const isClosed = (port: MessagePort): boolean => /^ *active: false\b/m.test(inspect(port, { depth: 0 }));
+
 /**
  * The functions that were provided at the other end of a port, until it is closed, which is what disposing of them does. Each call settles: with the result, with an error that has the `name`, `message`, `code` and
  * `stack` of the one that was thrown, or with `RemoteGone`.
@@ -94,7 +98,7 @@ export function remote<Functions>(port: MessagePort): Remote<Functions> & Dispos
   requirePort('remote', port);
   const far = wrap<Record<string, (...values: unknown[]) => Promise<Answer>>>(endpointOf(port));
   const waiting = new Set<() => void>();
-  let isGone = false;
+  let isGone = isClosed(port);
   port.once('close', () => {
     isGone = true;
     for (const end of waiting) end();

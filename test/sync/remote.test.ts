@@ -64,6 +64,22 @@ for (const how of ['exit', 'crash', 'terminate', 'dispose'] as const) {
   });
 }
 
+test('a call settles if the other thread was gone before the port was used', async () => {
+  const gone = { code: 'REMOTE_GONE' };
+  const own = new MessageChannel().port1;
+  own.close();
+  for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+  await assert.rejects(remote<WorkerApi>(own).add(1, 1), gone);
+  for (let turns = 0; turns < 5; turns++) {
+    const { port1, port2 } = new MessageChannel();
+    const worker = new Worker('process.exit(1)', { eval: true, workerData: port2, transferList: [port2] });
+    await once(worker, 'exit');
+    // Whether it is closed by now, or is about to be.
+    for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate);
+    await assert.rejects(remote<WorkerApi>(port1).add(1, 1), gone);
+  }
+});
+
 test('a worker calls what the owner provides, and nothing else of it', async () => {
   const { port1, port2 } = new MessageChannel();
   const notes: string[] = [];
