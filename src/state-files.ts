@@ -95,8 +95,8 @@ export async function verifyState(
   checkOptions('verifyState', options, { repair: boolean, ...WAITING });
   const { repair = false } = options;
   return await withSystem(directory, repair ? 'read or write' : 'read', async () => {
-    const { whyDamaged } = await import('./export/read.js');
-    const health = await examineState(directory, whyDamaged, repair);
+    const { whyUnreadable } = await import('./export/read.js');
+    const health = await examineState(directory, whyUnreadable, repair);
     const recovery =
       repair && health.problem !== undefined ? await repairStore(directory, options) : undefined;
     return { ...health, recovery };

@@ -46,7 +46,7 @@ export async function* readDocument(source: DocumentSource): AsyncGenerator<Item
 }
 
 /** What is wrong with a document, if anything is; whether a state can be made of it, an import says. O(bytes). */
-export async function whyDamaged(source: DocumentSource): Promise<Error | undefined> {
+export async function whyUnreadable(source: DocumentSource): Promise<Error | undefined> {
   try {
     for await (const _ of readDocument(source));
     return undefined;

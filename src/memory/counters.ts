@@ -4,7 +4,7 @@ import { load, store } from './atomic.js';
 const { InProgress, Pending, Completed, Failed } = TaskStatus;
 
 /**
- * A word for each status, which says how many rows have it; of Pending how many more than all (so never above 0), of InProgress nothing.
+ * A word for each status, which says how many rows have it; of Pending how many more than all (so never above 0). That of InProgress means nothing.
  * Each thread has words of its own, which may be below 0: only the sums over all threads mean something, and only their thread writes them.
  */
 export const COUNTER_WORDS = 4;

@@ -12,7 +12,7 @@ export async function verify(options: VerifyCommandOptions, context: Context): P
   const directory = stateDirectory(options);
   const found = await verifyState(directory, { repair, ...waitingOf(options, context) });
   if (found.missing) throw noState(directory);
-  // A backup that the system does not let us read may be whole: it stays where it is.
+  // What the system does not let us read may be whole: it stays where it is.
   const isLeft = [...found.backups, ...found.exports, ...found.misplaced].some(
     ({ movedAside, problem }) => problem !== undefined && movedAside === undefined,
   );
