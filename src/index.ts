@@ -93,4 +93,4 @@ export type { Subscribed, UpdatesFilter } from './tasks/subscribe.js';
 export type { TaskEvent, TaskGap, TaskUpdate } from './tasks/subscription.js';
 export type { SyncSummary } from './tasks/sync.js';
 export type { TaskManager } from './tasks/task-manager.js';
-export type { TaskChange } from './tasks/update.js';
+export type { ChangeOf, TaskAction, TaskChange } from './tasks/update.js';

@@ -123,7 +123,7 @@ export interface Inventory {
 export interface RecordOptions {
   /** The absolute folder to which the paths relate. */
   readonly root: string;
-  /** Files, links, and folders with all that is in them, relative to the root. */
+  /** Files, links, and folders with all that is in them, relative to the root. None: the version holds the log alone. */
   readonly paths: readonly string[];
   /** What the task printed (default: nothing). */
   readonly log?: Uint8Array;
@@ -194,7 +194,7 @@ export class ArtifactManager {
 
   /**
    * Keeps files as a version of a task, for whoever executes tasks without `BuildEngine`, which does so by itself. The same files are the
-   * same version. O(bytes).
+   * same version. Nobody asks whether the task is defined: the store may know tasks that the state has forgotten. O(bytes).
    * @throws InvalidArgument for a path outside of the root, or of what is no file, link or folder; StateUnavailable for a state in memory, or if there is no folder where one of it should be;
    *   what `node:fs` throws
    */

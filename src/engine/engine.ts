@@ -92,7 +92,7 @@ export class BuildEngine {
     }
   }
 
-  /** Kills all commands at once, without waiting; for exit handlers. */
+  /** Kills all commands at once, without waiting; for exit handlers: the run is not over before the state is closed. To go on after it, abort its signal. */
   kill(): void {
     this.#run?.kill();
   }

@@ -1,7 +1,7 @@
 import { TaskStatus } from '../task.js';
 import { add, load, store } from './atomic.js';
 import { COLUMNS, LISTS } from './handle.js';
-import { Control, isVacant, NO_REF, nextStatus, VACANT_BIT } from './layout.js';
+import { Control, isVacant, NO_REF, nextStatus, restoredStatus, statusOf, VACANT_BIT } from './layout.js';
 import { SUBSCRIPTION } from './parking.js';
 import type { Region } from './region.js';
 import { giveBackRows } from './rows.js';
@@ -49,11 +49,14 @@ export class Changes {
   private readonly regions: readonly Region[];
   /** In the order of their numbers in the log: the control block, then the regions. */
   private readonly targets: readonly Restorable[];
-  /** Rows whose status or pending count was put back. */
-  private readonly putBack: number[] = [];
+  /** Rows whose status or pending count was put back → the status word that was there last. */
+  private readonly putBack = new Map<number, number>();
   /** How many changes of this thread are under way, one inside the other. */
   private depth = 0;
-  /** What is to be told when the change under way has happened: row, status word and name of each. */
+  /**
+   * What is to be told when the change under way has happened: row, status word and name of each. Without a name: this is what it
+   * is now, after what was taken back.
+   */
   private readonly untold: number[] = [];
   /** How often this thread has taken changes back. */
   rollbacks = 0;
@@ -69,8 +72,10 @@ export class Changes {
     });
     const noted = (region: Region): Restorable => ({
       putBack: (row, words) => {
+        for (let at = row; at < row + words.length; at++) {
+          if (!this.putBack.has(at)) this.putBack.set(at, columns.status.ints[at]!);
+        }
         region.putBack(row, words);
-        for (let at = 0; at < words.length; at++) this.putBack.push(row + at);
       },
     });
     const controlWords: Restorable = {
@@ -211,20 +216,40 @@ export class Changes {
 
   private rollback({ end, rowCount, told }: Savepoint): void {
     const { log, table } = this;
+    this.putBack.clear();
     log.rollback(this.targets, end);
     this.untold.length = told;
     table.names.settle();
     this.blank(rowCount, table.rowCount);
-    for (const row of this.putBack.splice(0)) if (table.isReady(row)) table.ready.insert(row);
+    for (const [row, undone] of this.putBack) {
+      if (row < rowCount) this.countOn(row, undone);
+      if (table.isReady(row)) table.ready.insert(row);
+    }
     // Not as before: who has seen what was there meanwhile must notice.
     add(table.control, STRUCTURE, 1);
     this.rollbacks++;
   }
 
+  /**
+   * An epoch that was given to somebody in what was taken back must never be that of another attempt. One that was valid before
+   * must be so again: there the version is as it was.
+   */
+  private countOn(row: number, undone: number): void {
+    const { status } = this.table.columns;
+    const word = status.ints[row]!;
+    if (word === undone || (!isVacant(word) && statusOf(word) === TaskStatus.InProgress)) return;
+    status.put(row, restoredStatus(word, undone));
+    if (this.isHeard) this.untold.push(row, status.ints[row]!, NO_REF);
+  }
+
+  private get isHeard(): boolean {
+    return load(this.table.control, Control.Parked) >= SUBSCRIPTION;
+  }
+
   /** Makes vacant rows of those that were not there before. */
   private blank(from: number, to: number): void {
-    const { columns, control, names, lists } = this.table;
-    const isHeard = load(control, Control.Parked) >= SUBSCRIPTION;
+    const { columns, names, lists } = this.table;
+    const { isHeard } = this;
     for (const part of [names, ...Object.values(lists)]) part.forgetFrom(from, to);
     for (let row = from; row < to; row++) {
       const word = columns.status.ints[row]!;

@@ -88,6 +88,11 @@ export function nextStatus(word: number, status: number, outcome: number, attemp
   return status | (outcome << OUTCOME_SHIFT) | (attempt << ATTEMPT_SHIFT) | version;
 }
 
+/** The word of a row that was put back: that of before, but for the version, which counts on from `undone`. */
+export function restoredStatus(before: number, undone: number): number {
+  return (before & ~VERSION_MASK) | ((undone & VERSION_MASK) + (1 << VERSION_SHIFT));
+}
+
 /** The attempt of a row that goes from `attempt` to a status, with this outcome: a start counts, a reset (outcome 0) forgets. */
 export function nextAttempt(attempt: number, to: number, outcome: number): number {
   if (to === TaskStatus.InProgress) return attempt < ATTEMPT_MAX ? attempt + 1 : attempt;

@@ -7,6 +7,8 @@ import { Control } from './layout.js';
 const MAX_THREADS = 256;
 /** A line of words for each thread: two cache lines, of which only this thread writes in a hurry. */
 const LINE = 32;
+/** The memory of all lines. Bytes. */
+export const THREADS_BYTES = MAX_THREADS * LINE * 4;
 
 /** Words of a line. The number by which the system knows the thread; 0: the line is free. */
 const SYSTEM_ID = 0;
@@ -101,7 +103,7 @@ export class Threads {
   }
 
   static create(control: Int32Array<SharedArrayBuffer>, identity: ThreadIdentity): Threads {
-    return new Threads(control, wordsOf(new SharedArrayBuffer(MAX_THREADS * LINE * 4)), identity);
+    return new Threads(control, wordsOf(new SharedArrayBuffer(THREADS_BYTES)), identity);
   }
 
   static from(

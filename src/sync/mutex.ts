@@ -36,6 +36,16 @@ export function requireBody(call: string, body: unknown): void {
   if (typeof body !== 'function') throw new InvalidArgument(`${call} takes a function, not ${shown(body)}.`);
 }
 
+/** @throws InvalidArgument */
+export function requireThread(call: string, thread: unknown): void {
+  const { systemId, isAlive, isThis } = (thread ?? {}) as Partial<ThreadIdentity>;
+  const isNumbered = Number.isInteger(systemId) && systemId !== 0;
+  if (isNumbered && typeof isAlive === 'function' && typeof isThis === 'function') return;
+  throw new InvalidArgument(
+    `${call} takes who this thread is as {systemId, isAlive, isThis}, or nothing, not ${shown(thread)}.`,
+  );
+}
+
 /** How long to wait for a lock. */
 export interface LockOptions {
   /** Milliseconds; without end if left out. */
@@ -71,8 +81,9 @@ export class Mutex {
     this.self = thread.systemId;
   }
 
-  /** A free lock in memory of its own. @param thread who this thread is (default: as the system says) */
+  /** A free lock in memory of its own. @param thread who this thread is (default: as the system says) @throws InvalidArgument */
   static create(thread: ThreadIdentity = THIS_THREAD): Mutex {
+    requireThread('Mutex.create', thread);
     shareMemory();
     return new Mutex(wordsOf(new SharedArrayBuffer(WORDS * 4)), thread);
   }
@@ -81,6 +92,7 @@ export class Mutex {
   static from(handle: SharedArrayBuffer, thread: ThreadIdentity = THIS_THREAD): Mutex {
     if (!(handle instanceof SharedArrayBuffer) || handle.byteLength !== WORDS * 4)
       throw new InvalidArgument(`Mutex.from takes the handle of a Mutex, not ${shown(handle)}.`);
+    requireThread('Mutex.from', thread);
     shareMemory();
     return new Mutex(wordsOf(handle), thread);
   }

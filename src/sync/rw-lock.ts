@@ -2,9 +2,9 @@ import { InvalidArgument, StateUnavailable } from '../errors.js';
 import { load, shareMemory, store, wordsOf } from '../memory/atomic.js';
 import { CONTROL_WORDS } from '../memory/layout.js';
 import { THIS_THREAD } from '../memory/system-threads.js';
-import { type ThreadIdentity, Threads } from '../memory/threads.js';
+import { THREADS_BYTES, type ThreadIdentity, Threads } from '../memory/threads.js';
 import { refusePromise, shown } from '../values.js';
-import { PROMISED, requireBody } from './mutex.js';
+import { PROMISED, requireBody, requireThread } from './mutex.js';
 
 /** The word of the control block that says whether a writer has died: of this lock nothing else uses it. Who is alone. */
 const ABANDONED = 0;
@@ -40,8 +40,9 @@ export class RwLock {
     this.buryDead();
   }
 
-  /** A free lock in memory of its own. @param thread who this thread is (default: as the system says) */
+  /** A free lock in memory of its own. @param thread who this thread is (default: as the system says) @throws InvalidArgument */
   static create(thread: ThreadIdentity = THIS_THREAD): RwLock {
+    requireThread('RwLock.create', thread);
     shareMemory();
     const control = wordsOf(new SharedArrayBuffer(CONTROL_WORDS * 4));
     return new RwLock(control, Threads.create(control, thread));
@@ -50,8 +51,9 @@ export class RwLock {
   /** The same lock in another thread, which takes part until `leave`. @throws InvalidArgument; CapacityExceeded from the 257th on: each object takes part */
   static from(handle: RwLockHandle, thread: ThreadIdentity = THIS_THREAD): RwLock {
     const { control, threads } = (handle ?? {}) as Partial<RwLockHandle>;
-    if (!(control instanceof SharedArrayBuffer) || !(threads instanceof SharedArrayBuffer))
+    if (!isMemory(control, CONTROL_WORDS * 4) || !isMemory(threads, THREADS_BYTES))
       throw new InvalidArgument(`RwLock.from takes the handle of a RwLock, not ${shown(handle)}.`);
+    requireThread('RwLock.from', thread);
     shareMemory();
     const words = wordsOf(control);
     return new RwLock(words, Threads.from(words, threads, thread));
@@ -123,4 +125,8 @@ export class RwLock {
   leave(): void {
     this.threads.leave();
   }
+}
+
+function isMemory(value: unknown, bytes: number): value is SharedArrayBuffer {
+  return value instanceof SharedArrayBuffer && value.byteLength === bytes;
 }

@@ -44,7 +44,7 @@ const timeout: Check = (value) =>
 const priority: Check = (value) =>
   typeof value === 'number' && (value | 0) === value
     ? undefined
-    : wrong('must be a whole number of milliseconds', value);
+    : wrong('must be a whole number of milliseconds, less than 2^31 of them', value);
 
 const texts = listOf(text);
 

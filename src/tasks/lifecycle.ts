@@ -7,7 +7,7 @@ import { anything, type Check, checkOptions, milliseconds, shown, wholeFrom } fr
 export interface AttemptResult {
   /** Why the task has its new status. */
   readonly outcome?: Outcome;
-  /** Milliseconds that the attempt took. */
+  /** Milliseconds that the attempt took; kept to a tenth of one, and no more than 59 hours. */
   readonly duration?: number;
   /** The attempt that has ended (see `TaskManager.epoch`): if another one is under way by now, this is refused. */
   readonly epoch?: number;

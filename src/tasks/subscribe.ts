@@ -13,7 +13,7 @@ export interface Subscribed extends Disposable {
 
 /** Which changes an iterator tells, and until when. */
 export interface UpdatesFilter extends TaskFilter {
-  /** Ends it. */
+  /** Ends it at once: the call of `next` that waits, or the next one, throws its reason. */
   readonly signal?: AbortSignal | undefined;
 }
 

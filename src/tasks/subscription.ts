@@ -1,7 +1,16 @@
 import { setTimeout } from 'node:timers/promises';
 import { StateUnavailable } from '../errors.js';
 import { DEATH, WAITING } from '../memory/feed.js';
-import { attemptOf, epochOf, isVacant, outcomeOf, statusOf, VACANT_BIT, VERSIONS } from '../memory/layout.js';
+import {
+  attemptOf,
+  epochOf,
+  isVacant,
+  NO_REF,
+  outcomeOf,
+  statusOf,
+  VACANT_BIT,
+  VERSIONS,
+} from '../memory/layout.js';
 import { SUBSCRIPTION } from '../memory/parking.js';
 import type { TaskTable } from '../memory/table.js';
 import { OUTCOMES, type Outcome, type Row, type TaskId, type TaskStatus } from '../task.js';
@@ -33,7 +42,7 @@ export interface TaskGap {
   readonly type: 'gap';
   /** Counts the events of a subscription, from 1 on. */
   readonly sequence: number;
-  /** Changes of any task that nobody was told of; those of a thread that has died are not counted. */
+  /** Changes of any task that nobody was told of: at most so many, and those that a thread that has died did not tell of. */
   readonly missed: number;
   /** Of all tasks, whatever the filter: counts and statuses. */
   readonly snapshot: TaskSnapshot;
@@ -162,9 +171,10 @@ export class Subscription {
     const ahead = this.versionsAhead(row, word);
     // It was told already: by a snapshot, or after patience was over.
     if (ahead === 0 || ahead > VERSIONS / 2) return undefined;
-    // Rows are vacated by who is alone: all that was to be told of them before has been, and what is left out nobody is to hear of.
-    if (isVacant(word)) this.held.delete(row);
-    if (ahead === 1 || isVacant(word)) return this.update(row, { name, word });
+    // Who vacates rows or takes back is alone: all that was to be told of them before has been, and what is left out nobody is to hear of.
+    const isFinal = isVacant(word) || name === NO_REF;
+    if (isFinal) this.held.delete(row);
+    if (ahead === 1 || isFinal) return this.update(row, { name, word });
     const held = this.held.get(row) ?? [];
     held.push({ name, word });
     held.sort((one, other) => this.versionsAhead(row, one.word) - this.versionsAhead(row, other.word));
@@ -202,8 +212,8 @@ export class Subscription {
     const before = this.wordOf(row);
     this.makeRoom(row);
     this.told[row] = word;
-    // It was there only in a change that was taken back.
-    if (isVacant(before) && isVacant(word)) return undefined;
+    // What was there in between was taken back.
+    if (name === NO_REF) return undefined;
     const task = this.table.names.nameAt(name);
     const to = isVacant(word) ? undefined : statusOf(word);
     if (!this.accepts(task, to)) return undefined;

@@ -218,8 +218,8 @@ export class TaskManager {
   }
 
   /**
-   * The same as an iterator, which keeps the process alive while it is waited for. It begins with the first call of `next`, which
-   * throws the reason of the signal.
+   * The same as an iterator, which keeps the process alive while it is waited for. It begins with the first call of `next`. Its
+   * `return` ends it when no call of `next` waits any more, as with any generator; the signal does so at once.
    * @throws InvalidArgument
    */
   updates(filter: UpdatesFilter = {}): AsyncGenerator<TaskEvent, void> {

@@ -3,16 +3,25 @@ import type { Row, TaskId } from '../task.js';
 import { anything, type Check, checkOptions, milliseconds, oneOf, wholeFrom } from '../values.js';
 import { type AttemptResult, complete, fail, release, reset, retry, start } from './lifecycle.js';
 
-/** One change of a batch: what to do with which task. */
-export interface TaskChange extends AttemptResult {
+/** The call of `TaskManager` that does the same: one that begins anew, one that gives an attempt up, or one that ends it. */
+export type TaskAction = 'start' | 'reset' | 'retry' | 'release' | 'complete' | 'fail';
+
+/** A change by one of some calls, without what is said with it. */
+export interface ChangeOf<Action extends TaskAction> {
   /** The task that is changed. */
   readonly task: TaskId | Row;
-  /** The call of `TaskManager` that does the same. */
-  readonly action: 'start' | 'complete' | 'fail' | 'release' | 'reset' | 'retry';
+  /** What to do with it. */
+  readonly action: Action;
 }
 
-type Action = (table: TaskTable, row: Row, change: TaskChange) => void;
-const ACTIONS: ReadonlyMap<TaskChange['action'], Action> = new Map<TaskChange['action'], Action>([
+/** One change of a batch: what to do with which task. */
+export type TaskChange =
+  | ChangeOf<'start' | 'reset' | 'retry'>
+  | (ChangeOf<'release'> & Pick<AttemptResult, 'epoch'>)
+  | (ChangeOf<'complete' | 'fail'> & AttemptResult);
+
+type Action = (table: TaskTable, row: Row, change: ChangeOf<TaskAction> & AttemptResult) => void;
+const ACTIONS: ReadonlyMap<TaskAction, Action> = new Map<TaskAction, Action>([
   ['start', (table, row) => start(table, row)],
   ['complete', complete],
   ['fail', fail],
@@ -25,15 +34,15 @@ const CHANGE = {
   // Has an error of its own.
   task: anything,
   action: oneOf([...ACTIONS.keys()]),
-} satisfies Partial<Record<keyof TaskChange, Check>>;
+} satisfies Record<keyof ChangeOf<TaskAction>, Check>;
 const RELEASE = { ...CHANGE, epoch: wholeFrom(0) };
 const END = { ...RELEASE, outcome: anything, duration: milliseconds } satisfies Record<
-  keyof TaskChange,
+  keyof ChangeOf<TaskAction> | keyof AttemptResult,
   Check
 >;
 
 /** What a change may say, by its action: what would be without effect is refused. */
-function checksOf(action: TaskChange['action'] | undefined): Readonly<Record<string, Check>> {
+function checksOf(action: TaskAction | undefined): Readonly<Record<string, Check>> {
   if (action === 'release') return RELEASE;
   return action === 'complete' || action === 'fail' ? END : CHANGE;
 }

@@ -13,6 +13,7 @@ export const later = () => new Promise((resolve) => setTimeout(resolve, 20));
 export function floods(_, { progress }) { const end = performance.now() + 30_000; while (performance.now() < end) progress(end); }
 export const throwsProxy = () => { throw new Proxy({}, { get() { throw new Error('no'); }, getPrototypeOf() { throw new Error('no'); } }); };
 export const badStack = () => { const error = new Error('said'); error.stack = null; throw error; };
+export function caused() { throw Object.assign(new AggregateError([new TypeError('one')], 'all', { cause: new Error('deep') }), { code: 'E_ODD' }); }
 export default { own: () => 1 };
 `;
 
@@ -107,6 +108,25 @@ for (const [way, more] of [
     const { events, summary } = await run({ signal: cancel.signal, onEvent });
     assert.deepEqual([summary.result, summary.cancelled], ['cancelled', 1]);
     assert.ok(events.length < 100_000, `${events.length} events`);
+  });
+
+  test(`what was thrown is told with its causes and properties, and none of our calls (${way})`, async (t) => {
+    const { run, state } = await setUp(t);
+    state.tasks.define(call('caused', 'caused', more));
+    const { events } = await run();
+    const end = events.find((event) => event.type === 'task-finished');
+    const output = end?.output.toString() ?? '';
+    for (const part of [
+      'AggregateError: all',
+      '[cause]: Error: deep',
+      'TypeError: one',
+      "code: 'E_ODD'",
+      'at caused (',
+    ])
+      assert.ok(output.includes(part), `${part} in: ${output}`);
+    const strange = output.split('\n').filter((line) => /^ +at /.test(line) && !line.includes('m.mjs'));
+    assert.deepEqual(strange, []);
+    assert.equal(output.split('{').length, output.split('}').length);
   });
 
   test(`whatever is thrown fails its task, and inherited names are no exports (${way})`, async (t) => {

@@ -135,13 +135,32 @@ test('beside threads that want it for ever, a thread gets its turn, and after th
 });
 
 test('what is no handle of a lock is refused', () => {
-  const strange = [undefined, 5, {}, new SharedArrayBuffer(4), { control: new SharedArrayBuffer(4) }];
+  const small = () => ({ control: new SharedArrayBuffer(16), threads: new SharedArrayBuffer(16) });
+  const strange = [
+    undefined,
+    5,
+    {},
+    new SharedArrayBuffer(4),
+    { control: new SharedArrayBuffer(4) },
+    small(),
+  ];
   for (const handle of strange) {
     for (const kind of [Mutex, RwLock])
       assert.throws(() => kind.from(handle as never), {
         code: 'INVALID_ARGUMENT',
         message: /takes the handle/,
       });
+  }
+});
+
+test('what does not say who this thread is is refused', () => {
+  for (const kind of [Mutex, RwLock]) {
+    const { handle } = kind.create();
+    for (const thread of [null, 5, {}, { systemId: 0, isAlive: () => true, isThis: () => true }] as never[]) {
+      const refusal = { code: 'INVALID_ARGUMENT', message: /takes who this thread is/ };
+      assert.throws(() => kind.create(thread), refusal);
+      assert.throws(() => kind.from(handle as never, thread), refusal);
+    }
   }
 });
 

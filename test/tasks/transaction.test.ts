@@ -100,6 +100,53 @@ describe('a transaction', () => {
     assert.deepEqual(claimable(state), ['a']);
   });
 
+  test('that was taken back leaves no attempt whose epoch is that of a later one', async () => {
+    const state = await withTasks({ id: 'a' }, { id: 'gone' });
+    const { tasks } = state;
+    tasks.remove('gone');
+    const epochs: number[] = [];
+    const attempt = (): void => {
+      for (const id of ['a', 'b']) {
+        if (!tasks.has(id)) tasks.define({ id });
+        tasks.start(id);
+        epochs.push(tasks.epoch(id));
+      }
+    };
+    const failing = (): void =>
+      state.transaction(() => {
+        attempt();
+        // A part that was taken back by itself must not make the rest forget how far it was.
+        assert.throws(() =>
+          tasks.update([
+            { task: 'a', action: 'complete' },
+            { task: 'no such', action: 'complete' },
+          ]),
+        );
+        fail();
+      });
+    for (let time = 0; time < 3; time++) assert.throws(failing, MISTAKE);
+    attempt();
+    assert.equal(new Set(epochs.filter((_, at) => at % 2 === 0)).size, 4, `a: ${epochs}`);
+    assert.equal(new Set(epochs.filter((_, at) => at % 2 === 1)).size, 4, `b: ${epochs}`);
+  });
+
+  test('that was taken back gives an attempt back to who had it before', async () => {
+    const state = await withTasks({ id: 'a' });
+    const { tasks } = state;
+    tasks.start('a');
+    const epoch = tasks.epoch('a');
+    const failing = (): void =>
+      state.transaction(() => {
+        tasks.complete('a', { epoch });
+        tasks.reset('a');
+        tasks.start('a');
+        fail();
+      });
+    assert.throws(failing, MISTAKE);
+    tasks.complete('a', { epoch });
+    assert.equal(tasks.status('a'), TaskStatus.Completed);
+  });
+
   test('goes on after a call that was refused, as if that had not been made', async () => {
     const state = await withTasks({ id: 'a' });
     state.transaction(() => {

@@ -143,7 +143,7 @@ export class Caller {
 
   /** With what was thrown, as a command would show it. */
   #failed({ row }: Call, sentence: string, error: unknown): CallEnd {
-    write(`${error instanceof Error ? stackOf(error) : inspect(error)}\n`);
+    write(`${describe(error)}\n`);
     return { type: 'ended', row, error: sentence, ...outputOf(this.#end()) };
   }
 
@@ -175,14 +175,24 @@ function ownOf(value: unknown, name: string): unknown {
   return isThere ? (value as Record<string, unknown>)[name] : undefined;
 }
 
-/** A line of a stack where a method of `Caller` calls. By name, as source maps may name other files. */
-const OUR_CALL = /^ +at (?:async )?(?:Caller\.)?#(?:perform|awaited|callUnknown) /;
+const STACK_LINE = /^ +(?:at |\.{3} \d+ lines matching )/;
+/**
+ * A line of a stack where a method of `Caller` calls: by name, as source maps may name other files. Or one that stands for the end of
+ * the stack, because that of the cause ends in the same way.
+ */
+const OUR_CALL = /^ +(?:at (?:async )?(?:Caller\.)?#(?:perform|awaited|callUnknown) |\.{3} )/;
 
-/** As far as it is the function's own. */
-function stackOf({ message, stack = message }: Error): string {
-  const lines = stack.split('\n');
-  const ours = lines.findIndex((line) => OUR_CALL.test(line));
-  return lines.slice(0, ours < 0 ? undefined : ours).join('\n');
+/** As Node.js shows what nobody catches: with its causes and properties; stacks as far as they are the function's own. */
+function describe(thrown: unknown): string {
+  const kept: string[] = [];
+  let isOurs = false;
+  for (const line of inspect(thrown).split('\n')) {
+    isOurs = STACK_LINE.test(line) && (isOurs || OUR_CALL.test(line));
+    if (!isOurs) kept.push(line);
+    // What follows a stack begins at the end of its last line.
+    else if (line.endsWith(' {')) kept.push(`${kept.pop()} {`);
+  }
+  return kept.join('\n');
 }
 
 function captureOutput(stream: NodeJS.WriteStream): void {
