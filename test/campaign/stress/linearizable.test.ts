@@ -69,6 +69,29 @@ test('one call after the other is judged by the table of transitions', () => {
   }
 });
 
+test('an epoch that was there in what was taken back does not come again, and an attempt under way keeps its own', () => {
+  const pair = (begins: string) => PAIRS.findIndex(([first, second]) => `${first} ${second}` === begins);
+  const takenBack = (epoch: number) => [
+    call(1, [0, 1], 'taken back', DONE, pair('start complete')),
+    call(1, [2, 3], 'start'),
+    call(1, [4, 5], 'epoch', epoch),
+    call(1, [6, 7], 'taken back', DONE, pair('release start')),
+    call(1, [8, 9], 'complete epoch', DONE, epoch),
+  ];
+  assert.deepEqual(
+    [8, 9, 10, 11, 12].filter((epoch) => isLinearisable(takenBack(epoch))),
+    [11],
+  );
+  const refused = (epoch: number) => [
+    call(1, [0, 1], 'update', REFUSED, pair('reset start')),
+    call(1, [2, 3], 'epoch', epoch),
+  ];
+  assert.deepEqual(
+    [7, 8, 9, 10].filter((epoch) => isLinearisable(refused(epoch), true)),
+    [9],
+  );
+});
+
 test('of calls that overlap, each order is tried', () => {
   assert.ok(isLinearisable([call(1, [0, 9], 'start'), call(2, [1, 8], 'start', REFUSED)]));
   assert.ok(isLinearisable([call(1, [0, 9], 'complete'), call(2, [1, 8], 'start')]));

@@ -32,8 +32,9 @@ const MAX_FAULTS = 5;
 const CLAIM = ACTIONS.indexOf('claim');
 const UPDATE = ACTIONS.indexOf('update');
 const STATUS = ACTIONS.indexOf('status');
-/** What is done to an open row; the first and last of `ACTIONS` are for more than one. */
-const SINGLE = ACTIONS.length - 2;
+const IN_VAIN = ACTIONS.indexOf('taken back');
+/** What is done to an open row; the first of `ACTIONS` and the last two are for more than one. */
+const SINGLE = ACTIONS.length - 3;
 
 /** Thrown by a transaction that shall not have happened. */
 const TAKEN_BACK = new Error('taken back');
@@ -126,7 +127,9 @@ export class Player {
     } catch (error) {
       if (!(error instanceof IllegalTransition)) throw error;
       // In a transaction it is the status at that moment, of what is taken back.
-      return action === 'update' ? REFUSED : refusedAt(STATUS_NAMES.indexOf(error.from as 'Pending'));
+      return action === 'update' || action === 'taken back'
+        ? REFUSED
+        : refusedAt(STATUS_NAMES.indexOf(error.from as 'Pending'));
     }
   }
 
@@ -149,6 +152,9 @@ export class Player {
       case 'update':
         this.changeTwice(row, PAIRS[argument]!);
         return DONE;
+      case 'taken back':
+        this.changeInVain(row, PAIRS[argument]!);
+        return DONE;
       case 'claim':
         throw new Error(`${action} is nothing to do to a row.`);
       default:
@@ -164,8 +170,7 @@ export class Player {
 
   private update(row: Row): void {
     const argument = this.below(PAIRS.length);
-    if (this.below(3) === 0) this.changeInVain(row, PAIRS[argument]![0]);
-    else this.act(row, UPDATE, argument);
+    this.act(row, this.below(3) === 0 ? IN_VAIN : UPDATE, argument);
   }
 
   private changeTwice(row: Row, pair: (typeof PAIRS)[number]): void {
@@ -177,16 +182,14 @@ export class Player {
     for (const action of pair) this.tasks[action](row);
   }
 
-  /** Is not logged, for it must not be seen. */
-  private changeInVain(row: Row, action: (typeof PAIRS)[number][0]): void {
-    this.operations++;
+  private changeInVain(row: Row, pair: (typeof PAIRS)[number]): void {
     try {
       this.state.transaction(() => {
-        this.tasks[action](row);
+        this.changeEach(row, pair);
         throw TAKEN_BACK;
       });
     } catch (error) {
-      if (error !== TAKEN_BACK && !(error instanceof IllegalTransition)) throw error;
+      if (error !== TAKEN_BACK) throw error;
     }
   }
 

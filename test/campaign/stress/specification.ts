@@ -47,7 +47,7 @@ export const REFUSED = -2;
 
 export interface Call {
   readonly action: Action;
-  /** Of `complete epoch`, the epoch; of `is not`, a status; of `update`, which of the `PAIRS`. */
+  /** Of `complete epoch`, the epoch; of `update` and `taken back`, which of the `PAIRS`. */
   readonly argument: number;
   /** DONE, REFUSED, or the value that was read. */
   readonly result: number;
@@ -93,14 +93,16 @@ export const PAIRS: readonly (readonly [Plain, Plain])[] = [
 
 export type ChangeName = keyof typeof CHANGES;
 export type ReadName = keyof typeof READS;
-/** `is not`: the status was seen to be another one than the argument. */
-export type Action = ChangeName | ReadName | 'update';
+/** A pair of changes that happened together, or was taken back. */
+type PairName = 'update' | 'taken back';
+export type Action = ChangeName | ReadName | PairName;
 
 /** All actions that threads take; a log keeps their places in this list. */
 export const ACTIONS: readonly Action[] = [
   ...(Object.keys(CHANGES) as ChangeName[]),
   ...(Object.keys(READS) as ReadName[]),
   'update',
+  'taken back',
 ];
 
 /**
@@ -111,13 +113,23 @@ export const ACTIONS: readonly Action[] = [
 export function apply(state: State, call: Call, mayWait = false): State | undefined {
   const { action, argument, result } = call;
   if (isRead(action)) return READS[action](state) === result ? state : undefined;
-  const names = action === 'update' ? PAIRS[argument]! : [action];
-  const after = names.reduce<State | undefined>(
-    (before, name) => (before === undefined ? undefined : change(before, name, argument)),
-    state,
-  );
-  if (result === DONE) return after;
-  return after === undefined || (mayWait && needsReady(names, state)) ? state : undefined;
+  const names = isPair(action) ? PAIRS[argument]! : [action];
+  let now = state;
+  for (const name of names) {
+    const next = change(now, name, argument);
+    const mayBeRefused = next === undefined || (mayWait && needsReady(name, now));
+    if (result !== DONE && mayBeRefused) return takenBack(state, now);
+    if (next === undefined) return undefined;
+    now = next;
+  }
+  if (result !== DONE) return undefined;
+  return action === 'taken back' ? takenBack(state, now) : now;
+}
+
+/** All is as before, but the epoch goes on from the one that was there in between: unless an attempt was under way, which goes on. */
+function takenBack(before: State, undone: State): State {
+  if (before === undone || statusOf(before) === InProgress) return before;
+  return pack({ ...unpack(before), epoch: (unpack(undone).epoch + 1) % EPOCHS });
 }
 
 function change(state: State, name: ChangeName, argument: number): State | undefined {
@@ -130,8 +142,12 @@ function change(state: State, name: ChangeName, argument: number): State | undef
   return pack({ status: to, outcome, attempt, epoch: (now.epoch + 1) % EPOCHS });
 }
 
-function needsReady(names: readonly ChangeName[], state: State): boolean {
-  return names.some((name) => name === 'start' || (name === 'complete fresh' && statusOf(state) === Pending));
+function needsReady(name: ChangeName, state: State): boolean {
+  return name === 'start' || (name === 'complete fresh' && statusOf(state) === Pending);
+}
+
+function isPair(action: Action): action is PairName {
+  return action === 'update' || action === 'taken back';
 }
 
 function isRead(action: Action): action is ReadName {
@@ -140,12 +156,12 @@ function isRead(action: Action): action is ReadName {
 
 /** Whether a call leaves a task as it is, whenever it comes. */
 export function changesNothing({ action, result }: Call): boolean {
-  return result !== DONE || isRead(action);
+  return isRead(action) || (result !== DONE && !isPair(action));
 }
 
 /** The status that a call has brought about; undefined if it has changed nothing. */
 export function leadsTo({ action, argument, result }: Call): TaskStatus | undefined {
-  if (result !== DONE || isRead(action)) return undefined;
+  if (result !== DONE || isRead(action) || action === 'taken back') return undefined;
   return CHANGES[action === 'update' ? PAIRS[argument]![1] : action].to;
 }
 
@@ -158,12 +174,11 @@ export function hasStarted({ action, argument, result }: Call): boolean {
 
 /** For a person. */
 export function describeCall({ action, argument, result }: Call): string {
-  const what =
-    action === 'update'
-      ? `update(${PAIRS[argument]!.join(', ')})`
-      : action === 'complete epoch'
-        ? `complete({ epoch: ${argument} })`
-        : action;
+  const what = isPair(action)
+    ? `${action}(${PAIRS[argument]!.join(', ')})`
+    : action === 'complete epoch'
+      ? `complete({ epoch: ${argument} })`
+      : action;
   if (result === DONE) return `${what}: done`;
   if (result === REFUSED) return `${what}: refused`;
   if (action === 'epoch') return `${what}: ${result}`;
