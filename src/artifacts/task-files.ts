@@ -141,22 +141,6 @@ export class TaskFiles {
     this.records.ensureRows(rowCount);
   }
 
-  /** True if all rows hold what they did at the last `refresh`; false if that takes a look at each. O(1). */
-  areAllCurrent({ control, details }: TaskTable): boolean {
-    const structure = load(control, Control.Structure);
-    return this.facts.get(STRUCTURE) === structure && this.facts.get(MOVES) === details.moves;
-  }
-
-  /** True if the row holds what it did at the last `refresh`. */
-  isCurrent(table: TaskTable, row: Row): boolean {
-    const at = factsAt(row);
-    if (at >= this.facts.ints.length) return false;
-    return (
-      this.facts.get(at + Fact.Identity) === table.names.refOf(row) &&
-      this.facts.get(at + Fact.Source) === table.details.refOf(row)
-    );
-  }
-
   private factOf(row: number, fact: number): number {
     const at = factsAt(row) + fact;
     if (this.facts.isAsleep) this.facts.bring(at * 4, (at + 1) * 4);
@@ -164,7 +148,11 @@ export class TaskFiles {
   }
 
   private isUpToDate(table: TaskTable, rootKey: number): boolean {
-    return this.facts.get(ROOT) === rootKey && this.areAllCurrent(table);
+    const { control, details } = table;
+    const isSameTable =
+      this.facts.get(STRUCTURE) === load(control, Control.Structure) &&
+      this.facts.get(MOVES) === details.moves;
+    return this.facts.get(ROOT) === rootKey && isSameTable;
   }
 
   private staleRows(table: TaskTable, rootKey: number): number[] {

@@ -7,6 +7,7 @@ import { statePaths } from '../store/paths.js';
 import { keepReserve } from '../store/reserve.js';
 import type { Row } from '../task.js';
 import { unpackDetails } from '../tasks/details.js';
+import { keepingTasks } from '../tasks/remove.js';
 import type { EventBody, RunSummary } from './events.js';
 import { excludedFolders } from './excluded.js';
 import {
@@ -16,7 +17,7 @@ import {
   type RunOptions,
   requireFolder,
 } from './options.js';
-import { type Assessment, assess, foresee, refuseHeld, settle } from './run/assess.js';
+import { type Assessment, assess, foresee, takeOver } from './run/assess.js';
 import { commandText } from './run/command.js';
 import { Emitter } from './run/emitter.js';
 import type { Run, WorkSummary } from './run/run.js';
@@ -81,10 +82,7 @@ export class BuildEngine {
     try {
       return await this.#state.hold(async (closing) => {
         const signal = options.signal === undefined ? closing : AbortSignal.any([options.signal, closing]);
-        const plan = await this.#plan(options);
-        return options.dryRun === true
-          ? this.#tellPlan(plan)
-          : await this.#execute(plan, { ...options, signal });
+        return await keepingTasks(partsOf(this.#state).table, () => this.#perform({ ...options, signal }));
       });
     } finally {
       if (this.#ownsThreads) await this.#threads.close();
@@ -97,24 +95,40 @@ export class BuildEngine {
     this.#run?.kill();
   }
 
+  async #perform(options: RunOptions): Promise<RunSummary> {
+    const plan = await this.#plan(options);
+    return options.dryRun === true ? this.#tellPlan(plan) : await this.#execute(plan, options);
+  }
+
   async #plan(options: RunOptions): Promise<Plan> {
     const startedAt = performance.now();
     const jobs = options.jobs ?? availableParallelism();
     const { table, artifacts } = partsOf(this.#state);
     const targets = options.targets ?? [];
-    const rows = targets.map((target) => this.#state.tasks.rowOf(target));
-    artifacts.taskFiles.refresh(table, this.#options.root);
-    const isForced = this.#forced(options, rows);
-    const selection = select(table, rows);
+    const { isForced, selection } = this.#alone(() => {
+      const rows = targets.map((target) => this.#state.tasks.rowOf(target));
+      artifacts.taskFiles.refresh(table, this.#options.root);
+      return { isForced: this.#forced(options, rows), selection: select(table, rows) };
+    });
     const scan = { root: this.#scanRoot(), threads: this.#threads };
     const scanner = new FileScanner(artifacts.files, artifacts.contents, scan);
     const checker = this.#checker(scanner);
     await scanner.scan(checker.filesOf(selection.order));
     const subject = { table, artifacts, selection, checker, isForced };
-    const assessed = assess(subject);
-    const assessment = options.dryRun === true ? foresee(subject, assessed) : assessed;
+    const assessment = this.#alone(() =>
+      options.dryRun === true ? foresee(subject, assess(subject)) : takeOver(subject),
+    );
     const emitter = new Emitter(options.onEvent);
     return { emitter, checker, scanner, selection, assessment, isForced, targets, jobs, startedAt };
+  }
+
+  /** While no other thread changes anything. */
+  #alone<Result>(body: () => Result): Result {
+    const { table } = partsOf(this.#state);
+    return table.threads.alone(() => {
+      table.renew();
+      return body();
+    });
   }
 
   #forced({ force = false }: RunOptions, targets: readonly Row[]): (row: Row) => boolean {
@@ -126,7 +140,6 @@ export class BuildEngine {
 
   async #execute(plan: Plan, options: RunOptions): Promise<RunSummary> {
     const { history } = this.#state;
-    refuseHeld(partsOf(this.#state).table, plan.selection);
     const run = history.beginRun({ targets: plan.targets, jobs: plan.jobs, version: VERSION });
     try {
       return await this.#conduct(plan, options, run);
@@ -137,21 +150,20 @@ export class BuildEngine {
   }
 
   async #conduct(plan: Plan, options: RunOptions, run: number): Promise<RunSummary> {
-    const { emitter, assessment, selection, startedAt } = plan;
+    const { emitter, assessment, startedAt } = plan;
     emitter.emit(this.#started(plan, run));
     const { directory } = this.#state;
     const warning = directory === undefined ? undefined : takeBackupWarning(directory);
     if (warning !== undefined) emitter.emit({ type: 'warning', message: warning });
-    settle(partsOf(this.#state).table, selection, assessment);
     const work = assessment.stale.length > 0 ? await this.#work(plan, options, run) : NO_WORK;
     const { fresh, stale } = assessment;
     const total = fresh + stale.length;
     const counts = { ...work, run, total, fresh: fresh + work.fresh };
     const done = counts.fresh + work.executed + work.cached;
     const cancelled = total - done - work.failed - work.blocked;
-    if (cancelled < 0)
+    if (cancelled < 0 || (cancelled > 0 && work.result === 'succeeded'))
       throw new InvalidArgument(
-        'Somebody has changed tasks of a run while it was under way, so nobody knows how it went; leave them to the run.',
+        'Somebody has changed tasks of a run while it was under way, or has made them wait for others, so they did not all run; do that before a run, or after it.',
       );
     const summary = { ...counts, cancelled, duration: performance.now() - startedAt };
     this.#state.history.endRun(run, summary);

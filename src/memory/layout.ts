@@ -18,7 +18,7 @@ import { TaskStatus } from '../task.js';
  */
 
 export const LAYOUT_MAGIC = 0x4d4c5243;
-export const LAYOUT_VERSION = 5;
+export const LAYOUT_VERSION = 6;
 
 /** Bytes of a page: the unit of dirtiness and of what is written to disk. */
 export const PAGE_SHIFT = 14;
@@ -64,6 +64,8 @@ export const Control = {
   Lines: 11,
   /** So many durations have changed by a millisecond or more since the ready set was ordered. Any: added to after the duration; alone: 0, before it looks at durations. */
   DurationsChanged: 12,
+  /** So many runs are under way, for which tasks are not removed. Any: added to before a run looks at tasks, subtracted from after its end. */
+  Runs: 13,
   /** Four counters (see counters.ts): what threads have counted that are gone, and who was alone. Alone. */
   Counters: LINE,
   /** Bumped, then notified, by any thread that made work ready while threads are parked. */

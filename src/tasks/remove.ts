@@ -1,5 +1,5 @@
-import { IllegalTransition, TaskNeeded } from '../errors.js';
-import { add, sub } from '../memory/atomic.js';
+import { IllegalTransition, StateUnavailable, TaskNeeded } from '../errors.js';
+import { add, load, sub } from '../memory/atomic.js';
 import { Control, nextStatus, VACANT_BIT } from '../memory/layout.js';
 import { giveBackRows } from '../memory/rows.js';
 import type { TaskTable } from '../memory/table.js';
@@ -7,9 +7,10 @@ import { type Row, TaskStatus } from '../task.js';
 
 /**
  * Removes tasks; inside `Changes.make`. O(their edges, and the dependents of what they depend on).
- * @throws TaskNeeded if a task that stays depends on one of them, IllegalTransition if one is InProgress
+ * @throws TaskNeeded if a task that stays depends on one of them, IllegalTransition if one is InProgress, StateUnavailable during a run
  */
 export function removeTasks(table: TaskTable, removed: ReadonlySet<Row>): void {
+  refuseDuringRun(table);
   const needed = new Set<number>();
   for (const row of removed) {
     const id = table.names.nameOf(row);
@@ -26,6 +27,24 @@ export function removeTasks(table: TaskTable, removed: ReadonlySet<Row>): void {
   for (const row of removed) vacate(table, row);
   giveBackRows(table, Int32Array.from(removed));
   add(table.control, Control.Structure, 1);
+}
+
+/** While `body` is under way no task is removed or defined anew: a row remains the task that it is. */
+export async function keepingTasks<T>({ control }: TaskTable, body: () => Promise<T>): Promise<T> {
+  add(control, Control.Runs, 1);
+  try {
+    return await body();
+  } finally {
+    add(control, Control.Runs, -1);
+  }
+}
+
+/** Alone. @throws StateUnavailable */
+export function refuseDuringRun({ control }: TaskTable): void {
+  if (load(control, Control.Runs) === 0) return;
+  throw new StateUnavailable(
+    'A run is under way, for which all tasks stay as they are: wait for its end to remove or replace some. New ones may be defined.',
+  );
 }
 
 /** @throws IllegalTransition */

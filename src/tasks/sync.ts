@@ -9,7 +9,7 @@ import { defineTasks } from './define.js';
 import { derive } from './derive.js';
 import { reset } from './lifecycle.js';
 import { refuseSharedOutputs } from './outputs.js';
-import { refuseInProgress, vacate } from './remove.js';
+import { refuseDuringRun, refuseInProgress, vacate } from './remove.js';
 
 /** What `replaceAll` did, in tasks. */
 export interface SyncSummary {
@@ -41,6 +41,7 @@ export function replaceTasks(
 
 /** @param definitions those of the rows of `wanted` */
 function become(table: TaskTable, wanted: TaskTable, definitions: readonly TaskDefinition[]): SyncSummary {
+  refuseDuringRun(table);
   refuseAnyInProgress(table);
   const target = new Int32Array(definitions.length);
   const unknown: number[] = [];

@@ -72,7 +72,8 @@ export class TaskManager {
 
   /**
    * Removes tasks, all or none. O(their edges).
-   * @throws UnknownTask, TaskNeeded if another task depends on one of them, IllegalTransition if one is InProgress
+   * @throws UnknownTask, TaskNeeded if another task depends on one of them, IllegalTransition if one is InProgress,
+   *   StateUnavailable while a run is under way
    */
   remove(tasks: TaskId | Row | Iterable<TaskId | Row>): void {
     const list = typeof tasks !== 'string' && isIterable(tasks) ? tasks : [tasks];
@@ -84,7 +85,7 @@ export class TaskManager {
   /**
    * Makes the definitions all that there is: what is missing is removed, what is new is added, a task whose
    * definition changed becomes Pending; the others keep their status. All or nothing. O(tasks + edges).
-   * @throws as `define`, and IllegalTransition while a task is InProgress
+   * @throws as `define`, and IllegalTransition while a task is InProgress, StateUnavailable while a run is under way
    */
   replaceAll(definitions: readonly TaskDefinition[]): SyncSummary {
     if (!Array.isArray(definitions)) throw new InvalidArgument('replaceAll needs a list of definitions.');

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import type { Worker } from 'node:worker_threads';
+import { Worker } from 'node:worker_threads';
 import { BuildEngine, type BuildEvent, openState, type RunOptions } from 'millrace';
 import { openFiles, temporaryFolder, until } from './lane-support.js';
 
@@ -57,25 +57,54 @@ test('what is defined during a run keeps no function of the run from being calle
   assert.equal(state.tasks.get('new').outcome, 'none');
 });
 
-test('a task that gets the row of a removed one during a run stays Pending until the next', async (t) => {
+test('a task of a run cannot be removed, nor anything be replaced, before its end', async (t) => {
+  const { run, state } = await setUp(t);
+  const all = [{ id: 'command', command: 'true' }, call('after', 'quick', { dependencies: ['command'] })];
+  state.tasks.define(all);
+  const onEvent = ({ type }: BuildEvent): void => {
+    if (type !== 'task-started' && type !== 'run-finished') return;
+    const refusal = { code: 'STATE_UNAVAILABLE', message: /^A run is under way, / };
+    assert.throws(() => state.tasks.remove('after'), refusal);
+    assert.throws(() => state.tasks.replaceAll(all), refusal);
+  };
+  assert.equal((await run({ onEvent })).summary.executed, 2);
+  await assert.rejects(run({ targets: ['none'] }), { code: 'UNKNOWN_TASK' });
+  assert.equal(state.tasks.replaceAll(all.slice(0, 1)).removed, 1);
+});
+
+test('a run whose task was made to wait for what is not of it does not say that all went well', async (t) => {
   const { run, state } = await setUp(t);
   state.tasks.define([
     { id: 'command', command: 'true' },
-    call('removed', 'quick', { dependencies: ['command'] }),
-    call('kept', 'later', { dependencies: ['command'] }),
+    call('after', 'quick', { dependencies: ['command'] }),
   ]);
-  const row = state.tasks.rowOf('removed');
   const onEvent = ({ type }: BuildEvent): void => {
-    if (type !== 'task-started' || !state.tasks.has('removed')) return;
-    state.tasks.remove(['removed']);
-    state.tasks.define([call('new', 'quick')]);
+    if (type !== 'task-started' || state.tasks.has('new')) return;
+    state.tasks.define(call('new', 'quick'));
+    state.graph.add('after', 'new');
   };
-  const { summary } = await run({ onEvent });
-  assert.equal(state.tasks.rowOf('new'), row);
-  assert.deepEqual([summary.failed, state.tasks.get('kept').outcome], [0, 'executed']);
-  assert.equal(state.tasks.get('new').outcome, 'none');
-  assert.equal((await run()).summary.failed, 0);
-  assert.equal(state.tasks.get('new').outcome, 'executed');
+  await assert.rejects(run({ onEvent }), {
+    code: 'INVALID_ARGUMENT',
+    message: /^Somebody has changed tasks of a run /,
+  });
+  assert.equal((await run()).summary.executed, 3);
+});
+
+test('what other threads define while a run begins stays Pending', async (t) => {
+  const { run, state } = await setUp(t);
+  state.tasks.define({ id: 'command', command: 'true' });
+  const source = `
+    const { workerData } = require('node:worker_threads');
+    import(${JSON.stringify(import.meta.resolve('millrace'))}).then(({ attachState }) => {
+      const { tasks } = attachState(workerData);
+      for (let number = 0; number < 20_000; number++) tasks.define({ id: 'late' + number, command: 'false' });
+    });`;
+  const worker = new Worker(source, { eval: true, workerData: state.share() });
+  t.after(() => worker.terminate());
+  await until('many tasks are defined', () => state.tasks.counts().total > 50);
+  for (let time = 0; time < 5; time++) await run({ keepGoing: 1 });
+  const touched = [...state.tasks.list({ id: 'late*' })].filter(({ outcome }) => outcome === 'fresh');
+  assert.deepEqual(touched, []);
 });
 
 for (const [way, more] of [

@@ -77,17 +77,17 @@ class Server {
     const { attempt, epoch } = this.#table.lastClaim();
     this.#epoch = epoch;
     const call = this.#callOf(row);
-    if (call === undefined) return { type: 'ended', row, error: 'It was defined anew since the run began.' };
     return this.#caller.call({ row, call, attempt });
   }
 
   /** Of many tasks that differ in nothing but their names, the definition is parsed once; not if a function may have changed what is in it. */
-  #callOf(row: Row): FunctionCall | undefined {
+  #callOf(row: Row): FunctionCall {
     const { details } = this.#table;
     const text = details.textAt(details.refOf(row));
-    if (text === this.#text) return this.#known;
-    const call = parseDetails(text).function;
-    this.#text = typeof call?.input === 'object' ? undefined : text;
+    if (this.#known !== undefined && text === this.#text) return this.#known;
+    // Only such tasks are reserved.
+    const call = parseDetails(text).function!;
+    this.#text = typeof call.input === 'object' ? undefined : text;
     this.#known = call;
     return call;
   }

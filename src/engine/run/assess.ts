@@ -104,8 +104,20 @@ export function foresee(subject: Subject, assessment: Assessment): Assessment {
   return { ...assessment, fresh, stale };
 }
 
+/**
+ * Assesses, and makes the table say what was found: from then on the tasks are the run's. For who is alone, so that it is about one
+ * moment.
+ * @throws IllegalTransition if somebody holds a task of the run
+ */
+export function takeOver(subject: Subject): Assessment {
+  refuseHeld(subject.table, subject.selection);
+  const assessment = assess(subject);
+  settle(subject.table, subject.selection, assessment);
+  return assessment;
+}
+
 /** @throws IllegalTransition if somebody holds a task of the run: its own claims could not be told from theirs */
-export function refuseHeld(table: TaskTable, { order }: Selection): void {
+function refuseHeld(table: TaskTable, { order }: Selection): void {
   const held = order.find((row) => table.status(row as Row) === TaskStatus.InProgress);
   if (held === undefined) return;
   const why = 'somebody has claimed it, and a run needs all of its tasks for itself';

@@ -1,5 +1,4 @@
 import { partsOf } from '../../state.js';
-import type { Row } from '../../task.js';
 import { FunctionThreads } from '../function-threads.js';
 import type { Work } from './attempt.js';
 import { type CallLimits, type CallResult, callFunction } from './call.js';
@@ -44,14 +43,11 @@ export class Functions {
     return this.#served?.serving ?? 0;
   }
 
-  /** Starts threads, if there is something that they claim by themselves. @param isOfRun false for a task that was defined anew since the run began */
-  prepare(isOfRun: (row: Row) => boolean): void {
+  /** Starts threads, if there is something that they claim by themselves. */
+  prepare(): void {
     const { assessment, state } = this.#context;
-    const { artifacts, table } = partsOf(state);
-    const served = assessment.stale.rows.filter((row) => isServed(artifacts, row));
-    this.#rows = artifacts.taskFiles.areAllCurrent(table)
-      ? served
-      : served.filter((row) => isOfRun(row as Row));
+    const { artifacts } = partsOf(state);
+    this.#rows = assessment.stale.rows.filter((row) => isServed(artifacts, row));
     if (this.#rows.length > 0)
       this.#threads.prepare(Math.min(this.#jobs, this.#rows.length, STARTING_AT_ONCE));
   }

@@ -108,7 +108,7 @@ export class Run {
     this.#gate = new Gate(
       table,
       context.engine.pools ?? {},
-      (row) => this.#isOfRun(row),
+      (row) => selection.has(row),
       (row) => this.#detailsOf(row).pool,
     );
     const { checker, emitter, selection } = context;
@@ -153,7 +153,7 @@ export class Run {
   /** Runs until nothing is left to do. @throws what the state's commit throws, after all commands have ended */
   async execute(): Promise<WorkSummary> {
     const { signal } = this.#context.options;
-    this.#functions.prepare((row) => this.#isOfRun(row));
+    this.#functions.prepare();
     this.#context.state.tasks.prioritize();
     this.#functions.begin();
     this.#warnOfFewJobs();
@@ -213,13 +213,6 @@ export class Run {
       });
     }
     if (this.#defect !== undefined) throw this.#defect;
-  }
-
-  /** What was defined since the run began is for the next one: nothing is known of its files. */
-  #isOfRun(row: Row): boolean {
-    const { taskFiles } = this.#artifacts;
-    const isCurrent = taskFiles.areAllCurrent(this.#table) || taskFiles.isCurrent(this.#table, row);
-    return isCurrent && this.#context.selection.has(row);
   }
 
   #mayStart(): boolean {
