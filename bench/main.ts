@@ -11,6 +11,11 @@ type Result = BenchRow & { readonly suite: string };
 
 const given = parameters();
 const chosen = chooseSuites(given);
+if (chosen.length === 0) {
+  const names = suites.map(({ name }) => name).join(', ');
+  process.stderr.write(`error: no suite is named ${given.suites.join(' ')}; there are ${names}\n`);
+  process.exit(1);
+}
 const file = given.json ?? fileURLToPath(new URL('../bench-results.json', import.meta.url));
 
 const results = chosen.length === 1 ? await measure(chosen[0]!) : chosen.flatMap(measureApart);

@@ -185,8 +185,8 @@ function resultOf(answer: Answer): unknown {
 }
 
 /** What comlink says of its own accord. */
-function undelivered({ message, name: kind }: Error, name: string): InvalidArgument {
-  if (kind === 'DataCloneError')
+function undelivered({ code, message, name: kind }: NodeJS.ErrnoException, name: string): InvalidArgument {
+  if (kind === 'DataCloneError' || code === 'ERR_MISSING_TRANSFERABLE_IN_TRANSFER_LIST')
     return new InvalidArgument(`An argument of ${quote(name)} cannot be sent: ${message}`);
   if (message === UNSENDABLE)
     return new InvalidArgument(`The result of ${quote(name)} cannot be sent to another thread.`);

@@ -49,7 +49,8 @@ export class DependencyGraph {
 
   /**
    * Makes `task` depend on `dependency`; nothing happens if it does already. Checks for a cycle by a search between
-   * the two topological positions only (Pearce and Kelly 2006).
+   * the two topological positions only (Pearce and Kelly 2006). A task that is in progress or over remains so: it waits for the
+   * dependency once it is Pending again.
    * @throws UnknownTask, SelfDependency, DependencyCycle (then nothing has changed)
    */
   add(task: TaskId, dependency: TaskId): void {

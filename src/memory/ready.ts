@@ -96,6 +96,15 @@ export class ReadySet {
     else setBit(this.reservedWords(), FIRST_RANK + ~rank);
   }
 
+  /** Takes a row out that has ceased to be ready other than by a claim: who waits for work would find it there for ever. */
+  withdraw(row: number, isReady: () => boolean): void {
+    const rank = this.rankOf.ints[row]!;
+    if (rank >= 0) clearBit(this.bits.ints, FIRST_RANK + rank);
+    else clearBit(this.reservedWords(), FIRST_RANK + ~rank);
+    // It may be ready again, and that have been noted before the bit was cleared.
+    if (isReady()) this.insert(row);
+  }
+
   /** Takes the best ready row out that is not reserved, or -1. The caller must still win its status word. */
   take(): number {
     const rank = takeFirst(this.bits.ints);

@@ -217,6 +217,10 @@ export class TaskTable implements TableParts {
   transition(row: Row, from: TaskStatus, to: TaskStatus, outcome: number, epoch?: number): boolean {
     this.threads.begin();
     const isDone = this.change(row, from, to, outcome, epoch);
+    if (isDone && from === Pending && to !== Pending) {
+      this.ready.withdraw(row, () => this.isReady(row));
+      this.wakeParked();
+    }
     this.threads.end();
     return isDone;
   }

@@ -130,7 +130,7 @@ export class Threads {
       this.countLine();
       return;
     }
-    throw new CapacityExceeded('The threads that share a state', MAX_THREADS);
+    throw new CapacityExceeded('The list of threads of a state or lock', MAX_THREADS);
   }
 
   /** Whoever looks at all lines looks at this one, too. */

@@ -17,7 +17,7 @@ export interface AttemptResult {
 export interface ClaimedAttempt {
   /** The task's row. */
   readonly row: Row;
-  /** Tells this attempt from all others at the task (see `AttemptResult.epoch`). */
+  /** Tells this attempt from all others at the task (see `AttemptResult.epoch`) but for those 2^18 changes of its status ago. */
   readonly epoch: number;
   /** 1 for the first attempt since the task was defined or reset. */
   readonly attempt: number;

@@ -170,6 +170,18 @@ test('the owner waits for work that another thread makes', async (t) => {
   assert.equal(await waiting, 'woken');
 });
 
+test('what was started by its name keeps nobody awake who waits for work', async (t) => {
+  const { tasks } = await inMemory(t, [{ id: 'started' }, { id: 'fresh' }, { id: 'again' }]);
+  tasks.start('started');
+  tasks.complete('fresh', { outcome: 'fresh' });
+  tasks.start('again');
+  assert.equal(tasks.waitForWorkSync({ timeout: 1 }), 'timed-out');
+  assert.equal(await tasks.waitForWork({ timeout: 1 }), 'timed-out');
+  tasks.release('again');
+  assert.equal(tasks.waitForWorkSync({ timeout: 60_000 }), 'woken');
+  assert.equal(tasks.claim(), tasks.rowOf('again'));
+});
+
 test('waiting ends by a signal, and is told of slips', async (t) => {
   const { tasks } = await inMemory(t, { id: 'a' });
   tasks.claim();

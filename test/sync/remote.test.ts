@@ -20,7 +20,7 @@ function start(ownerPort?: MessagePort): Side {
   return { worker, far: remote<WorkerApi>(port1) };
 }
 
-test('functions of another thread are called with types, and their errors keep name, message and code', async () => {
+test('functions of another thread are called with types, and their errors keep name, message and code', async (t) => {
   const { far, worker } = start();
   assert.equal(await far.add(1, 2), 3);
   assert.deepEqual(await Promise.all([far.later({ deep: [1] }), far.later(undefined)]), [
@@ -33,10 +33,13 @@ test('functions of another thread are called with types, and their errors keep n
     code: 'INVALID_ARGUMENT',
     message: 'The result of "uncloneable" cannot be sent to another thread.',
   });
-  await assert.rejects(
-    far.later(() => 1),
-    { code: 'INVALID_ARGUMENT', message: /^An argument of "later" cannot be sent: / },
-  );
+  const { port1: unlisted } = new MessageChannel();
+  t.after(() => unlisted.close());
+  for (const unsendable of [() => 1, unlisted, { deep: [unlisted] }])
+    await assert.rejects(far.later(unsendable), {
+      code: 'INVALID_ARGUMENT',
+      message: /^An argument of "later" cannot be sent: /,
+    });
   const other = far as unknown as { absent(): Promise<void>; constructor(): Promise<void> };
   for (const name of ['absent', 'constructor'] as const) {
     const message = `The other thread provides no function "${name}".`;

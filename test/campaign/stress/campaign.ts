@@ -229,12 +229,10 @@ class Campaign {
     this.result.histories++;
     this.result.checkedCalls += history.length;
     const end: LoggedCall[] = readsAtEnd(row, this.states([row]).get(row)!);
-    const violation = findViolation(
-      [...history, ...end],
-      before.get(row)!,
-      (state, call) => apply(state, call, row >= OPEN),
+    const violation = findViolation([...history, ...end], before.get(row)!, {
+      apply: (state, call) => apply(state, call, row >= OPEN),
       changesNothing,
-    );
+    });
     if (violation !== undefined) this.find(describeViolation(row, violation, order));
     for (const dependency of dependenciesOf(row)) {
       const wasCompleted = (before.get(dependency)! & 3) === TaskStatus.Completed;

@@ -23,7 +23,7 @@ function call(
 }
 
 function violation(history: readonly LoggedCall[], mayWait = false) {
-  return findViolation(history, FRESH, (state, one) => apply(state, one, mayWait), changesNothing);
+  return findViolation(history, FRESH, { apply: (state, one) => apply(state, one, mayWait), changesNothing });
 }
 
 const isLinearisable = (history: readonly LoggedCall[], mayWait = false): boolean =>
@@ -89,6 +89,17 @@ test('an epoch that was there in what was taken back does not come again, and an
   assert.deepEqual(
     [7, 8, 9, 10].filter((epoch) => isLinearisable(refused(epoch), true)),
     [9],
+  );
+  // It changes nothing before the task is completed, and something after that.
+  const meanwhile = (epoch: number) => [
+    call(1, [0, 1], 'start'),
+    call(2, [2, 9], 'update', REFUSED, pair('reset start')),
+    call(1, [3, 4], 'complete'),
+    call(1, [10, 11], 'epoch', epoch),
+  ];
+  assert.deepEqual(
+    [8, 9, 10, 11, 12].filter((epoch) => isLinearisable(meanwhile(epoch), true)),
+    [9, 11],
   );
 });
 
@@ -175,16 +186,17 @@ test('what cannot be explained is told in few words', () => {
 });
 
 /** By trying all orders, one after the other. */
-function hasOrder(left: readonly LoggedCall[], state: number): boolean {
+function hasOrder(left: readonly LoggedCall[], state: number, mayWait: boolean): boolean {
   if (left.length === 0) return true;
   return left.some((one) => {
     if (left.some((other) => other.responded < one.invoked)) return false;
-    const after = apply(state, one);
+    const after = apply(state, one, mayWait);
     return (
       after !== undefined &&
       hasOrder(
         left.filter((other) => other !== one),
         after,
+        mayWait,
       )
     );
   });
@@ -201,6 +213,8 @@ test('random histories are judged as by trying all orders', (t) => {
     'release',
     'reset',
     'retry',
+    'update',
+    'taken back',
   ];
   const judged = [0, 0];
   for (let round = 0; round < 3000; round++) {
@@ -210,14 +224,22 @@ test('random histories are judged as by trying all orders', (t) => {
       const invoked = ends[thread]! + 1 + below(3);
       ends[thread] = invoked + below(6);
       const when: [number, number] = [invoked, ends[thread]!];
-      const dice = below(4);
+      const dice = below(5);
+      if (dice === 4) return call(thread, when, 'epoch', 7 + below(6));
       if (dice === 0)
         return call(thread, when, 'status', [Pending, InProgress, Completed, Failed][below(4)]!);
-      return call(thread, when, actions[below(actions.length)]!, dice === 1 ? REFUSED : DONE);
+      return call(
+        thread,
+        when,
+        actions[below(actions.length)]!,
+        dice === 1 ? REFUSED : DONE,
+        below(PAIRS.length),
+      );
     });
-    const expected = hasOrder(history, FRESH);
+    const mayWait = below(2) === 0;
+    const expected = hasOrder(history, FRESH, mayWait);
     judged[expected ? 1 : 0]!++;
-    assert.equal(isLinearisable(history), expected, JSON.stringify(history));
+    assert.equal(isLinearisable(history, mayWait), expected, JSON.stringify({ history, mayWait }));
   }
   assert.ok(Math.min(...judged) > 100, `both kinds are there: ${judged}`);
 });
@@ -226,13 +248,6 @@ test('states survive packing', () => {
   const facts = { status: Failed, outcome: 'blocked', attempt: 127, epoch: 2 ** 18 - 1 } as const;
   assert.deepEqual(unpack(pack(facts)), facts);
   const initial: Operation[] = [];
-  assert.equal(
-    findViolation(
-      initial,
-      FRESH,
-      () => undefined,
-      () => false,
-    ),
-    undefined,
-  );
+  const rules = { apply: () => undefined, changesNothing: () => false };
+  assert.equal(findViolation(initial, FRESH, rules), undefined);
 });

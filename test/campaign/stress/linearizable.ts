@@ -8,7 +8,7 @@
  * Computation 2017) it remembers which sets of operations led to which state, and tries none twice. Operations of one thread do not
  * overlap, so such a set is how many of each thread's it holds. Two things keep it short:
  *
- * - An operation that leaves the state as it is, and may come next, comes next: an order in which it is later remains one without it.
+ * - An operation that changes nothing, wherever it comes, and may come next, comes next: an order in which it is later remains one without it.
  * - Where all operations so far have responded before the next one is invoked, nothing is open but the state. So the history is cut
  *   there, and each segment is searched for all the states that it may end in.
  */
@@ -21,8 +21,13 @@ export interface Operation {
   readonly responded: number;
 }
 
-/** The state after an operation that had its result in this state; undefined if it cannot have had it. */
-export type Apply<Op> = (state: number, operation: Op) => number | undefined;
+/** How the object behaves. */
+export interface Rules<Op> {
+  /** The state after an operation that had its result in this state; undefined if it cannot have had it. */
+  readonly apply: (state: number, operation: Op) => number | undefined;
+  /** Whether an operation leaves each state as it is in which it can have had its result. */
+  readonly changesNothing: (operation: Op) => boolean;
+}
 
 /** Operations that no order explains, as few as possible. */
 export interface Violation<Op> {
@@ -42,25 +47,23 @@ const FEW = 8;
 
 /**
  * @param history of one task; of each thread in the order of its operations
- * @param changesNothing whether an operation may be left out, and all others still have their results
  */
 export function findViolation<Op extends Operation>(
   history: readonly Op[],
   initial: number,
-  apply: Apply<Op>,
-  changesNothing: (operation: Op) => boolean,
+  rules: Rules<Op>,
 ): Violation<Op> | undefined {
   let states = new Set([initial]);
   let before: Op[] = [];
   for (const segment of segments(history)) {
-    const after = statesAfter(segment, states, apply);
+    const after = statesAfter(segment, states, rules);
     if (after.size === 0) {
-      const operations = reduce(segment, states, apply, changesNothing);
+      const operations = reduce(segment, states, rules);
       return operations.length > FEW
-        ? furthest(operations, states, apply)
+        ? furthest(operations, states, rules)
         : { before, placed: 0, from: [...states], operations };
     }
-    before = [...before, ...segment.filter((operation) => !changesNothing(operation))].slice(-CONTEXT);
+    before = [...before, ...segment.filter((operation) => !rules.changesNothing(operation))].slice(-CONTEXT);
     states = after;
   }
   return undefined;
@@ -81,9 +84,9 @@ function segments<Op extends Operation>(history: readonly Op[]): Op[][] {
 function statesAfter<Op extends Operation>(
   segment: readonly Op[],
   from: Iterable<number>,
-  apply: Apply<Op>,
+  rules: Rules<Op>,
 ): Set<number> {
-  const search = new Search(segment, apply);
+  const search = new Search(segment, rules);
   for (const state of from) search.run(state);
   return search.ends;
 }
@@ -94,16 +97,23 @@ interface Node {
   readonly state: number;
 }
 
+/** What may come next. */
+interface Step {
+  readonly thread: number;
+  readonly after: number;
+  readonly isIdle: boolean;
+}
+
 class Search<Op extends Operation> {
   readonly ends = new Set<number>();
   /** The node with most operations placed. */
   private best: Node | undefined;
   private most = -1;
   private readonly threads: readonly (readonly Op[])[];
-  private readonly apply: Apply<Op>;
+  private readonly rules: Rules<Op>;
   private readonly seen = new Set<string>();
 
-  constructor(segment: readonly Op[], apply: Apply<Op>) {
+  constructor(segment: readonly Op[], rules: Rules<Op>) {
     const threads = new Map<number, Op[]>();
     for (const operation of segment) {
       const own = threads.get(operation.thread);
@@ -111,7 +121,7 @@ class Search<Op extends Operation> {
       else own.push(operation);
     }
     this.threads = [...threads.values()];
-    this.apply = apply;
+    this.rules = rules;
   }
 
   run(initial: number): void {
@@ -131,7 +141,7 @@ class Search<Op extends Operation> {
     for (;;) {
       const steps = this.steps(places, state);
       if (steps === undefined) this.ends.add(state);
-      const idle = steps?.find(({ after }) => after === state);
+      const idle = steps?.find(({ isIdle }) => isIdle);
       if (idle === undefined) {
         this.note({ places, state });
         for (const { thread, after } of steps ?? []) this.open(places, thread, after, open);
@@ -158,15 +168,15 @@ class Search<Op extends Operation> {
   }
 
   /** What may come next, and the states it leads to; undefined if nothing is left that must come. */
-  private steps(places: Uint32Array, state: number): { thread: number; after: number }[] | undefined {
+  private steps(places: Uint32Array, state: number): Step[] | undefined {
     const heads = this.threads.map((operations, thread) => operations[places[thread]!]);
     const deadline = Math.min(...heads.map((head) => head?.responded ?? Number.POSITIVE_INFINITY));
     if (deadline === Number.POSITIVE_INFINITY) return undefined;
-    const steps: { thread: number; after: number }[] = [];
+    const steps: Step[] = [];
     heads.forEach((head, thread) => {
       if (head === undefined || head.invoked > deadline) return;
-      const after = this.apply(state, head);
-      if (after !== undefined) steps.push({ thread, after });
+      const after = this.rules.apply(state, head);
+      if (after !== undefined) steps.push({ thread, after, isIdle: this.rules.changesNothing(head) });
     });
     return steps;
   }
@@ -176,15 +186,14 @@ class Search<Op extends Operation> {
 function reduce<Op extends Operation>(
   segment: readonly Op[],
   from: ReadonlySet<number>,
-  apply: Apply<Op>,
-  changesNothing: (operation: Op) => boolean,
+  rules: Rules<Op>,
 ): readonly Op[] {
-  const isViolation = (operations: readonly Op[]): boolean => statesAfter(operations, from, apply).size === 0;
+  const isViolation = (operations: readonly Op[]): boolean => statesAfter(operations, from, rules).size === 0;
   let operations = shortestPrefix(segment, isViolation);
   for (let size = operations.length; size >= 1; size = Math.floor(size / 2)) {
     for (let at = 0; at < operations.length; at += size) {
       const isLeft = (operation: Op, index: number): boolean =>
-        index < at || index >= at + size || !changesNothing(operation);
+        index < at || index >= at + size || !rules.changesNothing(operation);
       const fewer = operations.filter(isLeft);
       if (fewer.length < operations.length && isViolation(fewer)) operations = fewer;
     }
@@ -199,9 +208,9 @@ function reduce<Op extends Operation>(
 function furthest<Op extends Operation>(
   segment: readonly Op[],
   from: Iterable<number>,
-  apply: Apply<Op>,
+  rules: Rules<Op>,
 ): Violation<Op> {
-  const search = new Search(segment, apply);
+  const search = new Search(segment, rules);
   for (const state of from) search.run(state);
   const { placed, left, state } = search.furthest!;
   return {
