@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { Damage, type Intent, type Meta, PageReader, readMeta } from './lmdb-file.js';
-import { entryAt, readersAt, type StatePaths } from './paths.js';
+import { dataAt, readersAt, type StatePaths } from './paths.js';
 
 /** A writer that commits while we read may reuse pages that we are about to read: then we begin anew, this often. */
 const ATTEMPTS = 5;
@@ -13,7 +13,7 @@ const ATTEMPTS = 5;
  * @returns what is wrong, or undefined; also if there is no file
  */
 export function examineFile(paths: StatePaths, intent: Intent): string | undefined {
-  const entry = entryAt(paths.data);
+  const entry = dataAt(paths);
   if (entry === undefined) return undefined;
   if (entry === 'misplaced') return 'store/data.mdb is not a file';
   // LMDB ends the process with a signal if it cannot open its table of readers, and fills whatever it leads to; who writes may put that right.

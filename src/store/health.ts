@@ -14,7 +14,7 @@ import { areReadersMisplaced } from './clear-places.js';
 import { LmdbDatabase } from './lmdb.js';
 import { Log } from './log.js';
 import { whyMissing } from './open-database.js';
-import { entryAt, type StatePaths, statePaths } from './paths.js';
+import { dataAt, type StatePaths, statePaths } from './paths.js';
 import { whyDamaged } from './restore.js';
 import { requireUsable } from './usable.js';
 
@@ -66,7 +66,7 @@ export async function examineState(
 ): Promise<StateHealth> {
   const paths = statePaths(directory);
   requireUsable(paths);
-  const hasStore = entryAt(paths.data) !== undefined;
+  const hasStore = dataAt(paths) !== undefined;
   const problem = await problemOf(paths, hasStore);
   const aside = (path: string): string | undefined => (setAside ? moveAside(path, now) : undefined);
   const backups = await examineAll(listBackups(paths.backups), whyUnreadable, aside);

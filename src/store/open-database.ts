@@ -9,7 +9,7 @@ import type { Isolation } from './isolation.js';
 import { LmdbDatabase, SchemaBehind } from './lmdb.js';
 import type { Intent } from './lmdb-file.js';
 import { Log } from './log.js';
-import { entryAt, type StatePaths } from './paths.js';
+import { dataAt, type StatePaths } from './paths.js';
 import { requireVerification } from './unverified.js';
 import { verifyInChild } from './verify-child.js';
 
@@ -43,7 +43,7 @@ export async function openToWrite(
   beforeRetry: (bytes: number) => void,
 ): Promise<Database> {
   await requireSound(paths, 'write', unclean);
-  if (entryAt(paths.data) === undefined) {
+  if (dataAt(paths) === undefined) {
     requireNothing(paths);
     createStore(paths);
   }
@@ -89,6 +89,6 @@ export function requireNothing(paths: StatePaths): void {
 async function requireSound(paths: StatePaths, intent: Intent, unclean: boolean): Promise<void> {
   const damage =
     examineFile(paths, intent) ??
-    (unclean && entryAt(paths.data) !== undefined ? await verifyInChild(paths) : undefined);
+    (unclean && dataAt(paths) !== undefined ? await verifyInChild(paths) : undefined);
   if (damage !== undefined) throw new StateCorrupt(paths.directory, damage);
 }

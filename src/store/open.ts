@@ -15,7 +15,7 @@ import { type DirectoryLock, endedUncleanly, type Waiting } from './lock.js';
 import { MemoryDatabase } from './memory.js';
 import { openToRead, openToWrite, requireNothing } from './open-database.js';
 import type { Sizes } from './pages.js';
-import { entryAt, isThere, replacedStore, type StatePaths, statePaths } from './paths.js';
+import { dataAt, isThere, replacedStore, type StatePaths, statePaths } from './paths.js';
 import { type DraftExport, rescue } from './recover.js';
 import { saysFull } from './room.js';
 import { Store, type StoreParts } from './store.js';
@@ -134,9 +134,8 @@ export async function openReader(directory: string, { lazy = false }: LoadOption
   const isWriting = (): boolean => isThere(paths.lock) && !endedUncleanly(paths.lock);
   const wasWriting = isWriting();
   const unclean = isUnclean(paths);
-  if (entryAt(paths.data) === undefined) requireNothing(paths);
-  const database =
-    entryAt(paths.data) !== undefined ? await openToRead(paths, unclean) : new MemoryDatabase();
+  if (dataAt(paths) === undefined) requireNothing(paths);
+  const database = dataAt(paths) !== undefined ? await openToRead(paths, unclean) : new MemoryDatabase();
   return await closingOnError(database, () => {
     // What is looked into later must belong to what was loaded before.
     if (lazy) database.hold();

@@ -2,7 +2,7 @@ import { chmodSync, lstatSync, type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { StateUnavailable } from '../errors.js';
 import { PRIVATE } from '../make-folder.js';
-import { entryAt, type StatePaths } from './paths.js';
+import { dataAt, type StatePaths } from './paths.js';
 
 const WRITABLE_BY_ALL = 0o002;
 const OPEN_TO_OTHERS = 0o077;
@@ -51,7 +51,7 @@ function close(folder: string, { mode, uid }: Stats): void {
 }
 
 /** As `requireOwn`, of the files that native code reads: a directory may have been filled before it was ours. @throws StateUnavailable */
-export function requireOwnStore({ data, store }: StatePaths): void {
-  if (entryAt(data) !== 'file') return;
-  for (const path of [store, data]) requireOwn(path);
+export function requireOwnStore(paths: StatePaths): void {
+  if (dataAt(paths) !== 'file') return;
+  for (const path of [paths.store, paths.data]) requireOwn(path);
 }

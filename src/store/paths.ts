@@ -72,7 +72,10 @@ export function entryAt(path: string, look = statSync): 'file' | 'misplaced' | u
   }
 }
 
-/** The same of a file that is never behind a link, for who opens it writes to whatever is there, be it only to read: LMDB's table of readers. */
+/** The same of LMDB's data file. It is never behind a link: two states could lead to one, and two processes would write it. */
+export const dataAt = ({ data }: StatePaths): 'file' | 'misplaced' | undefined => entryAt(data, lstatSync);
+
+/** The same of LMDB's table of readers, which is never behind a link either: who opens it writes to whatever is there, be it only to read. */
 export const readersAt = ({ readers }: StatePaths): 'file' | 'misplaced' | undefined =>
   entryAt(readers, lstatSync);
 

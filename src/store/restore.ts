@@ -12,7 +12,7 @@ import type { SchemaBehind } from './lmdb.js';
 import type { Waiting } from './lock.js';
 import { Log } from './log.js';
 import { canMigrate, readMigrated } from './migrate.js';
-import { entryAt, replacedStore, type StatePaths, statePaths } from './paths.js';
+import { dataAt, replacedStore, type StatePaths, statePaths } from './paths.js';
 import { takeDirectory } from './take.js';
 import { requireUsable } from './usable.js';
 import { verifyInChild } from './verify-child.js';
@@ -68,7 +68,7 @@ export async function restoreBackup(
  * @throws BackupFailed; StateUnavailable if nobody can tell whether it is damaged; what `node:fs` throws
  */
 export async function replaceStore(paths: StatePaths, draft: StatePaths, now: Date): Promise<Replaced> {
-  const isThere = entryAt(paths.data) !== undefined;
+  const isThere = dataAt(paths) !== undefined;
   const isSound = !isThere || (await whyDamaged(paths)) === undefined;
   const before = isThere && isSound ? await backUpDirectory(paths.directory, KEEP_ALL) : undefined;
   const movedAside = clearStore(paths, isSound, now);

@@ -155,7 +155,7 @@ describe('a blob', () => {
     const folder = join(temporaryFolder(t), 'content');
     const { temporary } = BlobStore.open(folder);
     // No process has a number so large.
-    writeFileSync(join(temporary, '99999999-a-0'), '');
+    writeFileSync(join(temporary, '99999999-1fa2b3-0-7'), '');
     writeFileSync(join(temporary, `${process.pid}-a-0`), '');
     BlobStore.open(folder);
     assert.deepEqual(readdirSync(temporary), [`${process.pid}-a-0`]);

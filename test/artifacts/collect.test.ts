@@ -126,7 +126,7 @@ test('blobs of an entry that is about to be written stay, and what nobody could 
   content.store.quarantine(content.store.putBytes(Buffer.from('damaged')).digest);
   const quarantine = join(content.directory, 'quarantine');
   for (const name of readdirSync(quarantine)) content.age(join(quarantine, name), 48);
-  writeFileSync(join(content.directory, 'tmp', '99999999-a-0'), '');
+  writeFileSync(join(content.directory, 'tmp', '99999999-1fa2b3-0-7.old'), '');
   const { youngBlobs, youngBytes } = await content.collect();
   assert.deepEqual([youngBlobs, youngBytes], [1, 'just stored'.length]);
   assert.ok(content.store.has(blob));

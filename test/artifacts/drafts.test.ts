@@ -22,8 +22,8 @@ test('drafts of processes that have ended are removed, also if nobody has waited
   await until('it is a zombie', () => / Z /.test(readFileSync(`/proc/${zombie}/stat`, 'latin1')));
   const [beside, inside] = [await temporaryFolder(t), await temporaryFolder(t)];
   for (const pid of [zombie, parent.pid!, process.pid]) {
-    writeFileSync(join(beside, `.millrace-${pid}-draft`), '');
-    mkdirSync(join(inside, `${pid}-draft`));
+    writeFileSync(join(beside, `.millrace-${pid}-1fa2b3-0`), '');
+    mkdirSync(join(inside, `${pid}-1fa2b3-0`));
   }
   for (const folder of [beside, inside]) writeFileSync(join(folder, 'of nobody'), '');
   sweepDraftsIn(beside);
@@ -31,7 +31,10 @@ test('drafts of processes that have ended are removed, also if nobody has waited
   const alive = [parent.pid!, process.pid];
   assert.deepEqual(
     readdirSync(beside).sort(),
-    [...alive.map((pid) => `.millrace-${pid}-draft`), 'of nobody'].sort(),
+    [...alive.map((pid) => `.millrace-${pid}-1fa2b3-0`), 'of nobody'].sort(),
   );
-  assert.deepEqual(readdirSync(inside).sort(), [...alive.map((pid) => `${pid}-draft`), 'of nobody'].sort());
+  assert.deepEqual(
+    readdirSync(inside).sort(),
+    [...alive.map((pid) => `${pid}-1fa2b3-0`), 'of nobody'].sort(),
+  );
 });

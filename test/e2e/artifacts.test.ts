@@ -47,7 +47,8 @@ test('what takes too long at the end of a run goes on when it has ended', { time
   const useless = project.path('.millrace/content/actions/00');
   mkdirSync(useless, { recursive: true });
   // To look at each and remove it takes some 40 us.
-  for (let count = 0; count < 20_000; count++) writeFileSync(join(useless, `${count}`), '');
+  for (let count = 0; count < 20_000; count++)
+    writeFileSync(join(useless, count.toString(16).padStart(62, '0')), '');
   const result = await run(project);
   assert.deepEqual(eventsOf(result, 'warning'), []);
   while (readdirSync(useless).length > 0) await nextTurn();

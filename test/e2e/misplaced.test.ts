@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, utimesSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { COPY, outcomes, run, stored } from './cache-support.js';
@@ -202,6 +202,38 @@ test("nothing is written through a link in the place of LMDB's table of readers"
   const result = await run(project);
   assert.ok(result.stderr.includes(`What lay in the place of ${path} cannot be that; it was moved to`));
   assert.deepEqual([outcomes(result), project.read('victim')], [{}, 'mine']);
+});
+
+test('a link in the place of the store is moved aside, and what it leads to stays as it is', async (t) => {
+  const project = await built(t);
+  const path = project.path('.millrace/store/data.mdb');
+  const victim = project.path('victim');
+  renameSync(path, victim);
+  const before = readFileSync(victim);
+  symlinkSync(victim, path);
+  const [exitCode, text] = told(await project.millrace(['status']));
+  assert.equal(exitCode, 3);
+  assert.match(text, /store\/data\.mdb is not a file/);
+  const result = await run(project, '--force');
+  assert.match(result.stderr, /\(store\/data\.mdb is not a file\); it was moved to .* a backup of/);
+  assert.ok(readFileSync(victim).equals(before));
+});
+
+test('"gc" removes nothing from a folder of somebody else that is linked to be one of what is kept', async (t) => {
+  const project = await built(t);
+  const names = ['2001-holiday', '2001-holiday.txt', 'notes/file', '01/file'];
+  for (const kind of ['actions', 'blobs', 'inputs', 'pins', 'tmp', 'quarantine']) {
+    const victims = names.map((name) => `${kind}-victim/${name}`);
+    for (const victim of victims) project.write(victim, 'mine');
+    for (const victim of victims) utimesSync(project.path(victim), 0, 0);
+    exchange([project.path('.millrace/content', kind)], (path) =>
+      symlinkSync(project.path(`${kind}-victim`), path),
+    );
+    for (const args of [['gc'], ['artifacts', 'verify'], ['run', '--force']]) {
+      await project.millrace(args);
+      for (const victim of victims) assert.equal(project.read(victim), 'mine', `${victim} ${args}`);
+    }
+  }
 });
 
 test('what lies in the place of the log is moved aside, told of, and not written to', async (t) => {

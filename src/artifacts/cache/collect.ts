@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DIGEST_BYTES } from '../contents.js';
 import { Catalog, type CatalogEntry, isDigest } from './catalog.js';
@@ -88,7 +88,7 @@ export function* collect(directory: string, options: CollectOptions): Steps<Coll
     report.removedBlobs++;
     report.removedBytes += size;
   }
-  if (!dryRun) removeEmptied(join(directory, 'quarantine'));
+  if (!dryRun) removeEmptied(directory);
   const temporary = join(directory, 'tmp');
   if (!dryRun && ifThere(() => statSync(temporary)) !== undefined) sweepDrafts(temporary);
   const { length } = catalog.entries;
@@ -96,11 +96,11 @@ export function* collect(directory: string, options: CollectOptions): Steps<Coll
 }
 
 /** What was a folder when it was set aside, and has nothing in it now. */
-function removeEmptied(quarantine: string): void {
-  for (const entry of ifThere(() => readdirSync(quarantine, { withFileTypes: true })) ?? []) {
-    if (!entry.isDirectory()) continue;
+function removeEmptied(directory: string): void {
+  for (const { path, prefix } of foldersOf(directory, 'quarantine')) {
+    if (prefix === '') continue;
     try {
-      rmdirSync(join(quarantine, entry.name));
+      rmdirSync(path);
     } catch {
       // Something is left in it, or somebody was faster.
     }

@@ -17,6 +17,10 @@ export interface StoredFile {
 const FOLDER_CHARACTERS = 2;
 /** SHA-256 in hexadecimal. */
 const KEY_CHARACTERS = 64;
+/** The names that files and folders of ours have. What has another one is somebody else's, who has made a folder of the content store a link to one of theirs: nobody touches it. */
+const NAME = /^(?:[0-9a-f]{2}|[0-9a-f]{62}|[0-9a-f]{64})$/;
+/** Those of what is set aside (see quarantine.ts). */
+const ASIDE = /^(?:[a-z]+-)?[0-9a-f]{2,64}-\d+-[0-9a-z]+-[0-9a-z]+$/;
 
 /** Where the file of a key is, if it is there. */
 export function storedPath(directory: string, kind: string, key: string): string {
@@ -65,12 +69,17 @@ function foldersWith(directory: string, kind: string, beginning: string): Iterab
 /** Folder by folder, so that a million names are never there at once. */
 export function* foldersOf(directory: string, kind: string): Generator<StoredFolder, void> {
   const top = join(directory, kind);
-  const entries = namesIn(top);
+  const entries = namesIn(top, kind === 'quarantine' ? ASIDE : NAME);
   const names = entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name);
   if (names.length > 0) yield { prefix: '', path: top, names };
   for (const entry of entries.filter((entry) => entry.isDirectory())) {
     const path = join(top, entry.name);
-    yield { prefix: entry.name, path, names: ifThere(() => readdirSync(path)) ?? [] };
+    const below = ifThere(() => readdirSync(path)) ?? [];
+    yield {
+      prefix: entry.name,
+      path,
+      names: kind === 'quarantine' ? below : below.filter((name) => NAME.test(name)),
+    };
   }
 }
 
@@ -98,8 +107,9 @@ export function storedFile({ path: folder, prefix }: StoredFolder, name: string)
   return stat?.isFile() ? { path, key: prefix + name, usedAt: stat.mtimeMs, size: stat.size } : undefined;
 }
 
-function namesIn(folder: string): Dirent[] {
-  return ifThere(() => readdirSync(folder, { withFileTypes: true })) ?? [];
+function namesIn(folder: string, pattern = NAME): Dirent[] {
+  const entries = ifThere(() => readdirSync(folder, { withFileTypes: true })) ?? [];
+  return entries.filter(({ name }) => pattern.test(name));
 }
 
 /** Undefined if there is nothing there, for instance by now. */

@@ -22,7 +22,9 @@ const SENTENCE = /^millrace: error: [^\n]+[.)]$/;
 export function commandsFor({ backups, exported }: Template): Command[] {
   const args = ['status', 'history', 'why round-0/task-1', 'backup --list', 'backup', 'export --history'];
   return [
-    ...[...args, 'verify', 'verify --repair', 'artifacts', 'gc', 'run -n'].map((text) => words(text)),
+    ...[...args, 'verify', 'verify --repair', 'artifacts', 'artifacts verify', 'gc', 'run -n'].map((text) =>
+      words(text),
+    ),
     ...['run', 'run --isolation process', 'run --force', 'run --failed'].map((text) => words(text, 'any')),
     ...backups.map(({ name, digest }) => words(`restore ${name}`, digest)),
     { args: ['import', exported.copy], makes: exported.digest },

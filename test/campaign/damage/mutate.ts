@@ -27,6 +27,7 @@ export interface Mutation {
 
 type Random = () => number;
 const below = (random: Random, limit: number): number => Math.floor(random() * limit);
+const pick = <T>(random: Random, list: readonly T[]): T => list[below(random, list.length)]!;
 
 /** What may happen to a file. Each gets its path, which exists and names a file of at least a byte. */
 const MUTATIONS = {
@@ -94,8 +95,8 @@ export function mutate(directory: string, random: Random): Mutation[] {
   const count = 1 + below(random, 3);
   const done: Mutation[] = [];
   for (let index = 0; index < count; index++) {
-    const path = random() < STORE_PART ? 'store/data.mdb' : files[below(random, files.length)]!;
-    const kind = KINDS[below(random, KINDS.length)]!;
+    const path = random() < STORE_PART ? 'store/data.mdb' : pick(random, files);
+    const kind = pick(random, KINDS);
     const stat = lstatSync(join(directory, path), { throwIfNoEntry: false });
     if (stat?.isFile() !== true || stat.size === 0) continue;
     MUTATIONS[kind](join(directory, path), random);
@@ -106,10 +107,10 @@ export function mutate(directory: string, random: Random): Mutation[] {
 
 /** What may happen to a folder as a whole. */
 export function mutateFolder(directory: string, random: Random): string {
-  const folder = ['store', 'backups', 'exports', 'log'][below(random, 4)]!;
+  const folder = pick(random, ['store', 'backups', 'exports', 'log', 'content']);
   const path = join(directory, folder);
   rmSync(path, { recursive: true });
-  const how = ['removed', 'file', 'dangling', 'pipe'][below(random, 4)]!;
+  const how = pick(random, ['removed', 'file', 'dangling', 'pipe']);
   if (how === 'file') writeFileSync(path, 'a file');
   if (how === 'dangling') symlinkSync('nowhere', path);
   if (how === 'pipe') execFileSync('mkfifo', [path]);

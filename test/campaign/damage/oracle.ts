@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openState, StateCorrupt } from 'millrace';
 import type { Command, Done } from './command.js';
-import { digestOf, isOutsideSame, type Template } from './template.js';
+import { digestOf, type Template } from './template.js';
 
 /** Which rung of the ladder a state ended on; `changed` is what a command has made. */
 export const RUNGS = ['store', 'backup', 'older backup', 'export', 'empty', 'changed'] as const;
@@ -32,7 +32,6 @@ export async function openTwice(deed: Deed): Promise<{ rung: Rung; finding: stri
     ...template.backups.map(
       ({ name }) => !deed.touched(`backups/${name}`) && !isSame(deed, name) && `${name} is gone or changed`,
     ),
-    !isOutsideSame(template) && 'a file outside of the state was changed',
   ];
   return {
     rung: rung ?? 'store',

@@ -44,7 +44,7 @@ export function allow(path: string): void {
 }
 
 /** A file or folder and all below it, but for what is behind links, which may be somebody else's. */
-function ownEntries(path: string): string[] {
+export function ownEntries(path: string): string[] {
   const stat = lstatSync(path);
   if (stat.isDirectory()) return [path, ...readdirSync(path).flatMap((name) => ownEntries(join(path, name)))];
   return stat.isFile() ? [path] : [];

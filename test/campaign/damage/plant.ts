@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { lstatSync, mkdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { thisProcess } from '../../../src/store/process.js';
+import type { Outside } from './outside.js';
 
 /** What the lock says that is planted: `lock.other` is the claim of who succeeds its holder. */
 const ID = 'other';
@@ -30,7 +31,7 @@ const PLACES = [
 
 type Random = () => number;
 
-/** What may lie there. @param outside a file that is nobody's but the user's */
+/** What may lie there. */
 const THINGS = {
   empty: (path: string) => writeFileSync(path, ''),
   text: (path: string) => writeFileSync(path, 'this is something else\n'.repeat(500)),
@@ -45,8 +46,8 @@ const THINGS = {
   pipe: (path: string) => execFileSync('mkfifo', [path]),
   dangling: (path: string) => symlinkSync('nowhere', path),
   loop: (path: string) => symlinkSync(path, path),
-  link: (path: string, outside: string) => symlinkSync(outside, path),
-  'link to a folder': (path: string, outside: string) => symlinkSync(dirname(outside), path),
+  link: (path: string, { file }: Outside) => symlinkSync(file, path),
+  'link to a folder': (path: string, { folder }: Outside) => symlinkSync(folder, path),
 } as const;
 
 /** The things that are read. */
@@ -59,7 +60,7 @@ export interface Planted {
 }
 
 /** Puts up to three things where millrace has its marks. */
-export function plant(directory: string, outside: string, random: Random): Planted[] {
+export function plant(directory: string, outside: Outside, random: Random): Planted[] {
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!;
   const some = Array.from({ length: 1 + Math.floor(random() * 3) }, () => ({
     path: pick(PLACES),
@@ -68,9 +69,12 @@ export function plant(directory: string, outside: string, random: Random): Plant
   return some.filter((planted) => tryToPlant(directory, outside, planted));
 }
 
+/** Marks that are never passed over, whatever lies in their place. */
+export const STRICT_MARK = /^(lock|unverified)/;
+
 /** Whether a state may be refused because of it. */
 export function mayRefuse({ path, thing }: Planted): boolean {
-  return /^(lock|unverified)/.test(path) && !FILES.has(thing);
+  return STRICT_MARK.test(path) && !FILES.has(thing);
 }
 
 /** Takes away what a state may be refused for, as the message asks the user to. */
@@ -80,7 +84,7 @@ export function clear(directory: string, planted: readonly Planted[]): void {
 }
 
 /** Not where something is, or no folder: whether that can be met is the business of what damages those. */
-function tryToPlant(directory: string, outside: string, { path, thing }: Planted): boolean {
+function tryToPlant(directory: string, outside: Outside, { path, thing }: Planted): boolean {
   const whole = join(directory, path);
   // The process that a mark names as the writer is waited for, and ended.
   if (path === 'writer' && thing === 'of this process') return false;

@@ -5,14 +5,16 @@ import { openState } from 'millrace';
 import { isSystemError } from '../../../src/errors.js';
 import { openFiles, randomFrom } from '../../engine/lane-support.js';
 import { commandsFor, execute } from './command.js';
+import { type Link, leadsToFolder, link } from './link.js';
 import { mutate, mutateFolder } from './mutate.js';
 import { type Deed, openTwice, type Rung } from './oracle.js';
+import { Outside } from './outside.js';
 import { allow, forbid } from './permissions.js';
 import { clear, mayRefuse, type Planted, plant } from './plant.js';
 import type { Template } from './template.js';
 
-/** Parts of the rounds: a folder is lost; no file is damaged; something is planted; something is forbidden; a command comes first. */
-const PARTS = { folders: 0.1, whole: 0.25, planted: 0.4, forbidden: 0.3, commands: 0.5 };
+/** Parts of the rounds: a folder is lost; no file is damaged; something is planted; something is a link; something is forbidden; a command comes first. */
+const PARTS = { folders: 0.1, whole: 0.4, planted: 0.4, linked: 0.4, forbidden: 0.3, commands: 0.6 };
 
 const REFUSALS = new Set(['STATE_UNAVAILABLE', 'STATE_LOCKED']);
 
@@ -31,6 +33,7 @@ export interface Played {
 interface Harm {
   readonly what: readonly string[];
   readonly planted: readonly Planted[];
+  readonly links: readonly Link[];
   readonly mayRefuse: boolean;
   /** lmdb 3.5.6 does not close an environment whose data it may not write. */
   readonly mayLeak: boolean;
@@ -50,7 +53,11 @@ async function play(seed: number): Promise<Played> {
   allow(directory);
   rmSync(directory, { recursive: true, force: true });
   cpSync(template.directory, directory, { recursive: true });
-  const harm = doHarm(random);
+  allow(directory);
+  // Then a run restores it, or makes it again.
+  rmSync(join(template.project, 'out'), { force: true });
+  const outside = new Outside(folder!);
+  const harm = doHarm(outside, random);
   const command = random() < PARTS.commands ? commands[Math.floor(random() * commands.length)]! : undefined;
   const what = [...harm.what, ...(command === undefined ? [] : [`millrace ${command.args.join(' ')}`])].join(
     ', ',
@@ -66,7 +73,8 @@ async function play(seed: number): Promise<Played> {
     const deed: Deed = { template, directory, touched, command: done };
     const opened = await openTwice(deed);
     const leak = harm.mayLeak || countOpen() <= before ? undefined : 'a file of it was left open';
-    const found = done?.finding ?? finding ?? opened.finding ?? leak;
+    const changed = outside.whatChanged(harm.links.some(leadsToFolder));
+    const found = changed ?? done?.finding ?? finding ?? opened.finding ?? leak;
     return { seed, what, isRefused, rung: opened.rung, finding: found };
   } catch (error) {
     const finding = `it could not be opened: ${(error as Error).stack ?? String(error)}`;
@@ -74,10 +82,11 @@ async function play(seed: number): Promise<Played> {
   }
 }
 
-function doHarm(random: () => number): Harm {
+function doHarm(outside: Outside, random: () => number): Harm {
   const lost = random() < PARTS.folders ? mutateFolder(directory, random) : undefined;
   const done = lost !== undefined || random() < PARTS.whole ? [] : mutate(directory, random);
-  const planted = random() < PARTS.planted ? plant(directory, template.outside, random) : [];
+  const planted = random() < PARTS.planted ? plant(directory, outside, random) : [];
+  const links = random() < PARTS.linked ? link(directory, outside, random) : [];
   const isForbidding = random() < PARTS.forbidden && forbids === 'true';
   const forbidden = isForbidding ? forbid(directory, random) : [];
   return {
@@ -86,14 +95,17 @@ function doHarm(random: () => number): Harm {
       ...[...done, ...planted.map(({ path, thing }) => ({ path, kind: thing }))].map(
         ({ kind, path }) => `${path} ${kind}`,
       ),
+      ...links.map(({ path, to }) => `${path} a link to a ${to}`),
       ...forbidden,
     ],
     planted,
+    links,
     // Also where that was moved to, of which a link is left.
     mayLeak: forbidden.some((one) => one.startsWith('store/data.mdb')),
     mayRefuse: forbidden.length > 0 || planted.some(mayRefuse),
     touched: (path) =>
       done.some((mutation) => mutation.path === path) ||
+      links.some((one) => `${path}/`.startsWith(`${one.path}/`)) ||
       (lost !== undefined && path.startsWith(lost.split(' ')[0]!)),
   };
 }

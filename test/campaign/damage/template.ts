@@ -1,17 +1,20 @@
 import { createHash } from 'node:crypto';
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type BuildState, exportState, importState, openState } from 'millrace';
+import { main } from '../../../src/cli/program.js';
+import { fakeContext } from '../../cli/support.js';
 
 const COUNTS = { total: 9, executed: 9, cached: 0, fresh: 0, failed: 0, blocked: 0, cancelled: 0 };
 
-/** What lies beside a state, and is the user's. */
-const OUTSIDE = 'what is outside stays as it is\n';
-
-/** Enough for a run to have something to do, and to back up. */
+/** Enough for a run to have something to do, to keep and to restore, and to back up. */
 const MANIFEST = {
   backups: { every: '0s' },
-  tasks: { one: { command: 'true' }, two: { command: 'false', deps: ['one'] } },
+  tasks: {
+    one: { command: 'true' },
+    kept: { command: 'cp millrace.json out', inputs: ['millrace.json'], outputs: ['out'], deps: ['one'] },
+    two: { command: 'false', deps: ['kept'] },
+  },
 };
 
 /** A state directory as it was left, and what a state may turn out to be that was opened in a damaged copy of it. */
@@ -19,8 +22,6 @@ export interface Template {
   readonly directory: string;
   /** A folder with a manifest. */
   readonly project: string;
-  /** A file that no state may change. */
-  readonly outside: string;
   /** Digests of all that a state says. */
   readonly store: string;
   /** By the names of the backups, newest first. */
@@ -49,8 +50,9 @@ export async function makeTemplate(folder: string): Promise<Template> {
   const file = join(folder, 'store.json');
   await exportState(directory, { file, history: true });
   const names = readdirSync(join(directory, 'backups')).sort();
+  const project = await makeProject(folder, directory);
   return {
-    ...{ directory, project: makeProject(folder), outside: makeOutside(folder), exported, empty },
+    ...{ directory, project, exported, empty },
     store: digests[2]!,
     backups: names.map((name, index) => ({ name, digest: digests[index]! })).reverse(),
     exportedStore: await importedDigest(join(folder, 'store'), file),
@@ -63,12 +65,6 @@ export function digestOf(state: BuildState): string {
   const attempts = runs.map(({ run }) => [...state.history.attempts({ run })]);
   const all = [[...state.tasks.list()], state.graph.order(), state.tasks.counts(), runs, attempts];
   return createHash('sha256').update(JSON.stringify(all)).digest('hex');
-}
-
-/** Whether what lies outside of the state is as it was. */
-export function isOutsideSame({ outside }: Template): boolean {
-  const names = readdirSync(join(outside, '..'));
-  return names.length === 1 && readFileSync(outside, 'utf8') === OUTSIDE;
 }
 
 async function makeExport(directory: string, folder: string): Promise<Template['exported']> {
@@ -84,18 +80,14 @@ async function importedDigest(directory: string, file: string): Promise<string> 
   return digestOf(state);
 }
 
-function makeProject(folder: string): string {
+/** A project that has run once, and what was kept of that in the state. */
+async function makeProject(folder: string, directory: string): Promise<string> {
   const project = join(folder, 'project');
   mkdirSync(project);
   writeFileSync(join(project, 'millrace.json'), JSON.stringify(MANIFEST));
+  await main(['run', '-C', project], { ...fakeContext(), now: Date.now });
+  cpSync(join(project, '.millrace', 'content'), join(directory, 'content'), { recursive: true });
   return project;
-}
-
-function makeOutside(folder: string): string {
-  const outside = join(folder, 'outside', 'file');
-  mkdirSync(join(folder, 'outside'));
-  writeFileSync(outside, OUTSIDE);
-  return outside;
 }
 
 async function grow(state: BuildState, round: number): Promise<void> {
