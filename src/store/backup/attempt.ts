@@ -1,4 +1,4 @@
-import { lstatSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { isSystemError } from '../../errors.js';
 import { isObject } from '../../values.js';
 import { readMark } from '../kinds.js';
@@ -52,16 +52,16 @@ function note(directory: string, why?: string): void {
 /** What is to be told of a backup that has failed in the background, once; undefined if there is nothing. For who holds the lock. */
 export function takeBackupWarning(directory: string): string | undefined {
   const { attempt: path } = statePaths(directory);
-  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return undefined;
   const attempt = attemptIn(path);
-  if (attempt !== undefined && attempt.why === undefined && mayBeRunning(attempt.process)) return undefined;
-  rmSync(path, { recursive: true, force: true });
-  // On a full disk, nothing may be in it.
-  const when = attempt === undefined ? '' : ` of ${attempt.time}`;
-  const why = attempt?.why ?? 'its process ended before it was done';
-  return `The last automatic backup${when} failed: ${why.replace(/\.$/, '')}.`;
+  if (attempt === undefined) return undefined;
+  const { process, time, why } = attempt;
+  if (why === undefined && mayBeRunning(process)) return undefined;
+  rmSync(path, { force: true });
+  const reason = why ?? 'its process ended before it was done';
+  return `The last automatic backup of ${time} failed: ${reason.replace(/\.$/, '')}.`;
 }
 
+/** What does not say that a backup was begun tells nothing of one: whatever it is, the next note takes its place. */
 function attemptIn(path: string): BackupAttempt | undefined {
   try {
     const said: unknown = JSON.parse(readMark(path));
