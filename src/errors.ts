@@ -318,19 +318,19 @@ export class CommitFailed extends MillraceError {
   }
 }
 
-/** The disk is full: the state was not opened, or a run was stopped, and what had ended is committed. */
+/** The disk is full: the state was not opened, backed up or exported, or a run was stopped, and what had ended is committed. */
 export class DiskFull extends MillraceError {
-  /** @param effect what that means, as a clause */
-  constructor(directory: string, effect: string) {
-    const problem = `The disk of the state in ${directory} is full, or a quota or limit for files is reached, so ${effect}`;
+  /** @param what is on that disk @param effect what that means, as a clause */
+  constructor(what: string, effect: string) {
+    const problem = `The disk of ${what} is full, or a quota or limit for files is reached, so ${effect}`;
     super('STATE_DISK_FULL', `${problem}. Free some space, or raise the limit, and run it again.`);
   }
 }
 
 /** A backup of a state could not be made; `cause` says more. The state itself is as it was. */
 export class BackupFailed extends MillraceError {
-  constructor(directory: string, cause: unknown) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+  /** @param why as a clause */
+  constructor(directory: string, why: string, cause: unknown) {
     super('BACKUP_FAILED', `The state in ${directory} could not be backed up: ${why}.`, { cause });
   }
 }
@@ -344,11 +344,10 @@ export class NoBackup extends MillraceError {
 
 /** A state could not be exported; `cause` says more. */
 export class ExportFailed extends MillraceError {
-  constructor(directory: string, cause: unknown, file?: string) {
+  /** @param why as a clause */
+  constructor(directory: string, why: string, cause: unknown, file?: string) {
     const to = file === undefined ? '' : ` to ${file}`;
-    super('EXPORT_FAILED', `The state in ${directory} could not be exported${to}: ${whyOf(cause)}.`, {
-      cause,
-    });
+    super('EXPORT_FAILED', `The state in ${directory} could not be exported${to}: ${why}.`, { cause });
   }
 }
 

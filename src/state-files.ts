@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { isSystemError, StateUnavailable } from './errors.js';
+import { DiskFull, isSystemError, StateUnavailable } from './errors.js';
 import type { ExportInfo } from './export/export.js';
 import type { ImportReport } from './export/import.js';
 import type { DocumentSource } from './export/read.js';
@@ -12,6 +12,7 @@ import { openWriter, type Recovery } from './store/open.js';
 import { statePaths } from './store/paths.js';
 import { whyRefused } from './store/refusal.js';
 import { type Replaced, type RestoreReport, restoreBackup } from './store/restore.js';
+import { saysFull } from './store/room.js';
 import { requireUsable } from './store/usable.js';
 import {
   boolean,
@@ -69,7 +70,7 @@ export async function backupsOf(directory: string): Promise<BackupInfo[]> {
  * Makes a backup the state of a directory, which no process may have open for writing. What was the state before is backed up first, or moved aside if it is
  * damaged. Killed in between, the next one to open the state finds the backup of before. O(bytes).
  * @param options.backup its name, or how that begins (default: the newest)
- * @throws NoBackup if there is none, or it is not whole; StateLocked; BackupFailed; InvalidArgument; StateUnavailable for what the system refuses
+ * @throws NoBackup if there is none, or it is not whole; StateLocked; BackupFailed; DiskFull; InvalidArgument; StateUnavailable for what the system refuses
  */
 export async function restoreState(
   directory: string,
@@ -110,7 +111,7 @@ export async function verifyState(
  * @param options.file where to (default: a new one in `exports/` of the directory, from where `openState` recovers if no backup is fit)
  * @param options.format default: what the file's name ends with, else `json`
  * @returns undefined if nothing was ever committed
- * @throws ExportFailed; StateCorrupt; InvalidArgument; StateUnavailable for what the system refuses
+ * @throws ExportFailed; DiskFull; StateCorrupt; InvalidArgument; StateUnavailable for what the system refuses
  */
 export async function exportState(
   directory: string,
@@ -127,7 +128,7 @@ export async function exportState(
  * Makes what a file holds the state of a directory, which no process may have open for writing; all of it or nothing. What was the state before is
  * backed up first, or moved aside if it is damaged. O(file).
  * @param source the file that `exportState` has written, in either syntax, or what is in it (a stream); the state is locked, and made if there is none, once its head was read
- * @throws NotImported if it is not whole; StateLocked; BackupFailed; InvalidArgument; StateUnavailable for what the system refuses
+ * @throws NotImported if it is not whole; StateLocked; BackupFailed; DiskFull; InvalidArgument; StateUnavailable for what the system refuses
  */
 export async function importState(
   directory: string,
@@ -163,6 +164,7 @@ async function withSystem<Result>(
     return await body();
   } catch (error) {
     if (!isSystemError(error)) throw error;
+    if (saysFull(error)) throw new DiskFull(`the state in ${resolve(directory)}`, 'this was not possible');
     const message = `The state in ${resolve(directory)} cannot be used: ${whyRefused(error, intent)}.`;
     throw new StateUnavailable(message, { cause: error });
   }

@@ -276,7 +276,7 @@ export async function openState(where: string | OpenOptions, ...surplus: never[]
     );
   } catch (error) {
     if (!isSystemError(error)) throw error;
-    const why = whyRefused(error, readOnly ? 'read' : 'write');
+    const why = whyRefused(error, readOnly ? 'read' : 'read or write');
     throw new StateUnavailable(`The state in ${directory} cannot be used: ${why}.`, { cause: error });
   }
 }

@@ -1,4 +1,5 @@
 import { isSystemError, MillraceError, StateCorrupt, StateLocked, UnknownVersion } from '../errors.js';
+import { whyRefused } from '../store/refusal.js';
 import { type Context, writeJson } from './context.js';
 import { display } from './render/text.js';
 
@@ -37,11 +38,11 @@ export function failureOf(thrown: unknown): Failure {
   if (error instanceof MillraceError) {
     return { code: error.code, message: messageOf(error), exitCode: exitCodeOf(error.code) };
   }
-  const message = error instanceof Error ? error.message : String(error);
   if (isSystemError(error)) {
-    const code = 'SYSTEM_ERROR';
-    return { code, message: `The system refuses something: ${message}.`, exitCode: ExitCode.Failed };
+    const message = `The system refuses something: ${whyRefused(error, 'read or write')}.`;
+    return { code: 'SYSTEM_ERROR', message, exitCode: ExitCode.Failed };
   }
+  const message = error instanceof Error ? error.message : String(error);
   return {
     code: 'INTERNAL',
     message: `This is a defect in millrace, please report it: ${message} (MILLRACE_DEBUG=1 shows where)`,

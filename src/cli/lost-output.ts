@@ -1,3 +1,4 @@
+import { systemWords } from '../errors.js';
 import type { Context } from './context.js';
 import { ExitCode, reportFailure } from './failure.js';
 
@@ -14,7 +15,7 @@ export class LostOutput {
     context.stdout.on('error', (error) => {
       if (error.code === 'EPIPE' || this.isLost) return;
       this.isLost = true;
-      const message = `The output cannot be written: ${error.message}.`;
+      const message = `The output cannot be written: ${systemWords(error)}.`;
       reportFailure(context, { code: 'OUTPUT_LOST', message, exitCode: ExitCode.Failed }, false);
     });
   }

@@ -6,6 +6,7 @@ import type { BuildState } from '../state.js';
 import { noteFailure } from '../store/backup/attempt.js';
 import { isBackupDue, RETENTION } from '../store/backup/keep.js';
 import { statePaths } from '../store/paths.js';
+import { whyRefused } from '../store/refusal.js';
 import { startInBackground } from './background.js';
 
 const EVERY_MS = 600_000;
@@ -39,7 +40,7 @@ export async function backUpIfDue(
 function warningOf(error: unknown, directory: string): string {
   if (error instanceof MillraceError) return error.message;
   if (!isSystemError(error)) throw error;
-  return new BackupFailed(directory, error).message;
+  return new BackupFailed(directory, whyRefused(error, 'read or write'), error).message;
 }
 
 function backUpInBackground(directory: string, { newest, days }: typeof RETENTION): void {

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { isSystemError, StateUnavailable } from '../errors.js';
 import { type BuildState, partsOf } from '../state.js';
+import { whyRefused } from '../store/refusal.js';
 import { startInBackground } from './background.js';
 
 /** The record under which the state keeps when it was collected last. */
@@ -35,7 +36,9 @@ export async function collectDaily(state: BuildState, within = WITHIN_MS): Promi
     // Nothing can be kept there, and the run has said why.
     if (error instanceof StateUnavailable) return 'done';
     if (!isSystemError(error)) throw error;
-    return { warning: `What was built before could not be looked through: ${error.message}.` };
+    return {
+      warning: `What was built before could not be looked through: ${whyRefused(error, 'read or write')}.`,
+    };
   }
 }
 

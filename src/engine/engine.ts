@@ -176,7 +176,10 @@ export class BuildEngine {
     if (work !== NO_WORK && !isFull) await this.#provide(emitter);
     emitter.emit({ type: 'run-finished', ...summary });
     if (isFull)
-      throw new DiskFull(this.#state.directory!, 'the run was stopped; what had ended by then is saved');
+      throw new DiskFull(
+        `the state in ${this.#state.directory}`,
+        'the run was stopped; what had ended by then is saved',
+      );
     return summary;
   }
 

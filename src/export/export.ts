@@ -1,10 +1,12 @@
 import { realpathSync } from 'node:fs';
 import { basename, dirname, extname, join, resolve, sep } from 'node:path';
-import { ExportFailed, InvalidArgument } from '../errors.js';
+import { DiskFull, ExportFailed, InvalidArgument } from '../errors.js';
 import { type BuildState, openState } from '../state.js';
 import { freePath, prepareFolder } from '../store/backup/folder.js';
 import { Log } from '../store/log.js';
 import { type StatePaths, statePaths } from '../store/paths.js';
+import { whyFailed } from '../store/refusal.js';
+import { saysFull } from '../store/room.js';
 import { CONTROL } from '../store/store.js';
 import { documentOf, type ExportOptions, targetOf, writeDocument } from './write.js';
 
@@ -20,7 +22,7 @@ export interface ExportInfo {
  * Writes what is committed to a file, which is read back; also while another process writes the state.
  * @param file default: one in the folder of exports, from where the state is recovered when no backup is fit
  * @returns undefined if nothing was ever committed
- * @throws ExportFailed; StateCorrupt, StateUnavailable
+ * @throws ExportFailed, DiskFull; StateCorrupt, StateUnavailable
  */
 export async function exportDirectory(
   directory: string,
@@ -37,7 +39,10 @@ export async function exportDirectory(
     await new Log(paths).write('exported', { name: basename(path), bytes });
     return { path, bytes };
   } catch (error) {
-    throw error instanceof InvalidArgument ? error : new ExportFailed(paths.directory, error, file);
+    if (error instanceof InvalidArgument) throw error;
+    const where = file === undefined ? paths.exports : resolve(file);
+    if (saysFull(error)) throw new DiskFull(where, `the state in ${paths.directory} could not be exported`);
+    throw new ExportFailed(paths.directory, whyFailed(error, 'read or write'), error, file);
   }
 }
 

@@ -30,7 +30,7 @@ export class Guard {
     const { directory } = this.paths;
     if (!this.isOurs()) {
       throw new StateUnavailable(
-        `The files of the state in ${directory} were deleted or replaced while it was open; nothing more is written.`,
+        `The files of the state in ${directory} were deleted or replaced while it was open, so nothing more is written; see that nobody does that while something runs, and run it again.`,
       );
     }
     if (this.takesRoom(bytes)) return;

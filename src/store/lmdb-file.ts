@@ -103,7 +103,7 @@ export class PageReader {
   private readonly head = Buffer.allocUnsafeSlow(HEAD);
 
   constructor(descriptor: number, size: number) {
-    if (size === 0) throw new Damage('the file is empty');
+    if (size === 0) throw new Damage('store/data.mdb is empty');
     this.descriptor = descriptor;
     this.size = size;
   }
@@ -115,7 +115,7 @@ export class PageReader {
 
   private readInto(bytes: Buffer, page: number): Buffer {
     const count = readSync(this.descriptor, bytes, 0, bytes.length, page * PAGE_SIZE);
-    if (count < bytes.length) throw new Damage('the file is cut off');
+    if (count < bytes.length) throw new Damage('store/data.mdb is cut off');
     return bytes;
   }
 
@@ -206,7 +206,7 @@ export function readMeta(reader: PageReader, index: 0 | 1): Meta {
   const pageSize = bytes.readUInt32LE(META.free + DB.pad);
   if (pageSize !== PAGE_SIZE) throw new Damage(`its pages have ${pageSize} bytes in place of ${PAGE_SIZE}`);
   const lastPage = readPage(bytes, META.last);
-  if ((lastPage + 1) * PAGE_SIZE > reader.size) throw new Damage('the file is cut off');
+  if ((lastPage + 1) * PAGE_SIZE > reader.size) throw new Damage('store/data.mdb is cut off');
   return {
     transaction: bytes.readBigUInt64LE(META.transaction),
     lastPage,

@@ -167,7 +167,7 @@ export async function openWriter(directory: string, options: WriterOptions): Pro
   try {
     return await openLocked(paths, options);
   } catch (error) {
-    throw saysFull(error) ? new DiskFull(paths.directory, 'it could not be opened') : error;
+    throw saysFull(error) ? new DiskFull(`the state in ${paths.directory}`, 'it could not be opened') : error;
   }
 }
 

@@ -1,17 +1,49 @@
-import { existsSync, lstatSync } from 'node:fs';
+import { accessSync, constants, existsSync, lstatSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { systemWords } from '../errors.js';
+import { isSystemError, systemWords } from '../errors.js';
+
+const { R_OK, W_OK, X_OK } = constants;
+const DENIED = new Set(['EACCES', 'EPERM']);
+
+/** Why something could not be done, as a clause. @param intent as of `whyRefused` */
+export function whyFailed(error: unknown, intent: string): string {
+  if (isSystemError(error)) return whyRefused(error, intent);
+  return (error instanceof Error ? error.message : String(error)).replace(/\.$/, '');
+}
 
 /**
  * Why the system does not let us at a state, as a clause.
  * @param intent what was to be done with it: `read`, `write`, or both
  */
 export function whyRefused(error: NodeJS.ErrnoException, intent: string): string {
-  const { code, path } = error;
-  const where = path === undefined ? '' : ` (${path})`;
-  if (code === 'EACCES' || code === 'EPERM') return `there is no permission to ${intent} it${where}`;
+  const { code = '', path } = error;
   if (code === 'ENOTDIR' || code === 'EEXIST') return noFolder(path);
-  return `${systemWords(error)}${where}`;
+  if (!DENIED.has(code)) return `${systemWords(error)}${path === undefined ? '' : ` (${path})`}`;
+  const what = path === undefined ? 'it' : deniedAt(path);
+  return `there is no permission to ${intent} ${what}; allow it (chmod u+rwX)`;
+}
+
+/** What to allow so that a path can be reached, read and written: the system names what it was asked for, which may lie in a folder that is forbidden, or be a draft that is not there. */
+function deniedAt(path: string): string {
+  if (!isVisible(path)) return path === dirname(path) ? path : deniedAt(dirname(path));
+  return isAllowed(path) && !isAllowed(dirname(path)) ? dirname(path) : path;
+}
+
+function isVisible(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+function isAllowed(path: string): boolean {
+  try {
+    accessSync(path, R_OK | W_OK | (lstatSync(path).isDirectory() ? X_OK : 0));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The system names what it was asked for, which may lie below what is in the way. */
@@ -19,7 +51,7 @@ function noFolder(path: string | undefined): string {
   if (path === undefined) return 'there is a file where a folder should be';
   const entry = entryOf(path);
   if (entry === undefined) return noFolder(dirname(path));
-  return `there is ${entry} where a folder should be (${path})`;
+  return `there is ${entry} where a folder should be (${path}); remove it, or move it away`;
 }
 
 function entryOf(path: string): string | undefined {

@@ -97,6 +97,41 @@ test('a disk that is full before the state can be opened is told as one', { skip
   );
 });
 
+test('what a full disk keeps from being written is told with where that is', {
+  skip: canMount,
+}, async (t) => {
+  const project = new Project(t, { 'disk/.keep': '', manifest: MANIFEST });
+  const line = (...args: string[]): string => project.shellLine(args);
+  const script = [
+    'cp ../manifest millrace.toml; touch keep; echo one > in; mkdir -m 700 sub',
+    `${line('run')} > /dev/null; ${line('export', '../state.json')} > /dev/null; cat /dev/zero > big 2> /dev/null`,
+    ...[['backup'], ['export'], ['export', 'sub/out'], ['export', '/dev/full']].map((args) => line(...args)),
+    ...[['restore'], ['import', '../state.json'], ['backup', '--json']].map((args) => line(...args)),
+    'echo exit $?; ls sub',
+  ];
+  const done = await project.spawn(onSmallDisk(script.join('\n'))).result;
+  const state = project.path('disk/.millrace');
+  const said = (place: string, effect: string): string =>
+    `millrace: error: The disk of ${place} is full, or a quota or limit for files is reached, so ${effect}. Free some space, or raise the limit, and run it again.`;
+  const [backedUp, exported] = ['backed up', 'exported'].map(
+    (what) => `the state in ${state} could not be ${what}`,
+  );
+  assert.deepEqual(
+    done.stderr.trim().split('\n'),
+    [
+      said(`${state}/backups`, backedUp!),
+      said(`${state}/exports`, exported!),
+      said(project.path('disk/sub/out'), exported!),
+      said('/dev/full', exported!),
+      said(`the state in ${state}`, 'this was not possible'),
+      said(`the state in ${state}`, 'this was not possible'),
+      said(`${state}/backups`, backedUp!),
+    ],
+    explain(done),
+  );
+  assert.match(done.stdout.toString(), /^\{.*"code":"STATE_DISK_FULL".*\}\nexit 3\n$/);
+});
+
 test('a limit for the size of files is met as a full disk is', async (t) => {
   if (process.platform === 'win32') return t.skip('there are no limits');
   const project = new Project(t, { in: 'text' });

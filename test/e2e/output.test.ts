@@ -74,8 +74,7 @@ describe('what a task prints', { concurrency: 2 }, () => {
       const command = `${project.shellLine(args)} >/dev/full`;
       return await project.spawn(['sh', '-c', command]).result;
     };
-    const sentence =
-      /^millrace: error: The output cannot be written: ENOSPC.*no space left on device.*\.\n$/m;
+    const sentence = /^millrace: error: The output cannot be written: no space left on device\.\n$/m;
     for (const args of [['run'], ['run', '--json'], ['graph'], ['--version']]) {
       const { exitCode, stderr } = await toFullDisk(...args);
       assert.equal(exitCode, 1, stderr);

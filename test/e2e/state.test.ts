@@ -169,7 +169,7 @@ test('what lies at or above the state directory and is a file is told, and no em
       assert.equal(result.exitCode, 3, explain(result));
       assert.match(
         result.stderr,
-        /^millrace: error: The state in .* there is a file where a folder should be \(.+\)\.\n$/,
+        /^millrace: error: The state in .* there is a file where a folder should be \(.+\); remove it, or move it away\.\n$/,
       );
     }
   }
@@ -206,7 +206,7 @@ test('a state that this user may not read is no empty state', async (t) => {
       assert.equal(refused.exitCode, 3, explain(refused));
       assert.match(
         refused.stderr,
-        /^millrace: error: The state in .* (there is no permission to read it \(.+\)|belongs to user 0, and you are .*)\.\n$/,
+        /^millrace: error: The state in .* (there is no permission to read \S+; allow it \(chmod u\+rwX\)|belongs to user 0, and you are .*)\.\n$/,
       );
     }
   } finally {

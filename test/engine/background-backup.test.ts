@@ -62,7 +62,7 @@ test('the next run tells once of a backup that has failed in the background', as
   assert.equal(await backUp(directory), 1);
   writeFileSync(data, good);
   const [warning, ...others] = await warnings(directory);
-  assert.match(warning!, /^The last automatic backup of \d{4}-.*Z failed: .* the file is cut off/);
+  assert.match(warning!, /^The last automatic backup of \d{4}-.*Z failed: .* store\/data\.mdb is cut off/);
   assert.deepEqual([others, await warnings(directory)], [[], []]);
 });
 
@@ -99,7 +99,10 @@ test('what keeps a backup from being begun is told, and fails nothing', async (t
   await withState(directory, async (state) => {
     symlinkSync(backups, backups);
     const refused = await backUpIfDue(state, { every: 0 });
-    assert.match((refused as { warning: string }).warning, /^The state in .* could not be backed up: ELOOP/);
+    assert.match(
+      (refused as { warning: string }).warning,
+      /^The state in .* could not be backed up: too many symbolic links encountered/,
+    );
     rmSync(backups);
     // What is behind the last page means nothing.
     truncateSync(data, 2 ** 25);

@@ -238,7 +238,10 @@ test('verifyState tells what is damaged, and repairs only if it is to', async (t
   damage(directory);
   for (let round = 0; round < 2; round++) {
     const found = await verifyState(directory);
-    assert.deepEqual([found.ok, found.problem, found.recovery], [false, 'the file is cut off', undefined]);
+    assert.deepEqual(
+      [found.ok, found.problem, found.recovery],
+      [false, 'store/data.mdb is cut off', undefined],
+    );
     assert.deepEqual(
       found.backups.map(({ name, problem }) => [name, problem]),
       [

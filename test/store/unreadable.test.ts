@@ -69,7 +69,7 @@ test('a backup that cannot be read stops the recovery, and nothing is moved', as
     refuse(t, backup, code as Refusal);
     await assert.rejects(openState(directory), {
       code: 'STATE_UNAVAILABLE',
-      message: `The state in ${directory} is damaged (the file is cut off), and ${backup} cannot be read to restore it: ${why}. Nothing was moved; make it readable, or move it away, and run it again.`,
+      message: `The state in ${directory} is damaged (store/data.mdb is cut off), and ${backup} cannot be read to restore it: ${why}. Nothing was moved; make it readable, or move it away, and run it again.`,
     });
     assert.deepEqual(allNames(directory), before);
     allow();

@@ -106,10 +106,13 @@ test('what is in the way of a state is told in words', async (t) => {
   writeFileSync(join(folder, 'file'), '');
   symlinkSync('nothing', join(folder, 'link'));
   symlinkSync('loop', join(folder, 'loop'));
-  const link = (place: string) => `there is a link to nowhere where a folder should be (${place})`;
+  const link = (place: string) =>
+    `there is a link to nowhere where a folder should be (${place}); remove it, or move it away`;
   symlinkSync('file', join(folder, 'linked'));
-  const linked = (place: string) => `there is a link to a file where a folder should be (${place})`;
-  const file = (place: string) => `there is a file where a folder should be (${place})`;
+  const linked = (place: string) =>
+    `there is a link to a file where a folder should be (${place}); remove it, or move it away`;
+  const file = (place: string) =>
+    `there is a file where a folder should be (${place}); remove it, or move it away`;
   const loop = (place: string) => `too many symbolic links encountered (${place})`;
   const calls: (readonly [(state: string) => Promise<unknown>, string, (place: string) => string])[] = [
     ...[verifyState, backupsOf, restoreState, openState].map((call) => [call, 'file', file] as const),
@@ -142,7 +145,7 @@ test('a folder that may not be read is told in words', async (t) => {
   try {
     await assert.rejects(verifyState(directory), {
       code: 'STATE_UNAVAILABLE',
-      message: `The state in ${directory} cannot be used: there is no permission to read it (${backups}).`,
+      message: `The state in ${directory} cannot be used: there is no permission to read ${backups}; allow it (chmod u+rwX).`,
     });
   } finally {
     t.mock.restoreAll();

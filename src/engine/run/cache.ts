@@ -8,6 +8,7 @@ import {
 } from '../../artifacts/index.js';
 import { isSystemError, NotRestored } from '../../errors.js';
 import { contentDirectory, partsOf } from '../../state.js';
+import { whyFailed } from '../../store/refusal.js';
 import type { Row } from '../../task.js';
 import { VERSION } from '../version.js';
 import type { KnownFolders } from './command.js';
@@ -28,9 +29,7 @@ export function openCache(
     const { names } = partsOf(state).table;
     return new RunCache(cache, warn, (row) => state.history.attempts({ task: names.nameOf(row) }));
   } catch (error) {
-    warn(
-      `Outputs are not kept for later or restored in this run: ${(error as Error).message.replace(/\.$/, '')}.`,
-    );
+    warn(`Outputs are not kept for later or restored in this run: ${whyFailed(error, 'read or write')}.`);
     return undefined;
   }
 }
@@ -127,6 +126,8 @@ export class RunCache {
     if (!isSystemError(error)) throw error;
     if (this.#broken) return;
     this.#broken = true;
-    this.#warn(`Outputs are not kept for later or restored in this run: ${error.message}.`);
+    this.#warn(
+      `Outputs are not kept for later or restored in this run: ${whyFailed(error, 'read or write')}.`,
+    );
   }
 }

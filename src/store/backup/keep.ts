@@ -1,9 +1,11 @@
-import { BackupFailed, MillraceError, StateCorrupt } from '../../errors.js';
+import { BackupFailed, DiskFull, MillraceError, StateCorrupt } from '../../errors.js';
 import type { Database } from '../database.js';
 import { examineFile } from '../file-check.js';
 import { LmdbDatabase } from '../lmdb.js';
 import { Log } from '../log.js';
 import { statePaths } from '../paths.js';
+import { whyFailed } from '../refusal.js';
+import { saysFull } from '../room.js';
 import { type BackupInfo, listBackups } from './folder.js';
 import { makeBackup, pruneBackups } from './make.js';
 import type { Retention } from './retention.js';
@@ -13,7 +15,7 @@ export const RETENTION: Retention = { newest: 3, days: 7 };
 /**
  * Backs up what is committed, and removes backups that `retention` does not keep.
  * @returns undefined if nothing was ever committed
- * @throws BackupFailed, StateCorrupt; whatever it is, it is in the log
+ * @throws BackupFailed, DiskFull, StateCorrupt; whatever it is, it is in the log
  */
 export async function backUp(
   database: Database,
@@ -30,7 +32,10 @@ export async function backUp(
     return backup;
   } catch (error) {
     await log.write('backup-failed', { message: error instanceof Error ? error.message : String(error) });
-    throw error instanceof MillraceError ? error : new BackupFailed(directory, error);
+    if (error instanceof MillraceError) throw error;
+    if (saysFull(error))
+      throw new DiskFull(paths.backups, `the state in ${directory} could not be backed up`);
+    throw new BackupFailed(directory, whyFailed(error, 'read or write'), error);
   }
 }
 

@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { chmodSync, truncateSync } from 'node:fs';
+import { type TestContext, test } from 'node:test';
+import { wordsForPermissions } from '../campaign/damage/permissions.js';
+import { explain, Project } from './rig.js';
+
+/** What to put before a command, so that permissions hold for it. */
+const AS_ANY_USER = wordsForPermissions();
+
+const COPY = { command: 'cp in out', inputs: ['in'], outputs: ['out'] };
+
+async function built(t: TestContext): Promise<Project> {
+  const project = new Project(t, { in: '1' });
+  project.writeTasks({ copy: COPY });
+  await project.build();
+  await project.millrace(['export']);
+  return project;
+}
+
+/** What a command of a user who is not root prints as its error. */
+async function errorOf(project: Project, command: string): Promise<string> {
+  const [program, ...args] = [...(AS_ANY_USER ?? []), ...project.commandLine(command.split(' '))];
+  const result = await project.spawn([program!, ...args]).result;
+  assert.equal(result.stderr.split('\n').length, 2, explain(result));
+  assert.notEqual(result.exitCode, 0, explain(result));
+  return result.stderr;
+}
+
+/** What may be forbidden, and commands that need it. */
+const FORBIDDEN: Readonly<Record<string, readonly string[]>> = {
+  '.millrace': ['run', 'status', 'gc', 'backup', 'backup --list', 'restore', 'verify', 'export'],
+  '.millrace/store': ['run', 'status', 'gc', 'backup', 'restore', 'verify', 'export'],
+  '.millrace/store/data.mdb': ['run', 'status', 'backup', 'verify', 'export'],
+  '.millrace/backups': ['backup', 'backup --list', 'restore', 'verify'],
+  '.millrace/exports': ['verify', 'export'],
+  '.millrace/content': ['artifacts', 'gc'],
+  '.millrace/content/actions': ['artifacts', 'gc'],
+  '.millrace/content/blobs': ['gc'],
+  '.millrace/content/tmp': ['gc'],
+};
+
+test('what may not be read is named itself, and what to do', {
+  skip: AS_ANY_USER === undefined && 'permissions hold for nobody here',
+}, async (t) => {
+  const project = await built(t);
+  for (const [name, commands] of Object.entries(FORBIDDEN)) {
+    const path = project.path(name);
+    chmodSync(path, 0);
+    for (const command of commands) {
+      const said = await errorOf(project, command);
+      const [, named] =
+        /there is no permission to read(?: or write)? (\S+); allow it \(chmod u\+rwX\)\.\n$/.exec(said) ?? [];
+      assert.equal(named, path, `${command}: ${said}`);
+    }
+    chmodSync(path, 0o700);
+  }
+});
+
+test('a state directory in which nothing can be made is named, and no draft', {
+  skip: AS_ANY_USER === undefined && 'permissions hold for nobody here',
+}, async (t) => {
+  const project = await built(t);
+  const path = project.path('.millrace');
+  chmodSync(path, 0o500);
+  for (const command of ['run', 'restore', 'run --json']) {
+    const said = await errorOf(project, command);
+    const why = `there is no permission to read or write ${path}; allow it (chmod u+rwX).`;
+    assert.equal(said, `millrace: error: The state in ${path} cannot be used: ${why}\n`);
+  }
+  chmodSync(path, 0o700);
+});
+
+test('a file in the place of the state directory is named, and what to do', async (t) => {
+  const project = new Project(t, { '.millrace': '', in: '1' });
+  project.writeTasks({ copy: COPY });
+  const path = project.path('.millrace');
+  const why = `there is a file where a folder should be (${path}); remove it, or move it away.`;
+  for (const command of [
+    'run',
+    'status',
+    'why copy',
+    'history',
+    'artifacts',
+    'gc',
+    'backup',
+    'verify',
+    'export',
+  ])
+    assert.equal(
+      await errorOf(project, command),
+      `millrace: error: The state in ${path} cannot be used: ${why}\n`,
+    );
+});
+
+test('a store that is empty or cut off is named', async (t) => {
+  const project = await built(t);
+  const lengths = { 5000: 'cut off', 0: 'empty' };
+  for (const [length, what] of Object.entries(lengths).reverse()) {
+    truncateSync(project.path('.millrace/store/data.mdb'), Number(length));
+    for (const command of ['status', 'backup', 'export'])
+      assert.match(
+        await errorOf(project, command),
+        new RegExp(`cannot be used: store/data\\.mdb is ${what}; the next "millrace run" recovers it`),
+      );
+  }
+});
+
+test('a run whose lock was deleted says what to do', async (t) => {
+  const project = new Project(t);
+  project.writeTasks({
+    first: { command: 'test -e once || { touch once; rm .millrace/lock; }' },
+    second: { command: 'true', deps: ['first'] },
+  });
+  const result = await project.millrace(['run']);
+  assert.equal(result.exitCode, 3, explain(result));
+  assert.match(
+    result.stderr,
+    /were deleted or replaced while it was open, so nothing more is written; see that nobody does that while something runs, and run it again\.\n$/,
+  );
+  assert.equal((await project.millrace(['run'])).stderr, '');
+});
