@@ -3,6 +3,7 @@ import { commandsOf, FileScanner, FileThreads, TaskChecker } from '../artifacts/
 import { DiskFull, InvalidArgument, StateUnavailable } from '../errors.js';
 import { BuildState, partsOf } from '../state.js';
 import { takeBackupWarning } from '../store/backup/attempt.js';
+import { requireRoom } from '../store/guard.js';
 import { statePaths } from '../store/paths.js';
 import { keepReserve } from '../store/reserve.js';
 import type { Row } from '../task.js';
@@ -139,7 +140,8 @@ export class BuildEngine {
   }
 
   async #execute(plan: Plan, options: RunOptions): Promise<RunSummary> {
-    const { history } = this.#state;
+    const { directory, history } = this.#state;
+    if (directory !== undefined && plan.assessment.stale.length > 0) requireRoom(statePaths(directory));
     const run = history.beginRun({ targets: plan.targets, jobs: plan.jobs, version: VERSION });
     try {
       return await this.#conduct(plan, options, run);

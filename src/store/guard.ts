@@ -1,12 +1,29 @@
 import { statfsSync } from 'node:fs';
-import { CommitFailed, StateUnavailable } from '../errors.js';
+import { CommitFailed, DiskFull, StateUnavailable } from '../errors.js';
 import type { DirectoryLock } from './lock.js';
 import { identifyFile, type StatePaths } from './paths.js';
-import { giveReserve } from './reserve.js';
+import { giveReserve, hasReserve } from './reserve.js';
 import { giveRoom, makeRoom, saysFull } from './room.js';
 
 /** Left free on the disk: LMDB doesn't survive a full one. */
 const LEFT_FREE_BYTES = 4 << 20;
+/** Of the first commit of a small state, which writes a page of everything. */
+const SMALL_BYTES = 3 * 2 ** 18;
+
+/** Refuses what is about to begin if not even a small commit could keep what it does, nor the reserve. @throws DiskFull; what `node:fs` throws */
+export function requireRoom(paths: StatePaths): void {
+  if (hasReserve(paths) || isFree(paths, SMALL_BYTES)) return;
+  throw new DiskFull(
+    `the state in ${paths.directory}`,
+    'nothing was run: what is done can only be kept where 6 MB are free',
+  );
+}
+
+function isFree({ store }: StatePaths, bytes: number): boolean {
+  const { bavail, bsize } = statfsSync(store);
+  // Twice: LMDB writes changed pages to new places, and a page of ours takes more than its bytes.
+  return bavail * bsize >= LEFT_FREE_BYTES + 2 * bytes;
+}
 
 /**
  * Looks, before each commit, whether it may be written: if the files under a state were deleted or replaced, LMDB goes
@@ -54,9 +71,7 @@ export class Guard {
 
   /** False if the disk is full. */
   private takesRoom(bytes: number): boolean {
-    const { bavail, bsize } = statfsSync(this.paths.store);
-    // Twice: LMDB writes changed pages to new places, and a page of ours takes more than its bytes.
-    if (bavail * bsize < LEFT_FREE_BYTES + 2 * bytes) return false;
+    if (!isFree(this.paths, bytes)) return false;
     try {
       makeRoom(this.paths.data, bytes);
       return true;

@@ -21,10 +21,15 @@ export function keepReserve({ directory, reserve }: StatePaths): void {
   }
 }
 
+/** Whether something lies where the reserve is kept. */
+export function hasReserve({ reserve }: StatePaths): boolean {
+  return lstatSync(reserve, { throwIfNoEntry: false }) !== undefined;
+}
+
 /** Gives the room back. @returns false if there was none */
-export function giveReserve({ reserve }: StatePaths): boolean {
-  if (lstatSync(reserve, { throwIfNoEntry: false }) === undefined) return false;
-  rmSync(reserve, { recursive: true });
+export function giveReserve(paths: StatePaths): boolean {
+  if (!hasReserve(paths)) return false;
+  rmSync(paths.reserve, { recursive: true });
   return true;
 }
 

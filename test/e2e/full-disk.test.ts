@@ -4,9 +4,9 @@ import { test } from 'node:test';
 import { explain, Project } from './rig.js';
 
 /** A command line that runs a script with a small file system of its own at `disk`, which is gone when it ends. */
-const onSmallDisk = (script: string): readonly [string, ...string[]] => [
+const onSmallDisk = (script: string, size = '160m'): readonly [string, ...string[]] => [
   'unshare',
-  ...['-rm', 'sh', '-c', `mount -t tmpfs -o size=160m none disk && cd disk && ${script}`],
+  ...['-rm', 'sh', '-c', `mount -t tmpfs -o size=${size} none disk && cd disk && ${script}`],
 ];
 
 const canMount =
@@ -94,6 +94,25 @@ test('a disk that is full before the state can be opened is told as one', { skip
   assert.match(
     done.stderr,
     /error: The disk of the state in .* is full, or .*, so it could not be opened\. Free some space/,
+  );
+});
+
+test('a disk on which nothing could be kept is refused before anything is run', {
+  skip: canMount,
+}, async (t) => {
+  const project = new Project(t, { 'disk/.keep': '' });
+  project.write('manifest', '[tasks.one]\ncommand = "touch done"\n');
+  const run = project.shellLine(['run']);
+  const script = [
+    `cp ../manifest millrace.toml; ${run}; echo exit $?; ls`,
+    `mount -o remount,size=6m ../disk; ${run} > /dev/null; echo exit $?; ls`,
+  ];
+  const done = await project.spawn(onSmallDisk(script.join('\n'), '1m')).result;
+  const files = 'millrace.toml\n';
+  assert.equal(done.stdout.toString(), `exit 3\n${files}exit 0\ndone\n${files}`, explain(done));
+  assert.match(
+    done.stderr,
+    /^millrace: error: The disk of the state in .* is full, or .*, so nothing was run: what is done can only be kept where 6 MB are free\. Free some space, or raise the limit, and run it again\.\n$/,
   );
 });
 
