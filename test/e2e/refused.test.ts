@@ -92,6 +92,38 @@ test('a file in the place of the state directory is named, and what to do', asyn
     );
 });
 
+/** One of each command, by words that are right. */
+const COMMANDS = [
+  ...['run', 'status', 'why copy', 'graph', 'history', 'gc', 'backup', 'backup --list', 'restore', 'verify'],
+  ...['verify --repair', 'export', 'export -', 'import in', 'artifacts', 'artifacts restore ab --into to'],
+  ...['artifacts pin ab', 'artifacts unpin ab', 'artifacts verify'],
+];
+
+test('with "--json" every command prints its error as an object, too', async (t) => {
+  const project = new Project(t, { '.millrace': '', in: '1' });
+  project.writeTasks({ copy: COPY });
+  const { stdout: help } = await project.millrace(['--help']);
+  const [, list = ''] = help.toString().split(/^Commands:$|^"run" is/m);
+  const names = [...list.matchAll(/^ {2}(\w+)/gm)].map(([, name]) => name!);
+  assert.ok(names.includes('verify'), list);
+  assert.deepEqual(
+    names.filter((name) => name !== 'help' && !COMMANDS.some((one) => one.split(' ')[0] === name)),
+    [],
+  );
+  for (const command of COMMANDS) {
+    for (const [more, exitCode, code] of [
+      [[], 3, 'STATE_UNAVAILABLE'],
+      [['--nonsense'], 2, 'BAD_USAGE'],
+    ] as const) {
+      const result = await project.millrace([...command.split(' '), ...more, '--json']);
+      const { message, time, ...rest } = JSON.parse(result.stdout.toString());
+      assert.deepEqual(rest, { v: 1, seq: 1, type: 'error', code }, command);
+      assert.deepEqual([result.exitCode, typeof time], [exitCode, 'number'], command);
+      assert.equal(result.stderr, `millrace: error: ${message}\n`);
+    }
+  }
+});
+
 test('a store that is empty or cut off is named', async (t) => {
   const project = await built(t);
   const lengths = { 5000: 'cut off', 0: 'empty' };
