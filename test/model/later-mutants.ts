@@ -28,6 +28,14 @@ export const LATER_MUTANTS: readonly Mutant[] = [
     preemptions: 2,
   },
   {
+    name: 'a row leaves the ready set without a look at whether it is ready again',
+    file: 'memory/ready.js',
+    from: 'if (isReady())\n            this.insert(row);',
+    to: '',
+    model: 'releasedEarly',
+    preemptions: 1,
+  },
+  {
     name: 'a row is known without a look at the memory that came with it',
     file: 'memory/table.js',
     from: 'this.seenRows = this.rowCount;\n            this.renewViews();',

@@ -22,6 +22,7 @@ export const MODELS = {
   versions: tasks.versions,
   takenBack: tasks.takenBack,
   takenBackTwice: tasks.takenBackTwice,
+  releasedEarly: tasks.releasedEarly,
   parking2: (code) => tasks.parking(code, 2),
   parking3: (code) => tasks.parking(code, 3),
   handingOver: tasks.handingOver,

@@ -262,10 +262,7 @@ export function takenBack(code: Code): Model<SharedTasks> {
         const { tasks } = attach(code, shared);
         return attempt(() => tasks.start('b')) && attempt(() => tasks.complete('b'));
       },
-      (shared) => {
-        const { tasks } = attach(code, shared);
-        return attempt(() => tasks.complete('a'));
-      },
+      (shared) => attempt(() => attach(code, shared).tasks.complete('a')),
     ],
     check: checkTable,
   };
@@ -288,6 +285,14 @@ export function versions(code: Code): Model<SharedTasks> {
     ],
     check: checkTable,
   };
+}
+
+/** A task that is started by its name is given back before it has left the ready set. */
+export function releasedEarly(code: Code): Model<SharedTasks> {
+  const call = (name: 'start' | 'release') => (shared: SharedTasks) =>
+    attempt(() => attach(code, shared).tasks[name]('a'));
+  const threads = [call('start'), call('release')];
+  return { ...versions(code), name: 'a task is given back while it is started by its name', threads };
 }
 
 /** One thread takes the last ready task of a word of the ready set while others put some in: these. */
