@@ -270,7 +270,9 @@ test('no change of a byte goes unnoticed', async (t) => {
       const changed = Buffer.from(bytes);
       const at = Math.floor(random() * bytes.length);
       changed[at]! ^= 1 << Math.floor(random() * 8);
-      writeFileSync(file, round % 3 === 0 ? bytes.subarray(0, at) : changed);
+      // The last line may end without its end.
+      const cutOff = bytes.subarray(0, Math.min(at, bytes.length - 2));
+      writeFileSync(file, round % 3 === 0 ? cutOff : changed);
       await assert.rejects(importState(directory, file), { code: 'NOT_IMPORTED' }, `${format} ${at}`);
     }
   }
