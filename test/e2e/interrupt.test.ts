@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
+import { until } from '../engine/lane-support.js';
 import { eventsOf, explain, finished, Project, summary } from './rig.js';
 
 /** Announces itself, and notes it when it is told to stop. */
@@ -123,6 +124,29 @@ describe('a signal', { concurrency: 2 }, () => {
     assert.ok(project.exists('after'));
     assert.deepEqual(await project.build(), new Map());
   });
+
+  for (const task of [{}, { pool: 'console' }]) {
+    const kind = 'pool' in task ? 'with the console, but without a terminal' : 'of no pool';
+    const command = `(trap '' TERM; sleep 1000) & (sleep 1000 &); touch up; sleep 1000`;
+
+    test(`that kills millrace itself ends all of a task ${kind}`, async (t) => {
+      const project = new Project(t);
+      project.writeTasks({ a: { command, ...task } });
+      const invocation = project.start(['run']);
+      await project.untilExists('up');
+      invocation.kill('SIGKILL');
+      await invocation.result;
+      await until('its processes are gone', () => project.processes().length === 0);
+    });
+
+    test(`by a timeout ends all of a task ${kind}`, async (t) => {
+      const project = new Project(t);
+      project.writeTasks({ a: { command, timeout: 500, ...task } });
+      assert.equal((await project.millrace(['run'])).exitCode, 1);
+      assert.ok(project.exists('up'));
+      assert.deepEqual(project.processes(), []);
+    });
+  }
 
   test('while nothing can be stopped any more changes nothing', async (t) => {
     const project = new Project(t);

@@ -30,18 +30,14 @@ const CODE = '_millrace_code';
 const TICKET = '_millrace_ticket';
 
 /**
- * Sets the lane up. In the order of the lines:
- *
- * - The watchdog waits for a line from the parent, which means "leave", or for the end of its pipe, which means that the parent
- *   is dead: it then kills all descendants of the lane (some, like those of `timeout`, have a group of their own) and the group.
- *   It ignores what a command may send to the whole group, and being started by a subshell that ends, it is no child of the lane
- *   and so invisible to `wait` and `$!`.
- * - On SIGTERM the lane does nothing, so that it lives to report how the command took it. A handler, other than
- *   ignoring, is not inherited by commands.
- * - A here-document is the one way for a shell to get an anonymous pipe for itself: no file is left behind whatever happens. A shell that
- *   uses a file for it (bash before 5.1) takes a FIFO, which is gone before the first command runs.
+ * A watchdog waits for a line from the parent (descriptor 3), which means "leave", or for the end of its pipe, which means that the parent
+ * is dead: it then kills all descendants of the shell that starts it (some, like those of `timeout`, have a group of their own) and that shell.
+ * It ignores what a command may send to the whole group, and being started by a subshell that ends, it is no child of the shell
+ * and so invisible to `wait` and `$!`.
+ * @param last what it does at the end
  */
-export const SETUP = `(
+export function watchdog(last: string): string {
+  return `(
   (
     trap '' TERM INT HUP
     read -r line <&3 && exit
@@ -54,9 +50,21 @@ export const SETUP = `(
       kill -9 $1
     }
     down $$
-    kill -9 0
-  ) </dev/null >/dev/null &
-)
+    ${last}
+  ) </dev/null >/dev/null 2>&1 &
+)`;
+}
+
+/**
+ * Sets the lane up. In the order of the lines:
+ *
+ * - The watchdog.
+ * - On SIGTERM the lane does nothing, so that it lives to report how the command took it. A handler, other than
+ *   ignoring, is not inherited by commands.
+ * - A here-document is the one way for a shell to get an anonymous pipe for itself: no file is left behind whatever happens. A shell that
+ *   uses a file for it (bash before 5.1) takes a FIFO, which is gone before the first command runs.
+ */
+export const SETUP = `${watchdog('kill -9 0')}
 trap : TERM
 exec 3<&- 4<<end 5<<end 6<<end
 
