@@ -1,6 +1,6 @@
 import { realpathSync } from 'node:fs';
 import { basename, dirname, extname, join, resolve, sep } from 'node:path';
-import { DiskFull, ExportFailed, InvalidArgument } from '../errors.js';
+import { DiskFull, ExportFailed, InvalidArgument, StateCorrupt } from '../errors.js';
 import { type BuildState, openState } from '../state.js';
 import { freePath, prepareFolder } from '../store/backup/folder.js';
 import { Log } from '../store/log.js';
@@ -39,7 +39,7 @@ export async function exportDirectory(
     await new Log(paths).write('exported', { name: basename(path), bytes });
     return { path, bytes };
   } catch (error) {
-    if (error instanceof InvalidArgument) throw error;
+    if (error instanceof InvalidArgument || error instanceof StateCorrupt) throw error;
     const where = file === undefined ? paths.exports : resolve(file);
     if (saysFull(error)) throw new DiskFull(where, `the state in ${paths.directory} could not be exported`);
     throw new ExportFailed(paths.directory, whyFailed(error, 'read or write'), error, file);

@@ -10,7 +10,7 @@ import { LmdbDatabase, SchemaBehind } from './lmdb.js';
 import type { Intent } from './lmdb-file.js';
 import { Log } from './log.js';
 import { dataAt, type StatePaths } from './paths.js';
-import { requireVerification } from './unverified.js';
+import { requireVerification, suggestVerification } from './unverified.js';
 import { verifyInChild } from './verify-child.js';
 
 /**
@@ -21,7 +21,7 @@ import { verifyInChild } from './verify-child.js';
 export async function openToRead(paths: StatePaths, unclean: boolean): Promise<Database> {
   await requireSound(paths, 'read', unclean);
   try {
-    return LmdbDatabase.open(paths, true);
+    return LmdbDatabase.open(paths, true, { onDamage: () => suggestVerification(paths) });
   } catch (error) {
     if (!(error instanceof SchemaBehind)) throw error;
     throw new StateUnavailable(

@@ -28,7 +28,7 @@ import {
   tableExtents,
 } from './table.js';
 import { takeDirectory } from './take.js';
-import { marksOfEnded, requireVerification } from './unverified.js';
+import { marksOfEnded, requireVerification, suggestVerification } from './unverified.js';
 import { requireUsable } from './usable.js';
 
 /** What opening had to put right. */
@@ -141,7 +141,8 @@ export async function openReader(directory: string, { lazy = false }: LoadOption
     if (lazy) database.hold();
     const sleeps = (region: string) => lazy && region !== STATUSES;
     const restore = lazy ? restoreForReading : restoreTable;
-    const parts = loadParts(database, paths.directory, UNGUARDED, 'disk', { sleeps }, restore);
+    const onDamage = (): void => suggestVerification(paths);
+    const parts = loadParts(database, paths.directory, UNGUARDED, 'disk', { sleeps, onDamage }, restore);
     let isComplete = !lazy;
     const complete = (): void => {
       if (!isComplete) awakenTable(parts.table);

@@ -1,4 +1,5 @@
 import { appendFileSync, existsSync } from 'node:fs';
+import { isSystemError } from '../errors.js';
 import { markOf } from '../marked-processes.js';
 import { readMark } from './kinds.js';
 import type { StatePaths } from './paths.js';
@@ -13,6 +14,15 @@ const MOST_ENDED = 8;
  */
 export function requireVerification({ unverified }: StatePaths, ended?: ProcessIdentity): void {
   appendFileSync(unverified, ended === undefined ? '' : `${JSON.stringify(ended)}\n`, { mode: 0o600 });
+}
+
+/** The same for who only reads and has met damage: he may not be allowed to write. */
+export function suggestVerification(paths: StatePaths): void {
+  try {
+    requireVerification(paths);
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+  }
 }
 
 /** The marks of what they have started who have ended so, and were not succeeded by anybody who got as far as to look for it. */

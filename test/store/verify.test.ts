@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import fs, { mkdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import fs, { existsSync, mkdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { basename, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -12,6 +12,7 @@ import {
   type VerifiedState,
   verifyState,
 } from 'millrace';
+import { backUpDirectory } from '../../src/store/backup/keep.js';
 import { createStore } from '../../src/store/draft.js';
 import { statePaths } from '../../src/store/paths.js';
 import { runCode, stateDirectory, withState } from './support.js';
@@ -150,5 +151,36 @@ test('a folder that may not be read is told in words', async (t) => {
   } finally {
     t.mock.restoreAll();
     syncBuiltinESMExports();
+  }
+});
+
+test('damage that only who reads the history meets is recovered by the next who writes', async (t) => {
+  const { directory, backup } = await backedUp(t);
+  await withState(directory, (state) => {
+    const run = state.history.beginRun({ targets: [], jobs: 1 });
+    const message = 'unmistakable';
+    state.history.addAttempt({ task: 'a', start: 1, duration: 1, outcome: 'failed', message });
+    state.history.abandonRun(run);
+  });
+  const { data, unverified } = statePaths(directory);
+  const bytes = readFileSync(data);
+  for (let at = bytes.indexOf('unmistakable'); at >= 0; at = bytes.indexOf('unmistakable'))
+    bytes.write('U', at);
+  const looks: Record<string, () => Promise<unknown>> = {
+    history: async () => {
+      await using state = await openState({ directory, readOnly: true });
+      return [...state.history.attempts({ task: 'a' })];
+    },
+    backup: () => backUpDirectory(directory, { newest: 3, days: 7 }),
+    export: () => exportState(directory, { history: true }),
+  };
+  for (const [name, look] of Object.entries(looks)) {
+    writeFileSync(data, bytes);
+    // Nobody has met it, and so it stays.
+    await (await openState({ directory, onCorrupt: 'recover' })).close();
+    await assert.rejects(look(), { code: 'STATE_CORRUPT', message: /attempts\/.* is damaged/ }, name);
+    assert.ok(existsSync(unverified), name);
+    await using state = await openState({ directory, onCorrupt: 'recover' });
+    assert.equal(state.recovery.backup?.name, backup.name, name);
   }
 });

@@ -6,6 +6,7 @@ import { Log } from '../log.js';
 import { statePaths } from '../paths.js';
 import { whyFailed } from '../refusal.js';
 import { saysFull } from '../room.js';
+import { suggestVerification } from '../unverified.js';
 import { type BackupInfo, listBackups } from './folder.js';
 import { makeBackup, pruneBackups } from './make.js';
 import type { Retention } from './retention.js';
@@ -47,7 +48,10 @@ export async function backUpDirectory(
   const paths = statePaths(directory);
   const damage = examineFile(paths, 'read');
   if (damage !== undefined) throw new StateCorrupt(directory, damage);
-  const database = LmdbDatabase.open(paths, true, { older: true });
+  const database = LmdbDatabase.open(paths, true, {
+    older: true,
+    onDamage: () => suggestVerification(paths),
+  });
   try {
     return await backUp(database, directory, retention);
   } finally {
