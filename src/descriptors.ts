@@ -1,6 +1,6 @@
 import type { StdioOptions } from 'node:child_process';
 import { openSync, readdirSync, readFileSync } from 'node:fs';
-import { descriptorLimit } from './descriptor-limit.js';
+import { descriptorLimit } from './process-limits.js';
 
 /** In octal, of `flags` in /proc/PID/fdinfo/N (proc_pid_fdinfo(5)). */
 const CLOSE_ON_EXEC = 0o2000000;

@@ -1,22 +1,37 @@
-import { statfsSync } from 'node:fs';
+import { statfsSync, statSync } from 'node:fs';
 import { CommitFailed, DiskFull, StateUnavailable } from '../errors.js';
+import { fileSizeLimit } from '../process-limits.js';
 import type { DirectoryLock } from './lock.js';
 import { identifyFile, type StatePaths } from './paths.js';
 import { giveReserve, hasReserve } from './reserve.js';
-import { giveRoom, makeRoom, saysFull } from './room.js';
+import { giveRoom, makeRoom, roomFor, saysFull } from './room.js';
 
 /** Left free on the disk: LMDB doesn't survive a full one. */
 const LEFT_FREE_BYTES = 4 << 20;
 /** Of the first commit of a small state, which writes a page of everything. */
 const SMALL_BYTES = 3 * 2 ** 18;
 
-/** Refuses what is about to begin if not even a small commit could keep what it does, nor the reserve. @throws DiskFull; what `node:fs` throws */
+/**
+ * Refuses what is about to begin if not even a small commit could keep what it does: the reserve would help against a full disk, and not
+ * against a limit for the size of files.
+ * @throws DiskFull; what `node:fs` throws
+ */
 export function requireRoom(paths: StatePaths): void {
-  if (hasReserve(paths) || isFree(paths, SMALL_BYTES)) return;
+  if ((hasReserve(paths) || isFree(paths, SMALL_BYTES)) && isAllowed(paths, SMALL_BYTES)) return;
   throw new DiskFull(
     `the state in ${paths.directory}`,
-    'nothing was run: what is done can only be kept where 6 MB are free',
+    'nothing was run: what is done can only be kept where 6 MB are free, and the store may grow',
   );
+}
+
+function isAllowed({ data }: StatePaths, bytes: number): boolean {
+  const size = statSync(data, { throwIfNoEntry: false })?.size ?? 0;
+  try {
+    return size + roomFor(bytes) <= fileSizeLimit();
+  } catch {
+    // No /proc: the first commit finds it out.
+    return true;
+  }
 }
 
 function isFree({ store }: StatePaths, bytes: number): boolean {
@@ -53,7 +68,7 @@ export class Guard {
     if (this.takesRoom(bytes)) return;
     this.isDiskFull = true;
     if (giveReserve(this.paths) && this.takesRoom(bytes)) return;
-    throw new CommitFailed(directory, 'the disk is full');
+    throw new CommitFailed(directory, 'the disk is full, or a quota or limit for files is reached');
   }
 
   /** The store is closed: the room that was taken is given back. What the system refuses is no reason to fail. */

@@ -15,6 +15,11 @@ export function saysFull(error: unknown): boolean {
   return FULL.has((error as NodeJS.ErrnoException).code ?? '');
 }
 
+/** How long a store's file is made beyond its last page for a commit of so many bytes. */
+export function roomFor(bytes: number): number {
+  return LEAST_BYTES + Math.min(2 * bytes, MOST_BYTES);
+}
+
 /**
  * Makes a store's file so long that a commit of so many bytes fits behind its last page, before LMDB is asked for it: LMDB does not survive a disk
  * that is full in the middle of a write, and another process may fill it in no time. To be called between two commits. What is behind the last page
@@ -22,7 +27,7 @@ export function saysFull(error: unknown): boolean {
  * @throws what `node:fs` throws (see `saysFull`); Damage if the file is no store any more
  */
 export function makeRoom(path: string, bytes: number): void {
-  const wanted = LEAST_BYTES + Math.min(2 * bytes, MOST_BYTES);
+  const wanted = roomFor(bytes);
   withFile(path, (file, size, end) => {
     for (let at = size; at < end + wanted; at += ZEROS.length) writeSync(file, ZEROS, 0, ZEROS.length, at);
   });

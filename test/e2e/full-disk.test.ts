@@ -112,7 +112,7 @@ test('a disk on which nothing could be kept is refused before anything is run', 
   assert.equal(done.stdout.toString(), `exit 3\n${files}exit 0\ndone\n${files}`, explain(done));
   assert.match(
     done.stderr,
-    /^millrace: error: The disk of the state in .* is full, or .*, so nothing was run: what is done can only be kept where 6 MB are free\. Free some space, or raise the limit, and run it again\.\n$/,
+    /^millrace: error: The disk of the state in .* is full, or .*, so nothing was run: what is done can only be kept where 6 MB are free, and the store may grow\. Free some space, or raise the limit, and run it again\.\n$/,
   );
 });
 
@@ -166,4 +166,18 @@ test('a limit for the size of files is met as a full disk is', async (t) => {
   const done = await project.spawn(['/bin/sh', '-c', limited]).result;
   assert.equal(done.exitCode, 3, explain(done));
   assert.match(done.stdout.toString(), /"code":"(STATE_DISK_FULL|COMMIT_FAILED)","message":"[^"]* full/);
+});
+
+test('what could not be kept because of a limit for the size of files is not begun', async (t) => {
+  if (process.platform !== 'linux') return t.skip('no limit is known');
+  const project = new Project(t, { in: 'text' });
+  project.writeTasks({ task: { command: 'cat in >> out', inputs: ['in'], outputs: ['out'] } });
+  await project.build();
+  project.write('in', 'changed');
+  const done = await project.spawn(['/bin/sh', '-c', `ulimit -f 100; exec ${project.shellLine(['run'])}`])
+    .result;
+  assert.equal(done.exitCode, 3, explain(done));
+  assert.match(done.stderr, /is full, or a quota or limit for files is reached, so nothing was run: /);
+  assert.equal(project.read('out'), 'text');
+  assert.equal((await project.build()).size, 1);
 });

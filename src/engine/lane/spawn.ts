@@ -1,9 +1,9 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { descriptorLimit } from '../../descriptor-limit.js';
 import { withoutInherited } from '../../descriptors.js';
 import { quote } from '../../errors.js';
+import { descriptorLimit } from '../../process-limits.js';
 
 /** What passes: the process or the system is out of descriptors, processes or memory at the moment. */
 const PASSING = new Set(['EMFILE', 'ENFILE', 'EAGAIN', 'ENOMEM']);
