@@ -1,3 +1,4 @@
+import { systemWords } from '../../errors.js';
 import { MARK, markOf } from '../../marked-processes.js';
 import { thisProcess } from '../../store/process.js';
 import { Attempt, type Limits } from './attempt.js';
@@ -268,7 +269,7 @@ export class LanePool {
     // Others that run, or may yet, will serve the queue.
     if (this.#active + this.#starts.size > 0) return;
     for (const attempt of this.#queue.takeAll()) {
-      attempt.failed(`No lane could be started: ${error.message}.`);
+      attempt.failed(`No shell could be started to run it: ${systemWords(error)}.`);
     }
   }
 }
