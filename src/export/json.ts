@@ -40,6 +40,7 @@ class JsonEncoder implements Encoder {
 
 class JsonDecoder implements Decoder {
   #lines = 0;
+  #isClosed = false;
   #section: Section | undefined;
 
   isEnd(line: string): boolean {
@@ -48,19 +49,27 @@ class JsonDecoder implements Decoder {
 
   line(line: string): Part | undefined {
     this.#lines++;
+    if (this.#isClosed) throw new SyntaxError('it goes on after its end');
     if (this.#lines === 1) return this.#brace(line, '{');
     if (this.#lines === 2) return { kind: 'head', value: JSON.parse(`{${withoutComma(line)}}`) };
     if (line.startsWith('{')) return this.#entry(line);
     if (this.isEnd(line)) return { kind: 'end', value: JSON.parse(line.slice(END.length)) };
     if (line === ']' || line === '],') return undefined;
     const name = LIST.exec(line)?.[1];
-    if (name === undefined) return this.#brace(line, '}');
+    if (name === undefined) return this.#close(line);
     if (!Object.hasOwn(SECTIONS, name)) throw new SyntaxError(`there is no list "${name}" in an export`);
     this.#section = name as Section;
     return undefined;
   }
 
-  finish(): undefined {}
+  finish(): undefined {
+    if (!this.#isClosed) throw new SyntaxError('it is cut off: the "}" at its end is missing');
+  }
+
+  #close(line: string): undefined {
+    this.#brace(line, '}');
+    this.#isClosed = true;
+  }
 
   #entry(line: string): Part {
     if (this.#section === undefined) throw new SyntaxError('an entry is in no list');
