@@ -58,7 +58,7 @@ class Loader {
     if (item.section === 'head') this.#newestRun = item.value.newestRun;
     else if (item.section === 'environments') this.#addEnvironment(item.value);
     else if (item.section === 'tasks') await this.#addTask(item.value);
-    else if (item.section === 'runs') this.#history.addRun(item.value);
+    else if (item.section === 'runs') this.#addRun(item.value);
     else await this.#history.addAttempt(item.value);
   }
 
@@ -71,6 +71,15 @@ class Loader {
   #addEnvironment({ key, variables }: EnvironmentEntry): void {
     const { artifacts, putRecord } = this.#parts;
     putRecord(environmentRecord(contentNamed(artifacts.contents, key)), fromWords(variables));
+  }
+
+  #addRun(run: RunEntry): void {
+    // The next run would get the number of this one, or of one before it.
+    if (run.run > this.#newestRun)
+      throw new DocumentDamaged(
+        `its head says that run ${this.#newestRun} is the newest, and it holds run ${run.run}`,
+      );
+    this.#history.addRun(run);
   }
 
   async #addTask(task: TaskEntry): Promise<void> {

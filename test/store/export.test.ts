@@ -187,6 +187,8 @@ function documentWith(
 
 const task = (id: string, rest = ''): string => `{"id":${JSON.stringify(id)},"status":"Pending"${rest}}`;
 
+const run = (number: number): string => `{"run":${number},"targets":[],"jobs":1,"start":1}`;
+
 /** What must not be imported, by what is to be said of it. */
 const REFUSED: readonly (readonly [RegExp, string])[] = [
   [/"b" depends on "a", which is not defined/, documentWith({ tasks: [task('b', ',"dependencies":["a"]')] })],
@@ -218,11 +220,10 @@ const REFUSED: readonly (readonly [RegExp, string])[] = [
       attempts: ['{"run":2,"task":"a","start":1,"duration":1,"outcome":"executed"}'],
     }),
   ],
+  [/not in order/, documentWith({ runs: [run(2), run(1)] }, '"history":true,"newestRun":2')],
   [
-    /not in order/,
-    documentWith({
-      runs: ['{"run":2,"targets":[],"jobs":1,"start":1}', '{"run":1,"targets":[],"jobs":1,"start":1}'],
-    }),
+    /head says that run 2 is the newest, and it holds run 3/,
+    documentWith({ runs: [run(1), run(3)] }, '"history":true,"newestRun":2'),
   ],
   [/there is no list "others"/, documentWith({ others: ['{}'] })],
   [/too long/, `{\n"format":"${'x'.repeat(2 ** 26)}"`],
