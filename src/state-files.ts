@@ -3,6 +3,7 @@ import { DiskFull, isSystemError, StateUnavailable } from './errors.js';
 import type { ExportInfo } from './export/export.js';
 import type { ImportReport } from './export/import.js';
 import type { DocumentSource } from './export/read.js';
+import { formatOf } from './export/syntax.js';
 import type { ExportOptions } from './export/write.js';
 import { draftExport } from './state.js';
 import { type BackupInfo, listBackups } from './store/backup/folder.js';
@@ -119,7 +120,7 @@ export async function exportState(
 ): Promise<ExportInfo | undefined> {
   checkDirectory('exportState', directory);
   checkOptions('exportState', options, { file: filled, format: oneOf(['json', 'toml']), history: boolean });
-  const { exportDirectory, formatOf } = await import('./export/export.js');
+  const { exportDirectory } = await import('./export/export.js');
   const { file, format = formatOf(file ?? ''), history = false } = options;
   return await withSystem(directory, 'read', () => exportDirectory(directory, file, { format, history }));
 }

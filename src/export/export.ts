@@ -1,5 +1,5 @@
 import { realpathSync } from 'node:fs';
-import { basename, dirname, extname, join, resolve, sep } from 'node:path';
+import { basename, dirname, join, resolve, sep } from 'node:path';
 import { DiskFull, ExportFailed, InvalidArgument, StateCorrupt } from '../errors.js';
 import { type BuildState, openState } from '../state.js';
 import { freePath, prepareFolder } from '../store/backup/folder.js';
@@ -64,9 +64,4 @@ function placeAt({ directory, exports }: StatePaths, file: string): string {
   if (isInState(path, directory) || isInState(targetOf(path), realpathSync(directory)))
     throw new InvalidArgument(`${path} is in the state: take another place for an export of it.`);
   return path;
-}
-
-/** The syntax that a file's name asks for. */
-export function formatOf(file: string): 'json' | 'toml' {
-  return extname(file) === '.toml' ? 'toml' : 'json';
 }

@@ -50,6 +50,8 @@ class JsonDecoder implements Decoder {
   line(line: string): Part | undefined {
     this.#lines++;
     if (this.#isClosed) throw new SyntaxError('it goes on after its end');
+    if (this.#lines === 1 && !line.startsWith('{'))
+      throw new SyntaxError('it does not begin as an export does');
     if (this.#lines === 1) return this.#brace(line, '{');
     if (this.#lines === 2) return { kind: 'head', value: JSON.parse(`{${withoutComma(line)}}`) };
     if (line.startsWith('{')) return this.#entry(line);

@@ -6,7 +6,7 @@ import { sha256Hasher } from '../sha256.js';
 import { DocumentDamaged } from './damaged.js';
 import { type End, type Entry, endSchema, headSchema, type Item, SECTIONS } from './document.js';
 import { JSON_SYNTAX } from './json.js';
-import type { Decoder, Part } from './syntax.js';
+import { type Decoder, formatOf, type Part, type Syntax } from './syntax.js';
 import { TOML_SYNTAX } from './toml.js';
 
 /** A file, by its path, or what is in one. */
@@ -24,7 +24,7 @@ const CHANGED = 'so it was changed or damaged after it was written';
  * @throws DocumentDamaged, and what `node:fs` throws
  */
 export async function* readDocument(source: DocumentSource): AsyncGenerator<Item, void> {
-  const reader = new Reader();
+  const reader = new Reader(typeof source === 'string' ? source : '');
   let number = 0;
   let isAtEnd = false;
   try {
@@ -64,6 +64,12 @@ class Reader {
   #characters = 0;
   #entries = 0;
   #hasHead = false;
+  readonly #file: string;
+
+  /** @param file its name, if it has one: for a document whose beginning does not tell its syntax */
+  constructor(file: string) {
+    this.#file = file;
+  }
 
   /** What is wrong with the last line: most likely, that it is the last. */
   whyEnded(error: unknown, number: number): string {
@@ -74,7 +80,7 @@ class Reader {
   }
 
   line(line: string): Item | undefined {
-    this.#decoder ??= (line.startsWith('{') ? JSON_SYNTAX : TOML_SYNTAX).decoder();
+    this.#decoder ??= syntaxOf(line, this.#file).decoder();
     if (this.#checksum === undefined && this.#decoder.isEnd(line)) this.#checksum = this.#hash.digest('hex');
     if (this.#checksum === undefined) this.#hash.update(`${line}\n`);
     this.#characters += line.length;
@@ -116,6 +122,12 @@ class Reader {
     this.#hasHead = true;
     return { section: 'head', value: check(headSchema, value, 'head') };
   }
+}
+
+/** A file of any name may hold either; what begins like neither is judged by its name, as an export would write it. */
+function syntaxOf(line: string, file: string): Syntax {
+  if (line.startsWith('{')) return JSON_SYNTAX;
+  return line.startsWith('format') || formatOf(file) === 'toml' ? TOML_SYNTAX : JSON_SYNTAX;
 }
 
 /** @returns `value` itself: a copy of zod's lacks the key `__proto__`, which a variable may have @throws DocumentDamaged */

@@ -1,3 +1,4 @@
+import { extname } from 'node:path';
 import type { End, Head, Section } from './document.js';
 
 /** What a document says, part by part. */
@@ -28,4 +29,9 @@ export interface Decoder {
 export interface Syntax {
   encoder(): Encoder;
   decoder(): Decoder;
+}
+
+/** The syntax that a file's name asks for. */
+export function formatOf(file: string): 'json' | 'toml' {
+  return extname(file) === '.toml' ? 'toml' : 'json';
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import { exportState, importState } from 'millrace';
-import { readDocument } from '../../src/export/read.js';
+import { readDocument, whyUnreadable } from '../../src/export/read.js';
 import { stateDirectory, withState } from './support.js';
 
 async function exported(t: TestContext, format: 'json' | 'toml'): Promise<string> {
@@ -62,6 +62,29 @@ test('an export in JSON without the brace at its end is not imported', async (t)
   }
   writeFileSync(file, text.slice(0, -1));
   assert.equal((await importState(directory, file)).tasks, 2);
+});
+
+test('what begins like no export is judged by the name of its file', async (t) => {
+  const folder = join(await stateDirectory(t), '..');
+  for (const [name, told] of [
+    ['x.json', /^line 1: it does not begin as an export does$/],
+    ['x', /^line 1: it does not begin as an export does$/],
+    ['x.toml', /^line 1: Invalid TOML document/],
+  ] as const) {
+    writeFileSync(join(folder, name), 'x');
+    assert.match((await whyUnreadable(join(folder, name)))?.message ?? 'nothing', told);
+  }
+});
+
+test('an export is read whatever its name', async (t) => {
+  for (const [format, name] of [
+    ['json', 'x.toml'],
+    ['toml', 'x.json'],
+  ] as const) {
+    const file = join(await stateDirectory(t), '..', name);
+    writeFileSync(file, await exported(t, format));
+    assert.equal(await whyUnreadable(file), undefined);
+  }
 });
 
 test('an export of which only the number of entries was changed is told so', async (t) => {
