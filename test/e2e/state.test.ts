@@ -333,8 +333,11 @@ test('backup, restore and verify tell what they do, and do it', async (t) => {
     assert.equal(existsSync(project.path(DATA)), isMade);
   }
   await project.build();
-  const unnamed = await project.millrace(['restore', '']);
-  assert.deepEqual([unnamed.exitCode, unnamed.stderr.includes('may not be empty')], [2, true]);
+  for (const command of ['restore', 'export', 'import']) {
+    const unnamed = await project.millrace([command, '']);
+    assert.equal(unnamed.exitCode, 2, explain(unnamed));
+    assert.match(unnamed.stderr, /^millrace: error: The name of .* may not be empty; [^\n]+\n$/);
+  }
   const ask = async (...args: string[]): Promise<Answer> => {
     const result = await project.millrace([...args, '--json']);
     assert.equal(result.exitCode, 0, explain(result));

@@ -1,3 +1,4 @@
+import { InvalidArgument } from '../../errors.js';
 import { hasCommits } from '../../export/export.js';
 import { documentOf } from '../../export/write.js';
 import { openState } from '../../state.js';
@@ -15,6 +16,10 @@ export async function exportTo(
   options: ExportCommandOptions,
   context: Context,
 ): Promise<number> {
+  if (file === '')
+    throw new InvalidArgument(
+      'The name of the file to export to may not be empty; without one, "export" makes a new file in the state directory.',
+    );
   const directory = stateDirectory(options);
   const { format, history = false } = options;
   const how = { history, ...(format === undefined ? {} : { format }) };
@@ -32,6 +37,10 @@ export async function importFrom(
   options: WaitCommandOptions,
   context: Context,
 ): Promise<number> {
+  if (file === '')
+    throw new InvalidArgument(
+      'The name of the file to import may not be empty; give one that "export" has written, or - for standard input.',
+    );
   const source = file === '-' ? process.stdin : file;
   const done = await importState(stateDirectory(options), source, waitingOf(options, context));
   const { runs, tasks } = done;
