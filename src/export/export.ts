@@ -3,6 +3,7 @@ import { basename, dirname, join, resolve, sep } from 'node:path';
 import { DiskFull, ExportFailed, InvalidArgument, StateCorrupt } from '../errors.js';
 import { type BuildState, openState } from '../state.js';
 import { freePath, prepareFolder } from '../store/backup/folder.js';
+import { clearFolders } from '../store/clear-places.js';
 import { Log } from '../store/log.js';
 import { type StatePaths, statePaths } from '../store/paths.js';
 import { whyFailed } from '../store/refusal.js';
@@ -34,7 +35,7 @@ export async function exportDirectory(
   if (!hasCommits(state)) return undefined;
   const paths = statePaths(directory);
   try {
-    const path = file === undefined ? placeIn(paths, options, now) : placeAt(paths, file);
+    const path = file === undefined ? await placeIn(paths, options, now) : placeAt(paths, file);
     const bytes = await writeDocument(path, documentOf(state, options));
     await new Log(paths).write('exported', { name: basename(path), bytes });
     return { path, bytes };
@@ -51,9 +52,10 @@ export function hasCommits(state: BuildState): boolean {
   return state.opened.database.get(CONTROL) !== undefined;
 }
 
-function placeIn({ exports }: StatePaths, { format = 'json' }: ExportOptions, now: Date): string {
-  prepareFolder(exports, now);
-  return freePath(exports, now, `.${format}`);
+async function placeIn(paths: StatePaths, { format = 'json' }: ExportOptions, now: Date): Promise<string> {
+  await clearFolders(paths, now);
+  prepareFolder(paths.exports);
+  return freePath(paths.exports, now, `.${format}`);
 }
 
 /** @throws InvalidArgument in the state itself, where it might take the place of what that consists of; also if a link leads there */

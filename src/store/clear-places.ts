@@ -1,18 +1,31 @@
 import { isSystemError } from '../errors.js';
-import { isFolder } from '../make-folder.js';
+import { isFolder, isInTheWay } from '../make-folder.js';
 import { moveAside } from './backup/folder.js';
 import { Log, type Moved } from './log.js';
 import { readersAt, type StatePaths } from './paths.js';
 
 /**
- * Moves aside what is in the way of files that hold nothing that is needed, and logs it. For who holds the lock, before the store is looked at.
+ * Moves aside what is in the way of files that hold nothing that is needed, and of the folders of backups and exports, and logs it. For who holds the lock, before the store is looked at.
  * @returns one sentence for a person, for each; undefined if there was nothing @throws what `node:fs` throws
  */
 export async function clearPlaces(paths: StatePaths): Promise<string | undefined> {
   const log = new Log(paths);
-  const moved = [...clearReaders(paths), ...clearLog(log)];
-  for (const one of moved) await log.write('moved-aside', { ...one });
-  return moved.length === 0 ? undefined : moved.map(describe).join(' ');
+  const needless = [...clearReaders(paths), ...clearLog(log)];
+  for (const one of needless) await log.write('moved-aside', { ...one });
+  const folders = await clearFolders(paths);
+  const told = [
+    ...needless.map((one) => `${describe(one)}, and nothing of the state is lost.`),
+    ...folders.map((one) => `${describe(one)}.`),
+  ];
+  return told.length === 0 ? undefined : told.join(' ');
+}
+
+/** Moves aside what lies in the place of the folder of backups, or of exports, and is none, and logs it. @throws what `node:fs` throws */
+export async function clearFolders(paths: StatePaths, now = new Date()): Promise<Moved[]> {
+  const strangers = [paths.backups, paths.exports].filter(isInTheWay);
+  const moved = strangers.map((path) => ({ path, movedAside: moveAside(path, now) }));
+  for (const one of moved) await new Log(paths).write('moved-aside', { ...one });
+  return moved;
 }
 
 function clearReaders(paths: StatePaths): Moved[] {
@@ -31,7 +44,7 @@ function clearLog(log: Log): Moved[] {
 }
 
 const describe = ({ movedAside, path }: Moved): string =>
-  `What lay in the place of ${path} cannot be that; it was moved to ${movedAside}, and nothing of the state is lost.`;
+  `What lay in the place of ${path} cannot be that; it was moved to ${movedAside}`;
 
 /** Whether LMDB cannot open its table of readers (it would end the process with a signal), or would write to something else. */
 export function areReadersMisplaced(paths: StatePaths): boolean {

@@ -146,6 +146,28 @@ for (const [what, put] of Object.entries(STRANGERS)) {
   });
 }
 
+for (const name of ['backups', 'exports']) {
+  test(`a file in the place of ${name}/ is told of when it is moved aside, and logged`, async (t) => {
+    const project = await built(t);
+    const path = project.path('.millrace', name);
+    const said = `What lay in the place of ${path} cannot be that; it was moved to ${path}.corrupt-`;
+    for (const command of ['run', 'backup', 'export']) {
+      exchange([path], () => project.write(`.millrace/${name}`, ''));
+      project.delete('.millrace/log');
+      const result = await project.millrace([command]);
+      assert.equal(result.exitCode, 0, explain(result));
+      assert.equal(result.stderr.includes(`warning: ${said}`), command === 'run', explain(result));
+      const events = project.read('.millrace/log/millrace.log').trim().split('\n');
+      const moved = events.map((line) => JSON.parse(line)).filter(({ event }) => event === 'moved-aside');
+      assert.deepEqual(
+        moved.map((one) => one.path),
+        [path],
+      );
+    }
+    assert.equal((await project.millrace(['run'])).stderr, '');
+  });
+}
+
 test('a file in the place of the folder of backups is damage to "verify", and moved aside', async (t) => {
   const project = await built(t);
   const path = project.path('.millrace/backups');

@@ -75,9 +75,8 @@ function list(folder: string, suffixes: readonly string[]): BackupInfo[] {
   );
 }
 
-/** Makes the folder if it is not there; what is no folder is moved aside. What processes that are gone were making is removed. @throws what `node:fs` throws */
-export function prepareFolder(folder: string, now: Date): void {
-  if (isInTheWay(folder)) moveAside(folder, now);
+/** Makes the folder if it is not there. What processes that are gone were making is removed. @throws what `node:fs` throws */
+export function prepareFolder(folder: string): void {
   makeFolder(folder, PRIVATE);
   sweepDraftsIn(folder);
 }

@@ -1,4 +1,5 @@
 import { BackupFailed, DiskFull, MillraceError, StateCorrupt } from '../../errors.js';
+import { clearFolders } from '../clear-places.js';
 import type { Database } from '../database.js';
 import { examineFile } from '../file-check.js';
 import { LmdbDatabase } from '../lmdb.js';
@@ -26,6 +27,7 @@ export async function backUp(
   const paths = statePaths(directory);
   const log = new Log(paths);
   try {
+    await clearFolders(paths);
     const backup = await makeBackup(database, paths.backups);
     if (backup === undefined) return undefined;
     const removed = await pruneBackups(paths.backups, retention, backup.path);

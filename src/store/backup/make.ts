@@ -25,7 +25,7 @@ export async function makeBackup(
   using snapshot = database.openSnapshot();
   const keys = snapshot.keys();
   if (keys.length === 0) return undefined;
-  prepareFolder(folder, now);
+  prepareFolder(folder);
   const path = freePath(folder, now);
   const draft = draftBeside(path);
   try {
