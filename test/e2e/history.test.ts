@@ -106,6 +106,15 @@ describe('millrace run', { concurrency: 2 }, () => {
     const project = flakyProject(t);
     await project.millrace(['-k0']);
     project.delete('other');
+    for (const [more, end] of [
+      [[], ''],
+      [['--since', '1'], ', and was tried in run 1 or later'],
+    ] as const) {
+      const others = await project.millrace(['run', '--failed', 'other', ...more]);
+      assert.deepEqual([others.exitCode, others.stdout.toString()], [0, '']);
+      const said = `none of the targets failed, was blocked, interrupted or stopped last time${end}`;
+      assert.equal(others.stderr, `millrace: ${said}\n`);
+    }
     const failed = await project.millrace(['run', '--failed', '--json']);
     assert.deepEqual([failed.exitCode, [...started(failed).keys()]], [1, ['flaky']]);
     project.write('ok', '');

@@ -41,11 +41,7 @@ export async function run(
       });
       const chosen = await chosenBy(project, targets, options);
       if (chosen?.length === 0) {
-        renderer.notice(
-          options.failed === true
-            ? 'nothing failed, was blocked, interrupted or stopped last time'
-            : `nothing of what is asked for was tried in run ${options.since} or later`,
-        );
+        renderer.notice(nothingChosen(targets, options));
         return ExitCode.Ok;
       }
       const summary = await project.run({
@@ -87,6 +83,14 @@ async function chosenBy(
   const tried = since === undefined ? [...left!] : tasksSince(project.state, since);
   const named = names.length === 0 ? undefined : new Set(await project.resolveTargets(names));
   return tried.filter((task) => (left?.has(task) ?? true) && (named?.has(task) ?? true));
+}
+
+/** Why there is nothing to run. */
+function nothingChosen(names: readonly string[], { failed, since }: RunCommandOptions): string {
+  if (failed !== true) return `nothing of what is asked for was tried in run ${since} or later`;
+  const which = names.length === 0 ? 'nothing' : 'none of the targets';
+  const tried = since === undefined ? '' : `, and was tried in run ${since} or later`;
+  return `${which} failed, was blocked, interrupted or stopped last time${tried}`;
 }
 
 /** True if more follows than the news that all is fresh. */
