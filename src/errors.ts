@@ -190,13 +190,9 @@ export class NoManifest extends MillraceError {
   /** Absolute. */
   readonly directory: string;
 
-  constructor(directory: string, names: readonly string[]) {
-    const missing =
-      names.length === 1
-        ? `There is no manifest ${names[0]}`
-        : `${directory} has no ${names.slice(0, -1).join(', ')} or ${names.at(-1)}`;
-    const advice = names.length === 1 ? '' : '; create a millrace.toml, or name another folder or manifest';
-    super('NO_MANIFEST', `${missing}${advice}.`);
+  /** @param problem what is missing, without a full stop */
+  constructor(directory: string, problem: string) {
+    super('NO_MANIFEST', `${problem}.`);
     this.directory = directory;
   }
 }

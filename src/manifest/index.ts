@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, lstatSync, readlinkSync } from 'node:fs';
 import { extname, resolve } from 'node:path';
 import { InvalidArgument, NoManifest, quote } from '../errors.js';
 import type { Manifest } from './manifest.js';
@@ -18,14 +18,36 @@ const READERS: Readonly<Record<string, (path: string) => Promise<Manifest>>> = {
 /**
  * The absolute path of the manifest of a directory. Directories above it are not searched.
  * @param file a manifest's name, relative to the directory; otherwise the first of the usual names that exists
- * @throws NoManifest if there is none, InvalidArgument if the file's name tells no kind of manifest
+ * @throws NoManifest if there is none, or it is a link that leads nowhere; InvalidArgument if the file's name tells no kind of manifest
  */
 export function findManifest(directory: string, file?: string): string {
   const names = file === undefined ? NAMES : [file];
-  const path = names.map((name) => resolve(directory, name)).find((candidate) => existsSync(candidate));
-  if (path === undefined) throw new NoManifest(resolve(directory), names);
+  const path = names.map((name) => resolve(directory, name)).find(isSomething);
+  if (path === undefined) throw new NoManifest(resolve(directory), missing(resolve(directory), file));
+  // Another manifest in its place would be one that nobody has meant.
+  if (!existsSync(path))
+    throw new NoManifest(
+      resolve(directory),
+      `The manifest ${quote(path)} is a link that leads to no file (${quote(readlinkSync(path))}); mend or remove it, or name another manifest`,
+    );
   readerOf(path);
   return path;
+}
+
+/** Also for a link that leads nowhere. */
+function isSomething(path: string): boolean {
+  if (existsSync(path)) return true;
+  try {
+    return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+  } catch {
+    return false;
+  }
+}
+
+function missing(directory: string, file: string | undefined): string {
+  if (file !== undefined) return `There is no manifest ${file}`;
+  const names = `${NAMES.slice(0, -1).join(', ')} or ${NAMES.at(-1)}`;
+  return `${directory} has no ${names}; create a millrace.toml, or name another folder or manifest`;
 }
 
 /**

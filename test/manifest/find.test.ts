@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
@@ -40,6 +40,31 @@ test('without a manifest the error says what was looked for, and where', () => {
     code: 'NO_MANIFEST',
     message: 'There is no manifest x.toml.',
   });
+});
+
+test('a link that leads nowhere is named, and no other manifest taken in its place', () => {
+  const loop = join(directory, 'loop.toml');
+  const link = join(directory, 'millrace.toml');
+  symlinkSync('loop.toml', loop);
+  write('millrace.json', '{}');
+  const cases = [
+    ['missing/millrace.toml', undefined, link],
+    ['millrace.toml', undefined, link],
+    ['loop.toml', 'loop.toml', loop],
+  ] as const;
+  for (const [target, file, named] of cases) {
+    rmSync(link, { force: true });
+    symlinkSync(target, link);
+    assert.throws(() => findManifest(directory, file), {
+      code: 'NO_MANIFEST',
+      directory,
+      message: `The manifest "${named}" is a link that leads to no file ("${target}"); mend or remove it, or name another manifest.`,
+    });
+  }
+  rmSync(link);
+  write('real', '');
+  symlinkSync('real', link);
+  assert.equal(findManifest(directory), link);
 });
 
 test('a named file is taken, if its name tells its kind', () => {
