@@ -39,7 +39,7 @@ export function failureOf(thrown: unknown): Failure {
     return { code: error.code, message: messageOf(error), exitCode: exitCodeOf(error.code) };
   }
   if (isSystemError(error)) {
-    const message = `The system refuses something: ${whyRefused(error, 'read or write')}.`;
+    const message = `The system refuses something: ${whyRefused(error, 'read or write', 'take another place')}.`;
     return { code: 'SYSTEM_ERROR', message, exitCode: ExitCode.Failed };
   }
   const message = error instanceof Error ? error.message : String(error);

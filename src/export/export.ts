@@ -43,7 +43,8 @@ export async function exportDirectory(
     if (error instanceof InvalidArgument || error instanceof StateCorrupt) throw error;
     const where = file === undefined ? paths.exports : resolve(file);
     if (saysFull(error)) throw new DiskFull(where, `the state in ${paths.directory} could not be exported`);
-    throw new ExportFailed(paths.directory, whyFailed(error, 'read or write'), error, file);
+    const elsewhere = file === undefined ? undefined : 'export to another place';
+    throw new ExportFailed(paths.directory, whyFailed(error, 'read or write', elsewhere), error, file);
   }
 }
 

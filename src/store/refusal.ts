@@ -5,19 +5,29 @@ import { isSystemError, systemWords } from '../errors.js';
 const { R_OK, W_OK, X_OK } = constants;
 const DENIED = new Set(['EACCES', 'EPERM']);
 
-/** Why something could not be done, as a clause. @param intent as of `whyRefused` */
-export function whyFailed(error: unknown, intent: string): string {
-  if (isSystemError(error)) return whyRefused(error, intent);
+/** What else to do where a file system is read-only, for a state and all that lies in it. */
+const ELSEWHERE = 'keep the state in another place (--state DIR)';
+
+/** Why something could not be done, as a clause. @param intent as of `whyRefused` @param elsewhere as there */
+export function whyFailed(error: unknown, intent: string, elsewhere?: string): string {
+  if (isSystemError(error)) return whyRefused(error, intent, elsewhere);
   return (error instanceof Error ? error.message : String(error)).replace(/\.$/, '');
 }
 
 /**
  * Why the system does not let us at a state, as a clause.
  * @param intent what was to be done with it: `read`, `write`, or both
+ * @param elsewhere what else to do where a file system is read-only
  */
-export function whyRefused(error: NodeJS.ErrnoException, intent: string): string {
+export function whyRefused(
+  error: NodeJS.ErrnoException,
+  intent: string,
+  elsewhere: string = ELSEWHERE,
+): string {
   const { code = '', path } = error;
   if (code === 'ENOTDIR' || code === 'EEXIST') return noFolder(path);
+  if (code === 'EROFS')
+    return `the file system${ofVisible(path)} is read-only; make it writable, or ${elsewhere}`;
   if (!DENIED.has(code)) return `${systemWords(error)}${path === undefined ? '' : ` (${path})`}`;
   const what = path === undefined ? 'it' : deniedAt(path);
   return `there is no permission to ${intent} ${what}; allow it (chmod u+rwX)`;
@@ -27,6 +37,12 @@ export function whyRefused(error: NodeJS.ErrnoException, intent: string): string
 function deniedAt(path: string): string {
   if (!isVisible(path)) return path === dirname(path) ? path : deniedAt(dirname(path));
   return isAllowed(path) && !isAllowed(dirname(path)) ? dirname(path) : path;
+}
+
+/** The system may name a draft that nobody can look for. */
+function ofVisible(path: string | undefined): string {
+  if (path === undefined) return '';
+  return isVisible(path) || path === dirname(path) ? ` of ${path}` : ofVisible(dirname(path));
 }
 
 function isVisible(path: string): boolean {

@@ -151,6 +151,39 @@ test('what a full disk keeps from being written is told with where that is', {
   assert.match(done.stdout.toString(), /^\{.*"code":"STATE_DISK_FULL".*\}\nexit 3\n$/);
 });
 
+test('a read-only file system is named by its folder, with what to do', { skip: canMount }, async (t) => {
+  const project = new Project(t, { 'disk/.keep': '', manifest: MANIFEST });
+  const call = (...args: string[]): string => `${project.shellLine(args)} 2>&1; echo exit $?`;
+  const script = [
+    'cp ../manifest millrace.toml; touch keep; echo one > in; mount -o remount,ro "$PWD"',
+    call('run'),
+    `mount -o remount,rw "$PWD"; ${project.shellLine(['run'])} > /dev/null; mount -o remount,ro "$PWD"`,
+    ...[call('run'), call('backup'), call('restore'), call('export'), call('export', 'x.json')],
+    ...[call('status'), call('run', '--state', '../state')],
+  ];
+  const done = await project.spawn(onSmallDisk(script.join('\n'))).result;
+  const disk = project.path('disk');
+  const state = `${disk}/.millrace`;
+  const because = (place: string, otherwise = 'keep the state in another place (--state DIR)'): string =>
+    `the file system of ${place} is read-only; make it writable, or ${otherwise}.`;
+  const error = `millrace: error: The state in ${state}`;
+  const lines = done.stdout.toString().split('\n');
+  assert.deepEqual(
+    lines.filter((line) => /^(millrace: error|exit)/.test(line)),
+    [
+      ...[`${error} cannot be used: ${because(disk)}`, 'exit 3'],
+      ...[`${error} cannot be used: ${because(state)}`, 'exit 3'],
+      ...[`${error} could not be backed up: ${because(`${state}/backups`)}`, 'exit 1'],
+      ...[`${error} cannot be used: ${because(state)}`, 'exit 3'],
+      ...[`${error} could not be exported: ${because(state)}`, 'exit 1'],
+      ...[`${error} could not be exported to x.json: ${because(disk, 'export to another place')}`, 'exit 1'],
+      // A task of the last one cannot write its output there.
+      ...['exit 0', 'exit 1'],
+    ],
+    explain(done),
+  );
+});
+
 test('a limit for the size of files is met as a full disk is', async (t) => {
   if (process.platform === 'win32') return t.skip('there are no limits');
   const project = new Project(t, { in: 'text' });
