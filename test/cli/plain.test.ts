@@ -125,11 +125,13 @@ describe('a run in a pipe', () => {
       new Recording()
         .started({ total: 2 })
         .start('a', { reason: { kind: 'input-changed', path: 'a.c', count: 3 }, command: 'cc a.c \\\n-o a' })
-        .fail('a')
+        .fail('a', { command: 'cc a.c \\\n-o a' })
         .add({ type: 'task-blocked', task: 'b', by: 'a' }),
       { verbose: true },
     );
     assert.match(stdout, /^starting a: input changed: "a\.c" and 2 more\n {2}cc a\.c \\\n-o a\n/);
+    // Of several lines, so that it can be copied.
+    assert.match(stdout, /^FAILED: a \(exit 2\)\ncc a\.c \\\n-o a\n/m);
     assert.match(stdout, /^blocked: b by a$/m);
   });
 
