@@ -1,8 +1,7 @@
 import type { AsyncWaits } from './async-waits.js';
 import { add, load, notify, sub, wait } from './atomic.js';
 import { Control } from './layout.js';
-import type { ReadySet } from './ready.js';
-import type { Threads } from './threads.js';
+import type { TaskTable } from './table.js';
 
 const { Parked: PARKED, WakeSequence: SEQUENCE } = Control;
 
@@ -18,15 +17,13 @@ export type WakeReason = 'woken' | 'timed-out';
  * task ready after that sees it, moves the sequence on, and notifies.
  */
 export class Parking {
+  private readonly table: TaskTable;
   private readonly control: Int32Array<SharedArrayBuffer>;
-  private readonly ready: ReadySet;
-  private readonly threads: Threads;
   private readonly waits: AsyncWaits;
 
-  constructor(control: Int32Array<SharedArrayBuffer>, ready: ReadySet, threads: Threads, waits: AsyncWaits) {
-    this.control = control;
-    this.ready = ready;
-    this.threads = threads;
+  constructor(table: TaskTable, waits: AsyncWaits) {
+    this.table = table;
+    this.control = table.control;
     this.waits = waits;
   }
 
@@ -50,7 +47,7 @@ export class Parking {
   park(timeout: number, isOver?: () => boolean): WakeReason {
     const seen = this.enter();
     try {
-      if (!this.ready.isEmpty || isOver?.() === true) return 'woken';
+      if (this.hasWork() || isOver?.() === true) return 'woken';
       return wait(this.control, SEQUENCE, seen, timeout) === 'timed-out' ? 'timed-out' : 'woken';
     } finally {
       this.leave();
@@ -62,12 +59,34 @@ export class Parking {
     signal?.throwIfAborted();
     const seen = this.enter();
     try {
-      if (!this.ready.isEmpty || isOver?.() === true) return 'woken';
+      if (this.hasWork() || isOver?.() === true) return 'woken';
       const why = await this.waits.wait(this.control, SEQUENCE, seen, { timeout, signal, keepsAlive: true });
       return why === 'timed-out' ? 'timed-out' : 'woken';
     } finally {
       this.leave();
     }
+  }
+
+  /**
+   * Whether a task is ready. Rows that were started by their names have their bits still, which is faster for who starts them: here they
+   * are taken out.
+   */
+  private hasWork(): boolean {
+    const { ready, threads } = this.table;
+    if (ready.isEmpty) return false;
+    const isReady = (row: number): boolean => this.table.isReady(row);
+    threads.begin();
+    this.table.renew();
+    let hasHidden = false;
+    let row = ready.first();
+    for (; row >= 0 && !isReady(row); row = ready.first()) {
+      ready.withdraw(row, isReady);
+      hasHidden = true;
+    }
+    threads.end();
+    // While a summary is put right others may have missed what is there.
+    if (hasHidden && row >= 0) this.wake();
+    return row >= 0;
   }
 
   private enter(): number {
@@ -82,7 +101,7 @@ export class Parking {
   /** More, or less, that wait or have subscribed. Counted where it is found, too, if this thread dies meanwhile. */
   count(more: number): void {
     if (more > 0) add(this.control, PARKED, more);
-    this.threads.countParked(more);
+    this.table.threads.countParked(more);
     if (more < 0) sub(this.control, PARKED, -more);
   }
 }

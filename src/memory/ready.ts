@@ -96,13 +96,17 @@ export class ReadySet {
     else setBit(this.reservedWords(), FIRST_RANK + ~rank);
   }
 
-  /** Takes a row out that has ceased to be ready other than by a claim: who waits for work would find it there for ever. */
-  withdraw(row: number, isReady: () => boolean): void {
-    const rank = this.rankOf.ints[row]!;
-    if (rank >= 0) clearBit(this.bits.ints, FIRST_RANK + rank);
-    else clearBit(this.reservedWords(), FIRST_RANK + ~rank);
+  /** The row that `take` would take, or -1. */
+  first(): number {
+    const node = findFirst(this.bits.ints);
+    return node < 0 ? -1 : this.rowAt.ints[node - FIRST_RANK]!;
+  }
+
+  /** Takes a row out that has ceased to be ready other than by a claim; not one that is reserved. */
+  withdraw(row: number, isReady: (row: number) => boolean): void {
+    clearBit(this.bits.ints, FIRST_RANK + this.rankOf.ints[row]!);
     // It may be ready again, and that have been noted before the bit was cleared.
-    if (isReady()) this.insert(row);
+    if (isReady(row)) this.insert(row);
   }
 
   /** Takes the best ready row out that is not reserved, or -1. The caller must still win its status word. */
@@ -235,6 +239,15 @@ function descend(words: Int32Array): number {
 
 function search(words: Int32Array): number {
   for (;;) {
+    const node = findFirst(words);
+    if (node < 0) return -1;
+    if (clearBit(words, node)) return node - FIRST_RANK;
+  }
+}
+
+/** The node of the first rank, or -1. */
+function findFirst(words: Int32Array): number {
+  for (;;) {
     let at = 0;
     while (at < FIRST_RANK) {
       const word = load(words, at);
@@ -242,12 +255,9 @@ function search(words: Int32Array): number {
       at = firstNode(at, word);
     }
     if (at === 0) return -1;
-    if (at < FIRST_RANK) {
-      // A summary without its word: an insert or a clear is under way, or was cut short. Put it right.
-      clearSummary(words, at);
-    } else if (clearBit(words, at)) {
-      return at - FIRST_RANK;
-    }
+    if (at >= FIRST_RANK) return at;
+    // A summary without its word: an insert or a clear is under way, or was cut short. Put it right.
+    clearSummary(words, at);
   }
 }
 

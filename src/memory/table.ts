@@ -95,7 +95,7 @@ export class TaskTable implements TableParts {
     this.threads = parts.threads;
     this.undo = parts.undo;
     this.feed = parts.feed;
-    this.parking = new Parking(parts.control, parts.ready, parts.threads, this.waits);
+    this.parking = new Parking(this, this.waits);
     this.changes = new Changes(this, parts.undo);
     parts.threads.rescue = () => this.changes.rescue();
     this.seenStructure = load(this.control, STRUCTURE);
@@ -217,10 +217,6 @@ export class TaskTable implements TableParts {
   transition(row: Row, from: TaskStatus, to: TaskStatus, outcome: number, epoch?: number): boolean {
     this.threads.begin();
     const isDone = this.change(row, from, to, outcome, epoch);
-    if (isDone && from === Pending && to !== Pending) {
-      this.ready.withdraw(row, () => this.isReady(row));
-      this.wakeParked();
-    }
     this.threads.end();
     return isDone;
   }

@@ -30,7 +30,7 @@ export const LATER_MUTANTS: readonly Mutant[] = [
   {
     name: 'a row leaves the ready set without a look at whether it is ready again',
     file: 'memory/ready.js',
-    from: 'if (isReady())\n            this.insert(row);',
+    from: 'if (isReady(row))\n            this.insert(row);',
     to: '',
     model: 'releasedEarly',
     preemptions: 1,
@@ -48,8 +48,8 @@ export const LATER_MUTANTS: readonly Mutant[] = [
     file: 'memory/parking.js',
     from: `if (more > 0)
             add(this.control, PARKED, more);
-        this.threads.countParked(more);`,
-    to: `this.threads.countParked(more);
+        this.table.threads.countParked(more);`,
+    to: `this.table.threads.countParked(more);
         if (more > 0)
             add(this.control, PARKED, more);`,
     model: 'deathWhileParked',

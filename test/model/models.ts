@@ -3,6 +3,7 @@ import { Explorer } from './explore.js';
 import type { Bounds, Exploration, Model } from './model.js';
 import * as locks from './protocols/locks.js';
 import * as memory from './protocols/memory.js';
+import * as parking from './protocols/parking.js';
 import * as serving from './protocols/serving.js';
 import * as tasks from './protocols/tasks.js';
 import * as threads from './protocols/threads.js';
@@ -22,10 +23,10 @@ export const MODELS = {
   versions: tasks.versions,
   takenBack: tasks.takenBack,
   takenBackTwice: tasks.takenBackTwice,
-  releasedEarly: tasks.releasedEarly,
-  parking2: (code) => tasks.parking(code, 2),
-  parking3: (code) => tasks.parking(code, 3),
-  handingOver: tasks.handingOver,
+  releasedEarly: parking.releasedEarly,
+  parking2: (code) => parking.parking(code, 2),
+  parking3: (code) => parking.parking(code, 3),
+  handingOver: parking.handingOver,
   refilling1: (code) => tasks.refilling(code, 'b'),
   refilling2: (code) => tasks.refilling(code, 'b', 'c'),
   reordering: (code) => tasks.reordering(code, 1),

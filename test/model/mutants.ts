@@ -116,8 +116,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a thread looks for work before it says that it is about to sleep',
     file: PARKING,
-    from: 'park(timeout, isOver) {\n        const seen = this.enter();\n        try {\n            if (!this.ready.isEmpty || isOver?.() === true)',
-    to: 'park(timeout, isOver) {\n        const isAwake = !this.ready.isEmpty || isOver?.() === true;\n        const seen = this.enter();\n        try {\n            if (isAwake)',
+    from: 'park(timeout, isOver) {\n        const seen = this.enter();\n        try {\n            if (this.hasWork() || isOver?.() === true)',
+    to: 'park(timeout, isOver) {\n        const isAwake = this.hasWork() || isOver?.() === true;\n        const seen = this.enter();\n        try {\n            if (isAwake)',
     model: 'parking2',
     preemptions: 2,
   },

@@ -38,7 +38,7 @@ export function attach({ TaskManager, TaskTable }: Code, { handle }: SharedTasks
   return { table, tasks: new TaskManager(table) };
 }
 
-const rowsOf = (results: readonly unknown[]): Row[] => results.flat() as Row[];
+export const rowsOf = (results: readonly unknown[]): Row[] => results.flat() as Row[];
 
 /** What must hold of every table when no thread runs: the derived columns say what the statuses say, and what is ready is found. */
 export function checkTable({ tasks, table }: SharedTasks): void {
@@ -83,7 +83,7 @@ function makeStarted(code: Code): SharedTasks {
   return shared;
 }
 
-const DIAMOND = [
+export const DIAMOND = [
   { id: 'a' },
   { id: 'b', dependencies: ['a'] },
   { id: 'c', dependencies: ['a'] },
@@ -287,14 +287,6 @@ export function versions(code: Code): Model<SharedTasks> {
   };
 }
 
-/** A task that is started by its name is given back before it has left the ready set. */
-export function releasedEarly(code: Code): Model<SharedTasks> {
-  const call = (name: 'start' | 'release') => (shared: SharedTasks) =>
-    attempt(() => attach(code, shared).tasks[name]('a'));
-  const threads = [call('start'), call('release')];
-  return { ...versions(code), name: 'a task is given back while it is started by its name', threads };
-}
-
 /** One thread takes the last ready task of a word of the ready set while others put some in: these. */
 export function refilling(code: Code, ...given: string[]): Model<SharedTasks> {
   const release = (task: string) => (shared: SharedTasks) => attach(code, shared).tasks.release(task);
@@ -308,64 +300,6 @@ export function refilling(code: Code, ...given: string[]): Model<SharedTasks> {
     },
     threads: [(shared) => attach(code, shared).tasks.claim(), ...given.map(release)],
     check: checkTable,
-  };
-}
-
-/** Threads that park when there is nothing to do, until all is done. */
-export function parking(code: Code, threads: number): Model<SharedTasks> {
-  const work = (shared: SharedTasks): Row[] => {
-    const { tasks } = attach(code, shared);
-    const done: Row[] = [];
-    const isOver = (): boolean => {
-      const { completed, total } = tasks.counts();
-      return completed === total;
-    };
-    while (!isOver()) {
-      const row = tasks.claim();
-      if (row === undefined) {
-        tasks.waitForWorkSync({ isOver });
-      } else {
-        tasks.complete(row);
-        done.push(row);
-      }
-    }
-    return done;
-  };
-  return {
-    name: `park and wake, ${threads} threads`,
-    setup: () => makeTasks(code, [{ id: 'a' }, { id: 'b', dependencies: ['a'] }]),
-    threads: Array.from({ length: threads }, () => work),
-    check(shared, results) {
-      assert.deepEqual(rowsOf(results).sort(), [0, 1]);
-      checkTable(shared);
-    },
-  };
-}
-
-/** A thread makes a task ready and ends; another one must wake up to do it. */
-export function handingOver(code: Code): Model<SharedTasks> {
-  return {
-    ...parking(code, 2),
-    name: 'a thread makes work for one that parks',
-    setup() {
-      const shared = makeTasks(code, DIAMOND.slice(0, 2));
-      shared.tasks.claim();
-      return shared;
-    },
-    threads: [
-      (shared) => {
-        attach(code, shared).tasks.complete('a');
-        return [0];
-      },
-      (shared) => {
-        const { tasks } = attach(code, shared);
-        for (;;) {
-          const row = tasks.claim();
-          if (row !== undefined) return [row];
-          tasks.waitForWorkSync();
-        }
-      },
-    ],
   };
 }
 
