@@ -6,7 +6,7 @@ import { attachState, type StateHandle } from 'millrace';
 export interface StructureInput {
   readonly handle: StateHandle;
   readonly name: string;
-  readonly how: 'for ever' | 'exit' | 'hang';
+  readonly how: 'for ever' | 'exit' | 'hang' | 'together';
 }
 
 /** What a task has made: another name for each. */
@@ -21,6 +21,15 @@ if (parentPort !== null) {
   const { handle, name, how } = workerData as StructureInput;
   const state = attachState(handle);
   const { tasks, graph } = state;
+  for (let turn = 0; how === 'together'; turn++) {
+    for (const action of ['start', 'release'] as const) {
+      state.transaction(() => {
+        tasks[action]('x');
+        tasks[action]('y');
+      });
+    }
+    if (turn === 0) parentPort.postMessage('far');
+  }
   for (let turn = 0; ; turn++) {
     try {
       state.transaction(() => {

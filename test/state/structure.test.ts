@@ -76,6 +76,24 @@ test('threads change tasks and edges beside each other: who reads sees whole tra
   await reopened.close();
 });
 
+test('a snapshot tells of chosen rows as they were at one moment', async (t) => {
+  const state = await openState({ memory: true });
+  t.after(() => state.close());
+  const rows = state.tasks.define([{ id: 'x' }, { id: 'y' }]);
+  const worker = startWorker(state, '', 'together');
+  await once(worker, 'message');
+  const seen = new Set<TaskStatus>();
+  for (let look = 0; look < 20_000; look++) {
+    const { counts, tasks } = state.tasks.snapshot(rows);
+    const [x, y] = tasks.map(({ status }) => status);
+    assert.equal(x, y);
+    assert.equal(counts.inProgress, x === TaskStatus.InProgress ? 2 : 0);
+    seen.add(x!);
+  }
+  await worker.terminate();
+  assert.equal(seen.size, 2);
+});
+
 for (const how of ['exit', 'hang'] as const) {
   test(`a thread that ends inside a transaction has not begun it: ${how}`, async (t) => {
     // Nothing is ever committed: with what the other thread changes this one would wait for it to end the transaction, and could not end the thread.

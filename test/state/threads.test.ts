@@ -61,6 +61,14 @@ test('a task that ends its thread each time fails at last', async (t) => {
   assert.equal(state.tasks.get('a').outcome, 'interrupted');
 });
 
+test('how often that may be is for who shares the state to say', async (t) => {
+  const state = await inMemory(t, { id: 'a' });
+  state.share({ attempts: 1 });
+  await exitOf(await claimIn(state, 'exit'));
+  await until('it is given back', () => state.tasks.status('a') !== InProgress);
+  assert.equal(state.tasks.status('a'), Failed);
+});
+
 test('a worker that is ended in the middle of its changes leaves all exact', async (t) => {
   const TASKS = 20_000;
   const state = await inMemory(

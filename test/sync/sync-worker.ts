@@ -15,6 +15,7 @@ export interface SyncInput {
     | 'exit writing'
     | 'exit reading'
     | 'hold mutex'
+    | 'read for ever'
     | 'for ever';
   readonly turns: number;
 }
@@ -42,6 +43,10 @@ if (parentPort !== null) {
     if (how === 'mutex') mutex.run(change);
     if (how === 'write') lock.write(change);
     if (how === 'read' && lock.read(() => pair[0] !== pair[1])) wrong++;
+  }
+  for (let turn = 0; how === 'read for ever'; turn++) {
+    lock.read(() => pair[0]);
+    if (turn === 1000) parentPort.postMessage('far');
   }
   if (how === 'for ever') {
     for (let turn = 0; ; turn++) {

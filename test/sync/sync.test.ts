@@ -5,6 +5,7 @@ import { Worker } from 'node:worker_threads';
 import { Mutex, RwLock } from 'millrace/sync';
 import { THIS_THREAD } from '../../src/memory/system-threads.js';
 import { Threads } from '../../src/memory/threads.js';
+import { until } from '../engine/lane-support.js';
 import type { SyncInput } from './sync-worker.js';
 
 const WORKER = new URL('./sync-worker.js', import.meta.url);
@@ -174,4 +175,18 @@ test('a thread that would wait for itself is told so, and others go on', () => {
   for (const call of ['read', 'write'] as const)
     assert.throws(() => lock[call](5 as never), { code: 'INVALID_ARGUMENT' });
   assert.equal(same.write(() => 1) + lock.write(() => 1), 2);
+});
+
+test('who wants to write gets its turns beside threads that read for ever', async (t) => {
+  const shared = new Shared();
+  const readers = [0, 1].map(() => shared.start('read for ever'));
+  t.after(() => Promise.all(readers.map((worker) => worker.terminate())));
+  await Promise.all(readers.map(saidBy));
+  let isDone = false;
+  const writer = shared.start('write', 1000);
+  writer.once('message', () => {
+    isDone = true;
+  });
+  await until('it has written a thousand times', () => isDone);
+  assert.deepEqual([...shared.pair], [1000, 1000]);
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DependencyGraph } from '../../src/graph/dependency-graph.js';
+import { Control } from '../../src/memory/layout.js';
 import { TaskTable } from '../../src/memory/table.js';
 import { type Row, type TaskDefinition, TaskStatus } from '../../src/task.js';
 import { derive } from '../../src/tasks/derive.js';
@@ -215,6 +216,19 @@ test('list filters by status and glob; pages follow each other', () => {
   }
   assert.deepEqual(paged, found({ id: 'lib/*' }));
   assert.throws(() => tasks.page({ limit: 0 }), { code: 'INVALID_ARGUMENT' });
+});
+
+test('update wakes once who waits, however much it makes ready', async () => {
+  const table = TaskTable.create();
+  const tasks = new TaskManager(table);
+  const names = ['a', 'b', 'c'];
+  tasks.define(names.flatMap((id) => [{ id }, { id: `after ${id}`, dependencies: [id] }]));
+  assert.equal(tasks.claim(9).length, names.length);
+  const waiting = tasks.waitForWork();
+  const before = table.control[Control.WakeSequence]!;
+  tasks.update(names.map((task) => ({ task, action: 'complete' })));
+  assert.equal(table.control[Control.WakeSequence]! - before, 1);
+  assert.equal(await waiting, 'woken');
 });
 
 test('update applies all, or takes back what it did', () => {
