@@ -135,6 +135,39 @@ export function onlyExcludes(patterns: readonly string[]): boolean {
   return patterns.length > 0 && patterns.every((pattern) => pattern.startsWith('!'));
 }
 
+/** So many `*` a part of a path may hold in a pattern, and so many `**` the whole: to match a name takes time by that power of its length. */
+const MAX_STARS = 4;
+
+export const TOO_SLOW = `which could take for ever to match: it may hold ${MAX_STARS} "*" in a part of a path, and ${MAX_STARS} "**"`;
+
+/** The first pattern that could take for ever to match. */
+export function slowPattern(patterns: readonly string[]): string | undefined {
+  return patterns.find((pattern) => starsOf(pattern) > MAX_STARS);
+}
+
+/** The most `*` that one part of a path may have to match, or the number of `**` if that is more; of alternatives (`{a,b}`) the one with most; some on end count as one. */
+function starsOf(pattern: string): number {
+  let most = pattern.match(/(?<=^|\/|!)\*\*(?=\/|$)/g)?.length ?? 0;
+  const open = [{ here: 0, other: 0 }];
+  for (const [token] of pattern.matchAll(/\\.|\*+|[{(,|)}/]/gs)) {
+    const group = open.at(-1)!;
+    if (token.startsWith('*')) group.here++;
+    else if (token === '{' || token === '(') open.push({ here: 0, other: 0 });
+    else if ((token === '}' || token === ')') && open.length > 1) {
+      open.pop();
+      open.at(-1)!.here += Math.max(group.here, group.other);
+    } else if ((token === ',' || token === '|') && open.length > 1) {
+      group.other = Math.max(group.other, group.here);
+      group.here = 0;
+    } else if (token === '/' && open.length === 1) group.here = 0;
+    most = Math.max(
+      most,
+      open.reduce((sum, { here }) => sum + here, 0),
+    );
+  }
+  return most;
+}
+
 /** What an `async` function returns. */
 export function isPromiseLike(value: unknown): boolean {
   return typeof (value as PromiseLike<unknown> | undefined | null)?.then === 'function';

@@ -180,6 +180,17 @@ test('all words that threads share go through one module', () => {
   );
 });
 
+test('LMDB is written in one way: its other transactions run asynchronous bodies, or block', () => {
+  const found = sources('src', 'workers').flatMap(({ path, text }) =>
+    [
+      ...text.matchAll(
+        /\b(?:lmdb|db|root)\.(?:transaction|transactionSync|transactionAsync|batch|ifNoExists|ifVersion)\(/g,
+      ),
+    ].map(([call]) => `${path}: ${call}`),
+  );
+  assert.deepEqual(found, []);
+});
+
 test('files are short', () => {
   const long = sources('src', 'workers', 'test', 'bench')
     .map(({ path, text }) => ({ path, lines: text.split('\n').length - 1 }))

@@ -19,7 +19,9 @@ import {
   onlyExcludes,
   type Problem,
   shown,
+  slowPattern,
   string,
+  TOO_SLOW,
   text,
   wholeBetween,
   wrong,
@@ -177,6 +179,9 @@ function refuseCommandKeys(definition: TaskDefinition): void {
 }
 
 function checkPatterns(id: TaskId, key: string, patterns: readonly string[] | undefined): void {
+  const slow = slowPattern(patterns ?? []);
+  if (slow !== undefined)
+    throw new InvalidArgument(`${quote(key)} of task ${shown(id)} hold ${shown(slow)}, ${TOO_SLOW}.`);
   if (patterns === undefined || !onlyExcludes(patterns)) return;
   throw new InvalidArgument(`${quote(key)} of task ${shown(id)} only leave files out, so there are none.`);
 }

@@ -1,4 +1,6 @@
 import { createRequire } from 'node:module';
+import { InvalidArgument } from '../errors.js';
+import { shown, slowPattern, TOO_SLOW } from '../values.js';
 
 type Picomatch = typeof import('picomatch');
 
@@ -10,7 +12,8 @@ export function picomatch(...args: Parameters<Picomatch>): ReturnType<Picomatch>
   return loaded(...args);
 }
 
-/** A test for ids by glob: `*` stops at `/`, `**` does not. */
+/** A test for ids by glob: `*` stops at `/`, `**` does not. @throws InvalidArgument */
 export function idMatcher(glob: string): (id: string) => boolean {
+  if (slowPattern([glob]) !== undefined) throw new InvalidArgument(`"id" is ${shown(glob)}, ${TOO_SLOW}.`);
   return picomatch(glob, { dot: true });
 }

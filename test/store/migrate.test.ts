@@ -26,6 +26,10 @@ async function exportOf(directory: string): Promise<string> {
   return readFileSync(file, 'utf8');
 }
 
+test('a state of this schema is among those that are kept', () => {
+  assert.ok(readdirSync(FIXTURES).includes(`schema-${SCHEMA_VERSION}`), 'make one before the next schema');
+});
+
 for (const name of readdirSync(FIXTURES).filter((one) => one.startsWith('schema-'))) {
   const fixture = (file: string): string => join(FIXTURES, name, file);
 

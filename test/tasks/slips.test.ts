@@ -50,6 +50,32 @@ test('slips in what is asked or said are told, and change nothing', () => {
   assert.deepEqual([...tasks.list()], before);
 });
 
+test('patterns that could take for ever to match are refused, unless they are names', () => {
+  const { tasks } = openCore();
+  const slow = [
+    '*a*a*a*a*b',
+    'x/*-*-*-*-*/y',
+    '{a,*b*}*c*d*',
+    '**/a/**/b/**/c/**/d/**',
+    '!(*a*b)*c*d*',
+    '*{*,x}*{*,x}*',
+  ];
+  for (const inputs of slow.map((pattern) => [pattern])) {
+    const refusal = { code: 'INVALID_ARGUMENT', message: /could take for ever to match/ };
+    assert.throws(() => tasks.define({ id: 'x', command: 'true', inputs }), refusal, inputs[0]);
+    assert.throws(() => [...tasks.list({ id: inputs[0]! })], refusal, inputs[0]);
+  }
+  const quick = [
+    '*-*-*-*.js',
+    '{*.a,*.b,*.c,*.d,*.e}',
+    '*/*/*/*/*/*',
+    '**/src/**/test/**/*.{t,j}s',
+    String.raw`\*\*\*a\*b\*`,
+  ];
+  tasks.define({ id: 'quick', command: 'true', inputs: quick });
+  tasks.define({ id: 'names', command: 'true', inputs: slow.slice(0, 1), literal: true });
+});
+
 test('patterns that only leave files out are refused, unless they are names', () => {
   const { tasks } = openCore();
   const message = '"inputs" of task "x" only leave files out, so there are none.';

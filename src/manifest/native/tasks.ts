@@ -2,7 +2,7 @@ import { didYouMean } from '../../hint.js';
 import { OutputClaims, plainOutput } from '../../output-claims.js';
 import { rootPath } from '../../paths.js';
 import { MAX_ID_BYTES, type TaskDefinition, type TaskId } from '../../task.js';
-import { onlyExcludes } from '../../values.js';
+import { onlyExcludes, slowPattern, TOO_SLOW } from '../../values.js';
 import { type Path, shown } from './document.js';
 import { type Draft, merge, whereIs } from './draft.js';
 import { toMilliseconds } from './duration.js';
@@ -155,6 +155,9 @@ export class TaskBuilder {
       ['inputs', inputs],
       ['outputs', outputs],
     ] as const) {
+      const slow = slowPattern(patterns);
+      if (slow !== undefined)
+        report(whereIs(draft, key, patterns.indexOf(slow)), key.slice(0, -1), slow, TOO_SLOW);
       const message = `the ${key} of task ${shown(draft.id)} only leave files out, so there are none`;
       if (onlyExcludes(patterns)) this.#problems.atValue(whereIs(draft, key), message);
     }
