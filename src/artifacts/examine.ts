@@ -1,4 +1,13 @@
-import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readSync,
+  realpathSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
 import { FileUnreadable, isSystemError, systemWords } from '../errors.js';
 import { sha256, sha256Hasher } from '../sha256.js';
 import type { FileStat, FileTable } from './files.js';
@@ -84,6 +93,7 @@ export function isRacy(stat: FileStat, time: number): boolean {
 function* hashOnce(path: string, isLast: boolean): Generator<void, Finding | undefined> {
   // The clock before the stat, the stat before the bytes: a change that the bytes don't show is later than this.
   const time = Date.now();
+  if (isOfStore(path)) return SPECIAL;
   const descriptor = open(path);
   if (descriptor === undefined) return MISSING;
   try {
@@ -98,6 +108,25 @@ function* hashOnce(path: string, isLast: boolean): Generator<void, Finding | und
     throw unreadable(path, error);
   } finally {
     closeSync(descriptor);
+  }
+}
+
+/** What only its owner may read or write may be a file of a state. */
+const PRIVATE_MODE = 0o600;
+const STORE_FILE = /[\\/]store[\\/](?:data|lock)\.mdb$/;
+
+/**
+ * Whether a path leads, maybe by a link, to a file that LMDB has open: to close another descriptor of it would let go of the locks by which
+ * processes know of each other (fcntl(2), "record locks").
+ */
+function isOfStore(path: string): boolean {
+  const stat = statOf(path);
+  if (stat === undefined || (stat.mode & 0o777) !== PRIVATE_MODE) return false;
+  try {
+    return STORE_FILE.test(realpathSync.native(path));
+  } catch (error) {
+    if (isAbsence(error)) return false;
+    throw unreadable(path, error);
   }
 }
 

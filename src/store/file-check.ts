@@ -15,7 +15,7 @@ const ATTEMPTS = 5;
 export function examineFile(paths: StatePaths, intent: Intent): string | undefined {
   const entry = dataAt(paths);
   if (entry === undefined) return undefined;
-  if (entry === 'misplaced') return 'store/data.mdb is not a file';
+  if (entry === 'misplaced') return 'store/data.mdb is not a file, or its folder is a link';
   // LMDB ends the process with a signal if it cannot open its table of readers, and fills whatever it leads to; who writes may put that right.
   if (intent === 'read' && readersAt(paths) === 'misplaced') return 'store/lock.mdb is not a file';
   // Not blocking, should it have become a pipe meanwhile.

@@ -72,8 +72,11 @@ export function entryAt(path: string, look = statSync): 'file' | 'misplaced' | u
   }
 }
 
-/** The same of LMDB's data file. It is never behind a link: two states could lead to one, and two processes would write it. */
-export const dataAt = ({ data }: StatePaths): 'file' | 'misplaced' | undefined => entryAt(data, lstatSync);
+/** The same of LMDB's data file. Neither it nor its folder is ever behind a link: two states could lead to one, and two processes would write it. */
+export function dataAt({ data, store }: StatePaths): 'file' | 'misplaced' | undefined {
+  const isLinked = lstatSync(store, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+  return isLinked ? 'misplaced' : entryAt(data, lstatSync);
+}
 
 /** The same of LMDB's table of readers, which is never behind a link either: who opens it writes to whatever is there, be it only to read. */
 export const readersAt = ({ readers }: StatePaths): 'file' | 'misplaced' | undefined =>

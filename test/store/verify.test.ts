@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import fs, { existsSync, mkdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import fs, {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { basename, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -12,6 +21,7 @@ import {
   type VerifiedState,
   verifyState,
 } from 'millrace';
+import { finish, hashInSteps } from '../../src/artifacts/examine.js';
 import { backUpDirectory } from '../../src/store/backup/keep.js';
 import { createStore } from '../../src/store/draft.js';
 import { statePaths } from '../../src/store/paths.js';
@@ -182,5 +192,36 @@ test('damage that only who reads the history meets is recovered by the next who 
     assert.ok(existsSync(unverified), name);
     await using state = await openState({ directory, onCorrupt: 'recover' });
     assert.equal(state.recovery.backup?.name, backup.name, name);
+  }
+});
+
+test('a store whose folder is a link is not used, for another state could lead to it, too', async (t) => {
+  const { directory, backup } = await backedUp(t);
+  const { store } = statePaths(directory);
+  const real = join(directory, '..', 'real');
+  renameSync(store, real);
+  symlinkSync(real, store);
+  const before = readFileSync(join(real, 'data.mdb'));
+  await assert.rejects(openState({ directory, readOnly: true }), {
+    code: 'STATE_CORRUPT',
+    message: /its folder is a link/,
+  });
+  await using state = await openState({ directory, onCorrupt: 'recover' });
+  assert.equal(state.recovery.backup?.name, backup.name);
+  state.tasks.define({ id: 'new' });
+  await state.commit();
+  assert.deepEqual(readFileSync(join(real, 'data.mdb')), before);
+});
+
+test('what links to the files of a store is no file to hash', async (t) => {
+  const { directory } = await backedUp(t);
+  const { data, readers } = statePaths(directory);
+  for (const path of [data, readers]) {
+    const link = join(directory, '..', `link-${basename(path)}`);
+    symlinkSync(path, link);
+    assert.equal(finish(hashInSteps(link)).kind, 'special');
+    const copy = `${link}.copy`;
+    copyFileSync(path, copy);
+    assert.equal(finish(hashInSteps(copy)).kind, 'hashed');
   }
 });
