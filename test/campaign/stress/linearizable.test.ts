@@ -217,7 +217,7 @@ test('random histories are judged as by trying all orders', (t) => {
     'taken back',
   ];
   const judged = [0, 0];
-  for (let round = 0; round < 3000; round++) {
+  for (let round = 0; round < 5000; round++) {
     const ends = [0, 0, 0];
     const history = Array.from({ length: 3 + below(4) }, (): LoggedCall => {
       const thread = below(3);
@@ -241,7 +241,7 @@ test('random histories are judged as by trying all orders', (t) => {
     judged[expected ? 1 : 0]!++;
     assert.equal(isLinearisable(history, mayWait), expected, JSON.stringify({ history, mayWait }));
   }
-  assert.ok(Math.min(...judged) > 100, `both kinds are there: ${judged}`);
+  assert.ok(Math.min(...judged) > 50, `both kinds are there: ${judged}`);
 });
 
 test('states survive packing', () => {
