@@ -16,7 +16,7 @@ import type { FileStat, FileTable } from './files.js';
 export type Finding =
   | { readonly kind: 'unchanged' | 'missing' | 'folder' | 'special' }
   /** A regular file whose recorded content can't be relied on: hash it. */
-  | { readonly kind: 'changed'; readonly size: number }
+  | { readonly kind: 'changed'; readonly size: number; readonly isPrivate: boolean }
   | HashedFile;
 
 export interface HashedFile {
@@ -56,14 +56,17 @@ export function look(files: FileTable, row: number, path: string): Finding {
   const stat = statOf(path);
   if (stat === undefined) return MISSING;
   if (!stat.isFile()) return stat.isDirectory() ? FOLDER : SPECIAL;
-  return files.isAsRecorded(row, stat) ? UNCHANGED : { kind: 'changed', size: stat.size };
+  if (files.isAsRecorded(row, stat)) return UNCHANGED;
+  return { kind: 'changed', size: stat.size, isPrivate: isPrivate(stat) };
 }
 
 /**
  * Hashes a file in steps of at most 1 MiB; between them the caller may do something else.
+ * @param mayBeOfStore what `look` has said of it (`isPrivate`): who has looked spares another stat
  * @throws FileUnreadable
  */
-export function* hashInSteps(path: string): Generator<void, Finding> {
+export function* hashInSteps(path: string, mayBeOfStore = isPrivateAt(path)): Generator<void, Finding> {
+  if (mayBeOfStore && leadsToStore(path)) return SPECIAL;
   for (let attempt = 1; ; attempt++) {
     const finding = yield* hashOnce(path, attempt === ATTEMPTS);
     if (finding !== undefined) return finding;
@@ -93,7 +96,6 @@ export function isRacy(stat: FileStat, time: number): boolean {
 function* hashOnce(path: string, isLast: boolean): Generator<void, Finding | undefined> {
   // The clock before the stat, the stat before the bytes: a change that the bytes don't show is later than this.
   const time = Date.now();
-  if (isOfStore(path)) return SPECIAL;
   const descriptor = open(path);
   if (descriptor === undefined) return MISSING;
   try {
@@ -112,16 +114,20 @@ function* hashOnce(path: string, isLast: boolean): Generator<void, Finding | und
 }
 
 /** What only its owner may read or write may be a file of a state. */
-const PRIVATE_MODE = 0o600;
+const isPrivate = ({ mode }: Stats): boolean => (mode & 0o777) === 0o600;
+
+function isPrivateAt(path: string): boolean {
+  const stat = statOf(path);
+  return stat !== undefined && isPrivate(stat);
+}
+
 const STORE_FILE = /[\\/]store[\\/](?:data|lock)\.mdb$/;
 
 /**
  * Whether a path leads, maybe by a link, to a file that LMDB has open: to close another descriptor of it would let go of the locks by which
  * processes know of each other (fcntl(2), "record locks").
  */
-function isOfStore(path: string): boolean {
-  const stat = statOf(path);
-  if (stat === undefined || (stat.mode & 0o777) !== PRIVATE_MODE) return false;
+function leadsToStore(path: string): boolean {
   try {
     return STORE_FILE.test(realpathSync.native(path));
   } catch (error) {

@@ -107,7 +107,7 @@ export class ScanJob {
   private find(files: FileTable, row: number, path: string, index: number): Code {
     try {
       const seen = look(files, row, path);
-      const finding = seen.kind === 'changed' ? finish(hashInSteps(path)) : seen;
+      const finding = seen.kind === 'changed' ? finish(hashInSteps(path, seen.isPrivate)) : seen;
       if (finding.kind !== 'hashed') return finding.kind === 'changed' ? 'failed' : finding.kind;
       const { size, mtimeMs, ctimeMs, ino } = finding.stat;
       this.stats.set([size, mtimeMs, ctimeMs, ino], index * STAT_FLOATS);

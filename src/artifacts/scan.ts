@@ -234,8 +234,9 @@ export class FileScanner {
     try {
       const finding = look(this.files, row, path);
       if (finding.kind !== 'changed') this.apply(row, finding);
-      else if (finding.size >= SMALL_FILE) return { row, size: finding.size, steps: hashInSteps(path) };
-      else this.apply(row, finish(hashInSteps(path)));
+      else if (finding.size >= SMALL_FILE)
+        return { row, size: finding.size, steps: hashInSteps(path, finding.isPrivate) };
+      else this.apply(row, finish(hashInSteps(path, finding.isPrivate)));
     } catch (error) {
       this.refuse(row, error);
     }
