@@ -1,6 +1,8 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { exportState, importState, openState, restoreState, verifyState } from 'millrace';
 import { RANKINGS } from '../../src/store/history/statistics.js';
 import { inTurn, MILLRACE } from '../cli/process.js';
@@ -8,6 +10,7 @@ import { definitions } from '../core/graphs.js';
 import { type BenchRow, type BenchSuite, median, timed } from '../suite.js';
 import { MadeUpHistory } from './made-up-history.js';
 
+const PROCESS = fileURLToPath(new URL('export-process.js', import.meta.url));
 const TASKS = 100_000;
 const RUNS = 1000;
 const ATTEMPTS = 10_000;
@@ -21,7 +24,7 @@ export const suite: BenchSuite = {
   run: async () => {
     const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'));
     try {
-      return [...(await keeping(folder)), ...(await asking(folder))];
+      return [...(await keeping(folder)), ...moving(folder), ...(await asking(folder))];
     } finally {
       rmSync(folder, { recursive: true });
     }
@@ -58,6 +61,28 @@ async function keeping(folder: string): Promise<BenchRow[]> {
     );
   }
   return rows;
+}
+
+/** Exports and imports are streams: what they need beside the state itself does not grow with it. */
+function moving(folder: string): BenchRow[] {
+  const [from, to, file] = ['from', 'to', 'million.json'].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
+  const measure = (what: string, directory: string): { resident: number; size: number } =>
+    JSON.parse(execFileSync(process.execPath, [PROCESS, what, directory, file], { encoding: 'utf8' }));
+  measure('make', from);
+  return (
+    [
+      ['export', from],
+      ['import', to],
+    ] as const
+  ).map(([word, directory]) => {
+    const { resident, size } = measure(word, directory);
+    const what = `most resident memory of an ${word} of 1 M tasks (${size.toFixed(0)} MB of JSON)`;
+    return { what, value: resident, unit: 'MB', target: { atMost: 1000 } };
+  });
 }
 
 async function asking(folder: string): Promise<BenchRow[]> {

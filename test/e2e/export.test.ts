@@ -12,6 +12,7 @@ import {
 import { createRequire } from 'node:module';
 import { describe, type TestContext, test } from 'node:test';
 import type { Ajv2020 } from 'ajv/dist/2020.js';
+import { openState, type TaskDefinition } from 'millrace';
 import { explain, Project, started } from './rig.js';
 
 const require = createRequire(import.meta.url);
@@ -35,6 +36,27 @@ async function ok(project: Project, ...args: string[]): Promise<string> {
   const result = await project.millrace(args, { env: { MODE: 'two' } });
   assert.equal(result.exitCode, 0, explain(result));
   return result.stdout.toString();
+}
+
+/** Each depends on the one before, and has what a document repeats in words. */
+function manyTasks(count: number): TaskDefinition[] {
+  const id = (index: number): string => `packages/package-${index >> 8}#build-the-object-of-file-${index}`;
+  return Array.from({ length: count }, (_, index) => ({
+    id: id(index),
+    dependencies: index === 0 ? [] : [id(index - 1)],
+    command: [
+      'cc',
+      '-O2',
+      '-Wall',
+      '-Wextra',
+      '-c',
+      `sources/${index >> 8}/file-${index}.c`,
+      '-o',
+      `objects/${index}.o`,
+    ],
+    inputs: [`sources/${index >> 8}/file-${index}.c`, `headers/${index >> 8}.h`],
+    outputs: [`objects/${index}.o`],
+  }));
 }
 
 describe('millrace export and import', { concurrency: 2 }, () => {
@@ -147,6 +169,27 @@ describe('millrace export and import', { concurrency: 2 }, () => {
     const { result: ended } = project.spawn(piped);
     const result = await ended;
     assert.equal(result.exitCode, 0, explain(result));
+  });
+
+  test('the heap that an export and an import need does not grow with the state', async (t) => {
+    const project = new Project(t);
+    project.writeTasks({});
+    {
+      await using state = await openState(project.path('.millrace'));
+      state.tasks.define(manyTasks(80_000));
+    }
+    // Two thirds of it are what a process of millrace starts with; the text is as large, and what stands in it a multiple.
+    const env = { NODE_OPTIONS: '--max-old-space-size=36' };
+    for (const args of [
+      ['export', 'all.json'],
+      ['import', 'all.json', '--state', 'other'],
+    ]) {
+      const result = await project.millrace(args, { env });
+      assert.equal(result.exitCode, 0, explain(result));
+    }
+    await ok(project, 'export', 'again.json', '--state', 'other');
+    assert.equal(project.read('again.json'), project.read('all.json'));
+    assert.ok(lstatSync(project.path('all.json')).size > 25e6);
   });
 
   test('an export goes where a link leads, and through a pipe', async (t) => {
