@@ -15,8 +15,8 @@ export interface GlobOptions {
   readonly leaveLinks?: boolean;
 }
 
-/** Left out unless a pattern names them. */
-const USUALLY_LEFT_OUT = ['.git', 'node_modules'] as const;
+/** Left out unless a pattern names them; states of other projects, below this one, among them. */
+const USUALLY_LEFT_OUT = ['.git', '.millrace', 'node_modules'] as const;
 /** With `s`, so that a name may contain a line break. */
 const MATCH_OPTIONS = { dot: true, flags: 's' } as const;
 const LINE_BREAK = /[\n\r\u2028\u2029]/;
@@ -52,7 +52,7 @@ export function isGlob(pattern: string): boolean {
  *
  * - A pattern that names a folder means all files in it; one that names a file, or is no glob, means that path, whether it
  *   exists or not.
- * - Names that begin with a dot match; what is in a folder `.git` or `node_modules` matches only if the pattern names it.
+ * - Names that begin with a dot match; what is in a folder `.git`, `.millrace` or `node_modules` matches only if the pattern names it.
  * - A link to a file is a file. A link to a folder is a folder if a pattern names it, before the first of its parts that is a glob; else it
  *   is left alone.
  *

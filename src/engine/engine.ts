@@ -10,7 +10,6 @@ import type { Row } from '../task.js';
 import { unpackDetails } from '../tasks/details.js';
 import { keepingTasks } from '../tasks/remove.js';
 import type { EventBody, RunSummary } from './events.js';
-import { excludedFolders } from './excluded.js';
 import {
   checkEngineOptions,
   checkRunOptions,
@@ -23,6 +22,7 @@ import { commandText } from './run/command.js';
 import { Emitter } from './run/emitter.js';
 import type { Run, WorkSummary } from './run/run.js';
 import { type Selection, select } from './run/selection.js';
+import { excludedFolders, requireApart } from './state-folder.js';
 import { VERSION } from './version.js';
 
 const NO_WORK: WorkSummary = { result: 'succeeded', executed: 0, cached: 0, fresh: 0, failed: 0, blocked: 0 };
@@ -53,7 +53,7 @@ export class BuildEngine {
   #run: Run | undefined;
   #busy = false;
 
-  /** An engine for the tasks of a state, which must be open for writing unless all runs are dry. @throws InvalidArgument */
+  /** An engine for the tasks of a state, which must be open for writing unless all runs are dry. @throws InvalidArgument, also if the root is the state directory, or lies in it */
   constructor(state: BuildState, options: EngineOptions);
   /** @internal @param threads those of a caller who starts and ends them; without, each run has its own */
   constructor(state: BuildState, options: EngineOptions, threads: FileThreads);
@@ -61,6 +61,7 @@ export class BuildEngine {
     if (!(state instanceof BuildState))
       throw new InvalidArgument('BuildEngine needs a state that openState gave.');
     checkEngineOptions(options);
+    if (state.directory !== undefined) requireApart(state.directory, options.root);
     this.#state = state;
     this.#options = options;
     this.#threads = threads ?? new FileThreads();

@@ -13,6 +13,7 @@ import { checkProjectOptions, checkRunOptions, type ProjectOptions, type RunOpti
 import { settle } from './run/assess.js';
 import { describeEscaped } from './run/escaped.js';
 import { select } from './run/selection.js';
+import { requireApart } from './state-folder.js';
 import { VERSION } from './version.js';
 
 /** The record under which the state keeps the manifest's image. */
@@ -45,6 +46,7 @@ export async function openProject(options: ProjectOptions): Promise<Project> {
 async function openStateOf(path: string, options: ProjectOptions, threads: FileThreads): Promise<BuildState> {
   const { stateDirectory = join(dirname(path), '.millrace') } = options;
   const directory = resolve(options.directory, stateDirectory);
+  requireApart(directory, dirname(path));
   if (options.mode === 'read') return await openState({ directory, readOnly: true, lazy: true });
   return await openState({
     directory,

@@ -18,10 +18,10 @@ import {
   environmentDigests,
   environmentRecord,
 } from './digests.js';
-import { excludedFolders } from './excluded.js';
 import { PastRuns } from './past-runs.js';
 import type { Project } from './project.js';
 import { SeenByTask, type SeenDifference } from './seen.js';
+import { excludedFolders } from './state-folder.js';
 
 /** What the last run that was about a task did with it. */
 export interface LastRun {

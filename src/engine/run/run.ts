@@ -18,6 +18,7 @@ import { complete, release, retry } from '../../tasks/lifecycle.js';
 import type { RunSummary } from '../events.js';
 import { affordableLanes, LanePool } from '../lane/index.js';
 import type { EngineOptions, RunOptions } from '../options.js';
+import { writesIntoState } from '../state-folder.js';
 import type { Assessment } from './assess.js';
 import { type AttemptEnd, attempt, changeStatus, isOfTask, refused, type Tools } from './attempt.js';
 import { Blocked } from './blocked.js';
@@ -268,13 +269,14 @@ export class Run {
 
   #start(row: Row, verdict: StaleVerdict): void {
     const { reason } = verdict;
-    const obstacle = this.#tools.declarations.obstacle(row, reason);
+    const { engine, options, state } = this.#context;
+    const details = this.#detailsOf(row);
+    const obstacle =
+      this.#tools.declarations.obstacle(row, reason) ?? writesIntoState(details, state, engine.root);
     if (obstacle !== undefined) {
       this.#finish(row, refused(obstacle));
       return;
     }
-    const details = this.#detailsOf(row);
-    const { engine, options } = this.#context;
     const terminal = options.terminal === true;
     this.#running++;
     this.#recorder.begin(row, verdict.inputs);
