@@ -11,6 +11,8 @@ export const FORMAT_VERSION = 1;
 const text = z.string();
 const texts = z.array(text);
 const count = z.int().min(0);
+/** Higher than any run: the next one has a number, too. */
+const runNumber = count.max(2 ** 31 - 1);
 const milliseconds = z.number().min(0);
 const json = z.unknown();
 
@@ -92,7 +94,7 @@ const runEnd = z.strictObject({
 });
 
 const run = z.strictObject({
-  run: count.min(1),
+  run: runNumber.min(1),
   targets: texts,
   jobs: count.min(1),
   start: milliseconds.describe('Milliseconds since the epoch.'),
@@ -112,7 +114,7 @@ const trace = z.strictObject({
 });
 
 const attempt = z.strictObject({
-  run: count.min(1),
+  run: runNumber.min(1),
   task: text.min(1),
   start: milliseconds,
   duration: milliseconds,
@@ -138,7 +140,7 @@ const head = z.strictObject({
         : `this millrace reads version ${FORMAT_VERSION}, which this is not`,
   }),
   history: z.boolean().describe('Whether runs and attempts are in here.'),
-  newestRun: count.describe('The number of the newest run that was ever begun.'),
+  newestRun: runNumber.describe('The number of the newest run that was ever begun.'),
 });
 
 const end = z.strictObject({

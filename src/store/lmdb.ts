@@ -12,10 +12,11 @@ import {
 import { devNull } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type * as LmdbModule from 'lmdb';
-import { StateCorrupt, StateUnavailable, systemWords } from '../errors.js';
+import { StateCorrupt, StateUnavailable } from '../errors.js';
 import type { Database, Key, KeyPrefix, Snapshot, Writer } from './database.js';
 import { HEAD_BYTES, SCHEMA_VERSION, seal, unseal } from './envelope.js';
 import type { StatePaths } from './paths.js';
+import { whyRefused } from './refusal.js';
 import { requireWith } from './require.js';
 import { packStamp, readStamp } from './stamp.js';
 
@@ -304,11 +305,8 @@ function requireAccess({ directory, data, readers }: StatePaths): void {
     try {
       accessSync(file, constants.R_OK | constants.W_OK);
     } catch (error) {
-      const why = systemWords(error as NodeJS.ErrnoException);
-      throw new StateUnavailable(
-        `The state in ${directory} cannot be used: ${file} cannot be opened to read and write it (${why}); give yourself the permission (chmod u+rw).`,
-        { cause: error },
-      );
+      const why = whyRefused(error as NodeJS.ErrnoException, 'read or write');
+      throw new StateUnavailable(`The state in ${directory} cannot be used: ${why}.`, { cause: error });
     }
   }
 }

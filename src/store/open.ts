@@ -37,7 +37,7 @@ export interface Recovery {
   readonly unclean: boolean;
   /** Tasks that were InProgress when it ended: Pending now, with outcome `interrupted`. */
   readonly interrupted: number;
-  /** What commands of that process had started, and still runs: it has left the session of its command, and nobody ends it. */
+  /** What commands of that process had started, and still runs: it has left the session of its command, or the command had ended, and nobody ends it. */
   readonly escaped: readonly MarkedProcess[];
   /** Where a damaged store was moved to. */
   readonly movedAside: string | undefined;

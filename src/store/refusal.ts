@@ -29,8 +29,16 @@ export function whyRefused(
   if (code === 'EROFS')
     return `the file system${ofVisible(path)} is read-only; make it writable, or ${elsewhere}`;
   if (!DENIED.has(code)) return `${systemWords(error)}${path === undefined ? '' : ` (${path})`}`;
-  const what = path === undefined ? 'it' : deniedAt(path);
-  return `there is no permission to ${intent} ${what}; allow it (chmod u+rwX)`;
+  const at = path === undefined ? undefined : deniedAt(path);
+  return `there is no permission to ${intent} ${at ?? 'it'}; ${permission(at)}`;
+}
+
+/** Only its owner may change the mode of a file. */
+function permission(path: string | undefined): string {
+  const owner = path === undefined ? undefined : lstatSync(path, { throwIfNoEntry: false })?.uid;
+  const user = process.geteuid?.();
+  if (owner === undefined || user === 0 || owner === user) return 'allow it (chmod u+rwX)';
+  return `it belongs to user ${owner}, and you are user ${user}: make it yours (chown)`;
 }
 
 /** What to allow so that a path can be reached, read and written: the system names what it was asked for, which may lie in a folder that is forbidden, or be a draft that is not there. */

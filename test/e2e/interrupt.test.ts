@@ -186,7 +186,7 @@ describe('a process that has left the session of its command', { concurrency: 2 
     `until grep -qx sleep "/proc/$(cat pid)/comm"; do sleep 0.01; done 2>&-`,
     `touch up; sleep 1000`,
   ].join('\n');
-  const WARNING = /A process that has left the session .* still runs: (\d+) \("sleep 300\.25"\)/;
+  const WARNING = /A process that a command has started still runs: (\d+) \("sleep 300\.25"\)/;
   const escapedOf = (text: string): number => Number(WARNING.exec(text)?.[1] ?? Number.NaN);
 
   for (const how of ['timeout', 'SIGINT'] as const) {

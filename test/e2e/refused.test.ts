@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { chmodSync, truncateSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, chownSync, readdirSync, truncateSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { wordsForPermissions } from '../campaign/damage/permissions.js';
 import { explain, Project } from './rig.js';
@@ -17,9 +18,15 @@ async function built(t: TestContext): Promise<Project> {
   return project;
 }
 
+/** A user who is not the one that runs the tests. */
+const NOBODY = 65534;
+
+const canBeNobody = (): boolean =>
+  process.getuid?.() === 0 && spawnSync('setpriv', ['--reuid', String(NOBODY), 'true']).status === 0;
+
 /** What a command of a user who is not root prints as its error. */
-async function errorOf(project: Project, command: string): Promise<string> {
-  const [program, ...args] = [...(AS_ANY_USER ?? []), ...project.commandLine(command.split(' '))];
+async function errorOf(project: Project, command: string, as = AS_ANY_USER ?? []): Promise<string> {
+  const [program, ...args] = [...as, ...project.commandLine(command.split(' '))];
   const result = await project.spawn([program!, ...args]).result;
   assert.equal(result.stderr.split('\n').length, 2, explain(result));
   assert.notEqual(result.exitCode, 0, explain(result));
@@ -54,6 +61,20 @@ test('what may not be read is named itself, and what to do', {
     }
     chmodSync(path, 0o700);
   }
+});
+
+test('a file of another user is named, and what to do', {
+  skip: !canBeNobody() && 'nobody here may become another user',
+}, async (t) => {
+  const project = await built(t);
+  chownSync(project.path(), NOBODY, NOBODY);
+  chownSync(project.path('.millrace'), NOBODY, NOBODY);
+  for (const name of readdirSync(project.path('.millrace'), { recursive: true, encoding: 'utf8' }))
+    if (name !== 'exports') chownSync(project.path('.millrace', name), NOBODY, NOBODY);
+  const words = ['setpriv', '--reuid', String(NOBODY), '--regid', String(NOBODY), '--clear-groups'];
+  const why = `it belongs to user 0, and you are user ${NOBODY}: make it yours \\(chown\\)\\.\n$`;
+  for (const command of ['export', 'verify'])
+    assert.match(await errorOf(project, command, words), new RegExp(`/exports; ${why}`));
 });
 
 test('a state directory in which nothing can be made is named, and no draft', {

@@ -225,6 +225,7 @@ const REFUSED: readonly (readonly [RegExp, string])[] = [
     /head says that run 2 is the newest, and it holds run 3/,
     documentWith({ runs: [run(1), run(3)] }, '"history":true,"newestRun":2'),
   ],
+  [/head\.newestRun: Too big/, documentWith({}, '"history":true,"newestRun":9007199254740991')],
   [/there is no list "others"/, documentWith({ others: ['{}'] })],
   [/too long/, `{\n"format":"${'x'.repeat(2 ** 26)}"`],
 ];

@@ -22,8 +22,10 @@ export function describeEscaped(processes: readonly MarkedProcess[]): string | u
     .map(({ command, pid }) => `${pid} (${quote(shortened(command))})`);
   const more = processes.length > MOST_NAMED ? ` and ${processes.length - MOST_NAMED} more` : '';
   const [subject, verb] =
-    processes.length === 1 ? ['A process that has', 'runs'] : ['Processes that have', 'run'];
-  return `${subject} left the session of the command that started it still ${verb}: ${named.join(', ')}${more}. Nobody ends what does so: if it is not wanted, use kill.`;
+    processes.length === 1
+      ? ['A process that a command has', 'runs']
+      : ['Processes that commands have', 'run'];
+  return `${subject} started still ${verb}: ${named.join(', ')}${more}. Nobody ends what leaves the session of its command, or what a command that succeeds leaves behind: if it is not wanted, use kill.`;
 }
 
 const shortened = (text: string): string =>
