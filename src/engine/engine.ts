@@ -107,7 +107,7 @@ export class BuildEngine {
     const jobs = options.jobs ?? availableParallelism();
     const { table, artifacts } = partsOf(this.#state);
     const targets = options.targets ?? [];
-    const { isForced, selection } = this.#alone(() => {
+    const { isForced, selection } = table.changes.still(() => {
       const rows = targets.map((target) => this.#state.tasks.rowOf(target));
       artifacts.taskFiles.refresh(table, this.#options.root);
       return { isForced: this.#forced(options, rows), selection: select(table, rows) };
@@ -117,20 +117,11 @@ export class BuildEngine {
     const checker = this.#checker(scanner);
     await scanner.scan(checker.filesOf(selection.order));
     const subject = { table, artifacts, selection, checker, isForced };
-    const assessment = this.#alone(() =>
+    const assessment = table.changes.still(() =>
       options.dryRun === true ? foresee(subject, assess(subject)) : takeOver(subject),
     );
     const emitter = new Emitter(options.onEvent);
     return { emitter, checker, scanner, selection, assessment, isForced, targets, jobs, startedAt };
-  }
-
-  /** While no other thread changes anything. */
-  #alone<Result>(body: () => Result): Result {
-    const { table } = partsOf(this.#state);
-    return table.threads.alone(() => {
-      table.renew();
-      return body();
-    });
   }
 
   #forced({ force = false }: RunOptions, targets: readonly Row[]): (row: Row) => boolean {

@@ -129,7 +129,12 @@ export class Changes {
         if (load(control, CHANGES) === before) throw error;
       }
     }
-    return threads.alone(() => {
+    return this.still(body);
+  }
+
+  /** Runs `body` while no other thread changes anything, with all in view that others have added. */
+  still<T>(body: () => T): T {
+    return this.table.threads.alone(() => {
       this.table.renew();
       return body();
     });

@@ -300,10 +300,7 @@ export class TaskTable implements TableParts {
 
   /** From now on `claim` takes all tasks but these, and `claimReserved` these. O(tasks). */
   reserve(rows: Iterable<number>): void {
-    this.threads.alone(() => {
-      this.renew();
-      this.ready.reserve(rows, this.rowCount, (row) => this.isReady(row));
-    });
+    this.changes.still(() => this.ready.reserve(rows, this.rowCount, (row) => this.isReady(row)));
     this.wakeParked();
   }
 

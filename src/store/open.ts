@@ -272,8 +272,7 @@ function loadParts(
   const control = (): TableControl => readControl(table);
   // So what is on disk is of one moment, before a change of tasks and edges or after it.
   const undisturbed = (body: () => void): void => {
-    table.threads.alone(() => {
-      table.renew();
+    table.changes.still(() => {
       for (const one of names) one.beginCommit();
       body();
     });

@@ -27,8 +27,7 @@ export function takeSnapshot(
 ): TaskSnapshot {
   // Filled, so that the system gives its pages now, and not while others wait: that may take longer than all the rest.
   const room = into.length >= table.rowCount ? into : new Uint8Array(table.rowCount).fill(VACANT);
-  return table.threads.alone(() => {
-    table.renew();
+  return table.changes.still(() => {
     const rows = table.rowCount;
     const statuses = room.length >= rows ? room.subarray(0, rows) : new Uint8Array(rows);
     decode(table.columns.status.ints, statuses);

@@ -91,8 +91,7 @@ export class Subscription {
   constructor(table: TaskTable, accepts: UpdateFilter) {
     this.table = table;
     this.accepts = accepts;
-    table.threads.alone(() => {
-      table.renew();
+    table.changes.still(() => {
       table.parking.count(SUBSCRIPTION);
       this.catchUp();
     });

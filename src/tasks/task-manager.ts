@@ -313,10 +313,7 @@ export class TaskManager {
 
   /** Orders the ready set by the durations recorded by now. O(tasks + edges). */
   prioritize(): void {
-    this.table.threads.alone(() => {
-      this.table.renew();
-      prioritize(this.table);
-    });
+    this.table.changes.still(() => prioritize(this.table));
     // Who looked for work meanwhile may have found none.
     this.table.parking.wake();
   }
