@@ -22,7 +22,7 @@ export async function runCampaign({ rounds, seed, onRound }: CampaignOptions): P
     while (next < rounds) {
       const index = next++;
       const folder = mkdtempSync(join(tmpdir(), 'millrace-kill-'));
-      const result = await new Round(seed + index, folder).play();
+      const result = await playRound(seed + index, folder);
       const failed = result.findings.length > 0;
       if (!failed) rmSync(folder, { recursive: true });
       results[index] = result;
@@ -33,10 +33,22 @@ export async function runCampaign({ rounds, seed, onRound }: CampaignOptions): P
   return results;
 }
 
+/** @throws Error that says how to play it again */
+async function playRound(seed: number, folder: string): Promise<RoundResult> {
+  try {
+    return await new Round(seed, folder).play();
+  } catch (cause) {
+    throw new Error(`Round ${seed} could not be played${again(seed)}`, { cause });
+  }
+}
+
+const again = (seed: number): string =>
+  `; again (its moments of time vary): node dist/test/campaign/kill.js --rounds 1 --seed ${seed}`;
+
 /** What is wrong with a round, and how to see it again; for a person. */
 export function describeFailure({ seed, findings }: RoundResult): string {
   return [
-    `Round ${seed} failed; again (its moments of time vary): node dist/test/campaign/kill.js --rounds 1 --seed ${seed}`,
+    `Round ${seed} failed${again(seed)}`,
     ...findings.map(({ defect, message }) => `  ${defect}: ${message}`),
   ].join('\n');
 }

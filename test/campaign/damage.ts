@@ -8,7 +8,8 @@ import { runDamage } from './damage/campaign.js';
 
 const { rounds, seed } = roundsAndSeed(10_000);
 
-const result = await runDamage(rounds, seed, (played) => {
+const result = await runDamage(rounds, seed, (played, finding) => {
+  if (finding !== undefined) console.log(finding);
   if (played % 500 === 0) console.log(`${played} rounds played`);
 });
 console.table({
@@ -17,5 +18,4 @@ console.table({
   refused: result.refused,
   findings: result.findings.length,
 });
-for (const finding of result.findings) console.log(finding);
 process.exitCode = result.findings.length > 0 ? 1 : 0;

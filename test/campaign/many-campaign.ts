@@ -45,7 +45,7 @@ export interface ManyResult {
   /** How often each was done. */
   readonly deeds: Readonly<Record<string, number>>;
   readonly killed: number;
-  /** One sentence each. */
+  /** One sentence each, and how to see it again. */
   readonly findings: readonly string[];
 }
 
@@ -53,17 +53,31 @@ export interface ManyResult {
  * Processes, and one of them with eight threads, run, read, back up, restore, export, import and collect one state directory, and kill each other. None may end
  * by a signal of its own or with an exit code that says nothing; in the end a run must succeed, and the state be whole.
  */
-export async function runMany(seconds: number, seed: number): Promise<ManyResult> {
-  const random = randomFrom(seed);
+export async function runMany(
+  seconds: number,
+  seed: number,
+  onFinding?: (finding: string) => void,
+): Promise<ManyResult> {
+  const findings: string[] = [];
+  const again = `node dist/test/campaign/many.js --seconds ${seconds} --seed ${seed}`;
+  const begun = performance.now();
+  const find = (what: string): void => {
+    const after = Math.round((performance.now() - begun) / 1000);
+    const finding = `After ${after} s (again, but what is done when is up to the system: ${again}): ${what}`;
+    findings.push(finding);
+    onFinding?.(finding);
+  };
   const folder = mkdtempSync(join(tmpdir(), 'millrace-many-'));
   const project = join(folder, 'project');
   try {
     makeTemplate(project);
-    const crowd = new Crowd(project, random);
+    const crowd = new Crowd(project, find);
     const end = performance.now() + seconds * 1000;
-    await Promise.all(Array.from({ length: PROCESSES }, () => crowd.work(end)));
+    await Promise.all(
+      Array.from({ length: PROCESSES }, (_, index) => crowd.work(end, randomFrom(seed + index))),
+    );
     await crowd.settle();
-    return { deeds: crowd.deeds, killed: crowd.killed, findings: crowd.findings };
+    return { deeds: crowd.deeds, killed: crowd.killed, findings };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -71,25 +85,25 @@ export async function runMany(seconds: number, seed: number): Promise<ManyResult
 
 class Crowd {
   readonly deeds: Record<string, number> = {};
-  readonly findings: string[] = [];
   killed = 0;
   readonly #project: string;
-  readonly #random: () => number;
+  readonly #find: (what: string) => void;
   readonly #running = new Set<ChildProcess>();
 
-  constructor(project: string, random: () => number) {
+  constructor(project: string, find: (what: string) => void) {
     this.#project = project;
-    this.#random = random;
+    this.#find = find;
   }
 
-  async work(end: number): Promise<void> {
+  /** @param random chooses what this one does, whatever the others do */
+  async work(end: number, random: () => number): Promise<void> {
     while (performance.now() < end) {
-      const at = Math.floor(this.#random() * (DEEDS.length + 1));
+      const at = Math.floor(random() * (DEEDS.length + 1));
       const deed = DEEDS[at];
       if (deed === undefined) await this.#do([THREADS, join(this.#project, '.millrace')], [0, 1]);
       else await this.#do([MAIN, ...deed[0]], deed[1]);
-      if (this.#random() < 0.3) writeFileSync(join(this.#project, 'in/two'), `${this.#random()}\n`);
-      if (this.#random() * KILLS < 1) this.#killOne();
+      if (random() < 0.3) writeFileSync(join(this.#project, 'in/two'), `${random()}\n`);
+      if (random() * KILLS < 1) this.#killOne();
     }
   }
 
@@ -98,7 +112,7 @@ class Crowd {
     await this.#do([MAIN, 'run', '--json'], [0]);
     await this.#do([MAIN, 'verify', '--repair'], [0]);
     await this.#do([MAIN, 'run', '--json'], [0]);
-    this.findings.push(...wrongOutputs(this.#project), ...leftovers(this.#project));
+    [...wrongOutputs(this.#project), ...leftovers(this.#project)].forEach(this.#find);
   }
 
   #killOne(): void {
@@ -125,7 +139,7 @@ class Crowd {
       child.on('close', (exitCode, signal) => {
         this.#running.delete(child);
         const isWrong = signal !== 'SIGKILL' && (exitCode === null || !exitCodes.includes(exitCode));
-        if (isWrong) this.findings.push(`${name} ended with ${exitCode ?? signal}: ${said}`);
+        if (isWrong) this.#find(`${name} ended with ${exitCode ?? signal}: ${said}`);
         resolve();
       });
     });

@@ -11,7 +11,6 @@ const { values } = parseArgs({
   },
 });
 console.log(`${values.seconds} s; --seed ${values.seed} (what is done when is up to the system)`);
-const { deeds, findings, killed } = await runMany(Number(values.seconds), Number(values.seed));
+const { deeds, findings, killed } = await runMany(Number(values.seconds), Number(values.seed), console.log);
 console.table({ ...deeds, killed, findings: findings.length });
-for (const finding of findings) console.log(finding);
 process.exitCode = findings.length > 0 ? 1 : 0;

@@ -31,7 +31,7 @@ export interface SoakResult {
   readonly cycles: number;
   readonly baseline: Held;
   readonly end: Held;
-  /** What did not come back: one sentence each. */
+  /** What did not come back, and how to see it again: one sentence each. */
   readonly findings: readonly string[];
 }
 
@@ -53,13 +53,13 @@ export default function ({ path }, { signal }) { if (!signal.aborted && path !==
 /**
  * Random graphs of commands and functions, edited, run, aborted, backed up and reopened in one process; then memory, descriptors and threads must be what they
  * were after the first cycles. Needs Linux (/proc).
+ * @param seed of the first cycle; each further one has the next number
  */
 export async function soak(
   seconds: number,
   seed: number,
   onCycle?: (cycle: number, held: Held) => void,
 ): Promise<SoakResult> {
-  const random = randomFrom(seed);
   const root = mkdtempSync(join(tmpdir(), 'millrace-soak-'));
   writeFileSync(join(root, MODULE_NAME), MODULE);
   try {
@@ -67,7 +67,7 @@ export async function soak(
     const end = performance.now() + seconds * 1000;
     let cycles = 0;
     for (; cycles <= WARM_UP || performance.now() < end; cycles++) {
-      await cycle(root, random);
+      await playCycle(root, seed + cycles);
       // V8 does not count shared memory when it decides whether to collect: that of some hundred closed states would wait, 6 MB each, and
       // what the allocator has once got it does not give back.
       collect();
@@ -75,9 +75,24 @@ export async function soak(
       if (onCycle !== undefined && cycles % 20 === 0) onCycle(cycles, await held());
     }
     const last = await held();
-    return { cycles, baseline: baseline!, end: last, findings: compare(baseline!, last, cycles) };
+    const findings = compare(baseline!, last, cycles).map(
+      (what) => `${what} (again: ${again(seconds, seed)})`,
+    );
+    return { cycles, baseline: baseline!, end: last, findings };
   } finally {
     rmSync(root, { recursive: true, force: true });
+  }
+}
+
+const again = (seconds: number, seed: number): string =>
+  `node dist/test/campaign/soak.js --seconds ${seconds} --seed ${seed}`;
+
+/** @throws Error that says how to play it again */
+async function playCycle(root: string, seed: number): Promise<void> {
+  try {
+    await cycle(root, randomFrom(seed));
+  } catch (cause) {
+    throw new Error(`Cycle ${seed} has failed (again, as the first of a few: ${again(0, seed)})`, { cause });
   }
 }
 

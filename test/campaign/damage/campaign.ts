@@ -27,7 +27,7 @@ export interface DamageResult {
 export async function runDamage(
   rounds: number,
   seed: number,
-  onRound?: (played: number) => void,
+  onRound?: (played: number, finding: string | undefined) => void,
 ): Promise<DamageResult> {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-damage-'));
   const template = await makeTemplate(folder);
@@ -35,18 +35,21 @@ export async function runDamage(
   let refused = 0;
   const findings: string[] = [];
   let next = seed;
+  const tell = (finding: string | undefined): void => {
+    if (finding !== undefined) findings.push(finding);
+    onRound?.(next - seed, finding);
+  };
   while (next < seed + rounds) {
     const left = Math.min(seed + rounds - next, ROUNDS_AT_ONCE);
     const end = await playFrom(next, left, template, folder, (played) => {
       next = played.seed + 1;
       rungs[played.rung]++;
       if (played.isRefused) refused++;
-      if (played.finding !== undefined) findings.push(describe(played.seed, played.what, played.finding));
-      onRound?.(next - seed);
+      tell(played.finding && describe(played.seed, played.what, played.finding));
     });
     if (end === undefined) continue;
-    findings.push(describe(next, end.what, end.how));
     next++;
+    tell(describe(next - 1, end.what, end.how));
   }
   rmSync(folder, { recursive: true, force: true });
   return { rounds, rungs, refused, findings };

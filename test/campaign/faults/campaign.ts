@@ -37,6 +37,8 @@ export interface FaultsOptions {
   readonly call?: string | undefined;
   /** Only this error; all if it is left out. */
   readonly error?: string | undefined;
+  /** Only the Nth call of each kind; `stride` and `offset` mean nothing then. */
+  readonly nth?: number | undefined;
   readonly onRound?: (round: Round) => void;
 }
 
@@ -94,21 +96,30 @@ class Campaign {
   }
 
   async #playAll(scenario: Scenario, call: Call, how: Injection['how']): Promise<void> {
-    const { offset, stride } = this.#options;
-    const work = join(this.#folder, 'work');
-    for (let nth = 1 + offset; ; nth += stride) {
-      const injection = { call, how, nth };
-      await begin(scenario, this.#template, work);
-      const ended = await this.#shim.run(commandOf(scenario.args), work, injection);
-      if (!ended.hit) return requireSuccess(scenario, ended);
-      const findings = [
-        ...(how === 'kill' ? [] : judge(ended, scenario)),
-        ...(await aftermath(scenario, work, ended, how)),
-      ];
-      const round = { scenario: scenario.name, injection, findings };
-      this.rounds.push(round);
-      this.#options.onRound?.(round);
+    const { nth: only, offset, stride } = this.#options;
+    for (let nth = only ?? 1 + offset; ; nth += stride) {
+      const isHit = await this.#playOne(scenario, { call, how, nth });
+      if (!isHit || only !== undefined) return;
     }
+  }
+
+  /** False if there was no such call. */
+  async #playOne(scenario: Scenario, injection: Injection): Promise<boolean> {
+    const work = join(this.#folder, 'work');
+    await begin(scenario, this.#template, work);
+    const ended = await this.#shim.run(commandOf(scenario.args), work, injection);
+    if (!ended.hit) {
+      requireSuccess(scenario, ended);
+      return false;
+    }
+    const findings = [
+      ...(injection.how === 'kill' ? [] : judge(ended, scenario)),
+      ...(await aftermath(scenario, work, ended, injection.how)),
+    ];
+    const round = { scenario: scenario.name, injection, findings };
+    this.rounds.push(round);
+    this.#options.onRound?.(round);
+    return true;
   }
 }
 
