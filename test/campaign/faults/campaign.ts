@@ -48,6 +48,8 @@ export interface Round {
   readonly injection: Injection;
   /** One sentence each. */
   readonly findings: readonly string[];
+  /** True if LMDB's own bug has ended the process, which is none of millrace's findings (docs/RELIABILITY.md). */
+  readonly isAbort: boolean;
 }
 
 /**
@@ -112,11 +114,12 @@ class Campaign {
       requireSuccess(scenario, ended);
       return false;
     }
+    const isAbort = isLmdbsAbort(ended, scenario);
     const findings = [
-      ...(injection.how === 'kill' ? [] : judge(ended, scenario)),
+      ...(injection.how === 'kill' || isAbort ? [] : judge(ended, scenario)),
       ...(await aftermath(scenario, work, ended, injection.how)),
     ];
-    const round = { scenario: scenario.name, injection, findings };
+    const round = { scenario: scenario.name, injection, findings, isAbort };
     this.rounds.push(round);
     this.#options.onRound?.(round);
     return true;
@@ -128,10 +131,13 @@ function requireSuccess({ name }: Scenario, { exitCode, stderr }: Ended): void {
   if (exitCode !== 0) throw new Error(`Scenario "${name}" ends with ${exitCode} by itself: ${stderr}`);
 }
 
+/** lmdb writes past a buffer of its own when it says which page could not be written; what was committed stays. */
+function isLmdbsAbort({ signal, stderr }: Ended, scenario: Scenario): boolean {
+  return !isIsolated(scenario) && signal === 'SIGABRT' && stderr.includes('Write error: ');
+}
+
 /** The exit code says what has happened, and so does a sentence. */
 function judge({ exitCode, hangs, signal, stderr, stdout }: Ended, scenario: Scenario): string[] {
-  // lmdb writes past a buffer of its own when it says which page could not be written; what was committed stays.
-  if (!isIsolated(scenario) && signal === 'SIGABRT' && stderr.includes('Write error: ')) return [];
   if (signal !== null || exitCode === null) return [`ended by ${signal}`];
   if (hangs) return ['a process in the background hangs'];
   if (exitCode > 3) return [`ended with ${exitCode}: ${stderr.slice(0, 1000)}`];

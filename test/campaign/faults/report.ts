@@ -2,6 +2,8 @@
 export interface Played {
   readonly scenario: string;
   readonly findings: readonly string[];
+  /** True if LMDB's own bug has ended the process; left out where nothing fails that could bring it about. */
+  readonly isAbort?: boolean;
 }
 
 /** Prints how many rounds there were of each scenario and how many found something, and sets the exit code by it. */
@@ -23,6 +25,9 @@ export function tabulate<Round extends Played>(
       [title]: group,
       rounds: members.length,
       findings: members.filter(hasFindings).length,
+      ...('isAbort' in members[0]! && {
+        "ended by LMDB's abort": members.filter(({ isAbort }) => isAbort).length,
+      }),
     })),
   );
 }
