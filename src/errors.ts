@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { getSystemErrorMap } from 'node:util';
 
@@ -305,10 +306,9 @@ export class DuplicateOutput extends MillraceError {
 /** A commit could not be written; what was committed before is safe. The state has to be reopened to go on. */
 export class CommitFailed extends MillraceError {
   constructor(directory: string, cause: unknown) {
-    const why = cause instanceof Error ? cause.message : String(cause);
     super(
       'COMMIT_FAILED',
-      `The state in ${directory} could not be written: ${why}. Changes since the last commit are not kept.`,
+      `The state in ${directory} could not be written: ${whyOf(cause)}. Changes since the last commit are not kept.`,
       { cause },
     );
   }
@@ -384,9 +384,12 @@ export function quote(text: string): string {
   return JSON.stringify(text);
 }
 
+/** Node.js has neither a code nor words for it. */
+const NAMELESS = new Map([[-constants.errno.EDQUOT, 'disk quota exceeded']]);
+
 /** @internal What an error of the operating system says, in words. */
 export function systemWords({ errno = 0, message }: NodeJS.ErrnoException): string {
-  return getSystemErrorMap().get(errno)?.[1] ?? message;
+  return NAMELESS.get(errno) ?? getSystemErrorMap().get(errno)?.[1] ?? message;
 }
 
 /** @internal True for an error of the operating system. */

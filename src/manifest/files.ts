@@ -1,6 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
-import { getSystemErrorMap } from 'node:util';
-import { ManifestError } from '../errors.js';
+import { ManifestError, systemWords } from '../errors.js';
 import { errorAt, MAX_MANIFEST_BYTES, type Place, Source } from './source.js';
 
 /** Gives the content of a file, by its absolute path, or throws; undefined, if it pleases, for one that is longer than the limit. */
@@ -41,7 +40,7 @@ export class Files {
     try {
       content = this.#read(path, MAX_MANIFEST_BYTES - this.#bytes);
     } catch (error) {
-      throw fail(`cannot read ${path}: ${reason(error)}`);
+      throw fail(`cannot read ${path}: ${systemWords(error as NodeJS.ErrnoException)}`);
     }
     this.paths.add(path);
     if (content === undefined || this.#bytes + content.length > MAX_MANIFEST_BYTES) {
@@ -52,11 +51,4 @@ export class Files {
     this.#bytes += content.length;
     return new Source(path, content);
   }
-}
-
-/** In the system's words, without the path, if the system says something. */
-function reason(error: unknown): string {
-  const { errno, message } = error as NodeJS.ErrnoException;
-  const known = errno === undefined ? undefined : getSystemErrorMap().get(errno);
-  return known?.[1] ?? message;
 }

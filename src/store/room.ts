@@ -1,4 +1,5 @@
 import { closeSync, fstatSync, ftruncateSync, openSync, writeSync } from 'node:fs';
+import { constants } from 'node:os';
 import { PAGE_SIZE, PageReader, readMeta } from './lmdb-file.js';
 
 /** What a commit takes beside its values: branches, leaves, the list of free pages. */
@@ -7,12 +8,15 @@ const LEAST_BYTES = 2 ** 18;
 const MOST_BYTES = 2 ** 22;
 const ZEROS = Buffer.alloc(2 ** 16);
 
-/** What the system says when there is no room, no more for this user, or none in a file of this process (`ulimit -f`). */
-const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
+/** What the system says when there is no room, or none in a file of this process (`ulimit -f`). */
+const FULL = new Set(['ENOSPC', 'EFBIG']);
+/** It says this when there is no more for this user; Node.js has no code for it. */
+const QUOTA_REACHED = -constants.errno.EDQUOT;
 
 /** True for an error of the system that says that no more can be written. */
 export function saysFull(error: unknown): boolean {
-  return FULL.has((error as NodeJS.ErrnoException).code ?? '');
+  const { code = '', errno } = error as NodeJS.ErrnoException;
+  return FULL.has(code) || errno === QUOTA_REACHED;
 }
 
 /** How long a store's file is made beyond its last page for a commit of so many bytes. */

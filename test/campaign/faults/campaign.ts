@@ -11,14 +11,14 @@ import { type Call, type Ended, type Injection, Shim } from './shim.js';
  * say so where a disk never does.
  */
 const FAILING: Readonly<Record<Call, readonly (keyof typeof constants.errno)[]>> = {
-  open: ['EIO', 'EMFILE', 'ENOSPC', 'EAGAIN', 'EINTR'],
+  open: ['EIO', 'EMFILE', 'ENOSPC', 'EDQUOT', 'EAGAIN', 'EINTR'],
   read: ['EIO', 'EINTR', 'EAGAIN'],
-  write: ['EIO', 'ENOSPC', 'EAGAIN', 'EINTR'],
-  sync: ['EIO', 'ENOSPC', 'EINTR'],
-  rename: ['EIO', 'ENOSPC', 'EINTR'],
-  mkdir: ['EIO', 'ENOSPC', 'EINTR'],
+  write: ['EIO', 'ENOSPC', 'EDQUOT', 'EAGAIN', 'EINTR'],
+  sync: ['EIO', 'ENOSPC', 'EDQUOT', 'EINTR'],
+  rename: ['EIO', 'ENOSPC', 'EDQUOT', 'EINTR'],
+  mkdir: ['EIO', 'ENOSPC', 'EDQUOT', 'EINTR'],
   unlink: ['EIO', 'EINTR'],
-  link: ['EIO', 'ENOSPC', 'EINTR'],
+  link: ['EIO', 'ENOSPC', 'EDQUOT', 'EINTR'],
   truncate: ['EIO', 'ENOSPC', 'EINTR'],
   spawn: ['EAGAIN', 'ENOMEM', 'EMFILE', 'EIO', 'EINTR'],
 };
@@ -142,6 +142,8 @@ function judge({ exitCode, hangs, signal, stderr, stdout }: Ended, scenario: Sce
   if (hangs) return ['a process in the background hangs'];
   if (exitCode > 3) return [`ended with ${exitCode}: ${stderr.slice(0, 1000)}`];
   if (/^\s+at .*:\d+:\d+/m.test(stderr)) return [`a stack was printed: ${stderr.slice(0, 1000)}`];
+  if (/Unknown system error/.test(stdout + stderr))
+    return [`an error is told by its number: ${(stdout + stderr).slice(0, 1000)}`];
   if (exitCode > 0 && !/^(millrace: |FAILED)/m.test(stderr) && !hasFailed(stdout))
     return [`ended with ${exitCode} and said nothing: ${stderr.slice(0, 500)}`];
   if (exitCode === 1 && isCutShort(scenario, stdout))
