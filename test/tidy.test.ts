@@ -47,6 +47,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'descriptors',
     'errors',
     'hint',
+    'make-folder',
     'marked-processes',
     'paths',
     'process-stat',

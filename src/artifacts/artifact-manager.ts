@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, isAbsolute } from 'node:path';
 import { InvalidArgument, quote, StateUnavailable, UnknownVersion } from '../errors.js';
-import { PRIVATE } from '../make-folder.js';
+import { makeFolder, PRIVATE } from '../make-folder.js';
 import type { TaskTable } from '../memory/table.js';
 import type { TaskId } from '../task.js';
 import { artifactOf, recordedArtifacts } from '../tasks/artifact.js';
@@ -264,7 +264,7 @@ export class ArtifactManager {
     const found = await this.lookup(version);
     const { pinPath } = await load();
     const pin = pinPath(this.directory, found.version);
-    mkdirSync(dirname(pin), { recursive: true, mode: PRIVATE });
+    makeFolder(dirname(pin), PRIVATE);
     writeFileSync(pin, '', { mode: 0o600 });
     try {
       // A collection may have removed it just before it was pinned.

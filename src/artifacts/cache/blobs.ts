@@ -4,7 +4,6 @@ import {
   constants,
   copyFileSync,
   fstatSync,
-  mkdirSync,
   openSync,
   readFileSync,
   readSync,
@@ -13,6 +12,7 @@ import {
   utimesSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder, PRIVATE } from '../../make-folder.js';
 import { always } from '../../memory/atomic.js';
 import { sha256Hasher, sha256Hex } from '../../sha256.js';
 import { requireFolders } from './content-folders.js';
@@ -85,7 +85,7 @@ export class BlobStore {
     const store = new BlobStore({ directory, durability, damages: new SharedArrayBuffer(4) });
     requireFolders(directory);
     // What is made in it later is behind it.
-    mkdirSync(store.temporary, { recursive: true, mode: 0o700 });
+    makeFolder(store.temporary, PRIVATE);
     sweepDrafts(store.temporary);
     return store;
   }

@@ -1,4 +1,5 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
+import { makeFolder } from '../../make-folder.js';
 import { uniqueName } from './durable.js';
 
 /** So many files lie in folders. */
@@ -28,7 +29,7 @@ export class Drafts {
   static make(temporary: string, count: number): Drafts {
     const drafts = new Drafts(`${temporary}/${uniqueName()}`, count);
     for (let folder = 0; drafts.isMany && folder < FOLDERS; folder++) {
-      mkdirSync(`${drafts.path}/${folder}`, { recursive: true });
+      makeFolder(`${drafts.path}/${folder}`);
     }
     return drafts;
   }

@@ -1,15 +1,6 @@
-import {
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { PRIVATE } from '../../make-folder.js';
+import { makeFolder, PRIVATE } from '../../make-folder.js';
 import { isRunning } from '../../process-stat.js';
 import { syncFolder } from '../../sync-folder.js';
 import type { Durability } from './durability.js';
@@ -122,7 +113,7 @@ export function moveTo(from: string, to: string, mode = 0o777): void {
     renameSync(from, to);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    mkdirSync(dirname(to), { recursive: true, mode });
+    makeFolder(dirname(to), mode);
     renameSync(from, to);
   }
 }
@@ -132,7 +123,7 @@ function openToWrite(path: string, mode: number): number {
     return openSync(path, 'w', mode);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    mkdirSync(dirname(path), { recursive: true, mode: PRIVATE });
+    makeFolder(dirname(path), PRIVATE);
     return openSync(path, 'w', mode);
   }
 }

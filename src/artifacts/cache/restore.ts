@@ -1,6 +1,7 @@
-import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { rmSync, symlinkSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
 import { isSystemError, NotRestored, quote, systemWords } from '../../errors.js';
+import { makeFolder } from '../../make-folder.js';
 import type { FileThreads } from '../file-threads.js';
 import type { BlobStore } from './blobs.js';
 import { Drafts } from './drafts.js';
@@ -111,14 +112,14 @@ async function fetchAll(
 
 /** Makes a folder that is not there yet, beside, but for its files. */
 function* prepareTree(staged: string, tree: string, { folders, links }: Delivery): Steps<void> {
-  mkdirSync(staged, { recursive: true });
+  makeFolder(staged);
   for (const path of folders) {
-    mkdirSync(stagedPath(staged, tree, path), { recursive: true });
+    makeFolder(stagedPath(staged, tree, path));
     yield;
   }
   for (const { path, target } of links) {
     const link = stagedPath(staged, tree, path);
-    mkdirSync(dirname(link), { recursive: true });
+    makeFolder(dirname(link));
     symlinkSync(target, link);
     yield;
   }

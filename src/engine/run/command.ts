@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parseDepfile, plainOutputs } from '../../artifacts/index.js';
+import { makeFolder } from '../../make-folder.js';
 import type { TaskDetails } from '../../tasks/details.js';
 import type { LaneCommand, LanePoolOptions } from '../lane/index.js';
 import type { EngineOptions } from '../options.js';
@@ -49,7 +50,7 @@ export function prepare(details: TaskDetails, root: string, known: KnownFolders)
   for (const path of files) {
     const folder = dirname(resolve(root, path));
     if (known.has(folder)) continue;
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     known.add(folder);
   }
   if (responseFile !== undefined) writeFileSync(resolve(root, responseFile.path), responseFile.content);
