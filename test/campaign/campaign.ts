@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CHORES } from './chores.js';
 import { DEFECTS, Round, type RoundResult } from './round.js';
 
 /** Rounds that go on at once: they wait often, and disturb each other. */
@@ -66,6 +67,7 @@ export function tally(results: readonly RoundResult[]): Record<string, number> {
     rounds: results.length,
     kills: sum(({ kills }) => kills),
     'of them in the midst of a migration': sum(({ migrations }) => migrations),
+    ...Object.fromEntries(CHORES.map((name) => [`of them in ${name}`, sum(({ chores }) => chores[name])])),
     acknowledged: sum(({ acknowledged }) => acknowledged),
     ...(Object.fromEntries(defects) as Record<string, number>),
     'longest afterlife of a child, ms': Math.round(most(({ afterlife }) => afterlife)),

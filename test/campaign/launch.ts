@@ -24,8 +24,8 @@ export interface KillMoment {
 export interface LaunchOptions {
   readonly directory: string;
   readonly stateDirectory: string;
-  /** Of `millrace run`. */
-  readonly args: readonly string[];
+  /** The command, and its options. */
+  readonly words: readonly string[];
   /** Is in the environment of the process and of all that it starts. */
   readonly mark: Readonly<Record<string, string>>;
   readonly kill?: KillMoment | undefined;
@@ -78,10 +78,10 @@ export async function collectGarbage(directory: string, stateDirectory: string):
   await promisify(execFile)(process.execPath, words, { timeout: DEADLINE_MS });
 }
 
-function wordsOf({ directory, stateDirectory, args, kill }: LaunchOptions): string[] {
+function wordsOf({ directory, stateDirectory, words, kill }: LaunchOptions): string[] {
   return [
     ...(kill?.after === 'call' ? ['--import', CALLS] : []),
-    ...[MAIN, 'run', '--json', '-C', directory, '--state', stateDirectory, ...args],
+    ...[MAIN, ...words, '--json', '-C', directory, '--state', stateDirectory],
   ];
 }
 
@@ -109,9 +109,11 @@ class Trigger {
 }
 
 /** The last line of a killed process may be cut off. */
+/** Undefined for what is none: other commands than `run` print one object, of their own kind. */
 function parseEvent(line: string): BuildEvent | undefined {
   try {
-    return JSON.parse(line) as BuildEvent;
+    const value = JSON.parse(line) as BuildEvent;
+    return value.type === undefined ? undefined : value;
   } catch {
     return undefined;
   }

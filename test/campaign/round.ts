@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { randomFrom } from '../engine/lane-support.js';
+import { type Chore, Chores } from './chores.js';
 import { Editor } from './edits.js';
 import { randomGraph } from './graph.js';
 import type { Inspection } from './inspect.js';
@@ -40,10 +41,13 @@ const CALLS_OF_MIGRATION = 45;
 /** How often the state becomes an older one between two runs. */
 const OLDER = 0.4;
 
+/** How often another command comes before a run. */
+const CHORE = 0.5;
+
 /** What may be in a state directory after a run, by its whole path there. */
 const KNOWN_FILES = [
   /^store(\/(data|lock)\.mdb)?$/,
-  /^backups(\/20[^/]*Z\.backup)?$/,
+  /^(backups|exports)(\/20[^/]*Z\.(backup|json))?$/,
   /^log(\/millrace\.log)?$/,
   /^reserve$/,
   /^content(\/tmp|\/(actions|blobs|inputs)(\/..(\/[^/]+)?)?)?$/,
@@ -51,6 +55,9 @@ const KNOWN_FILES = [
 
 /** What a kill has torn of what is kept, and a later run has found. */
 const SET_ASIDE = /^content\/quarantine(\/[^/]+)?$/;
+
+/** What a recovery has moved there. */
+const DAMAGED = /^store\.corrupt-20[^/]*(\/[^/]+)?$/;
 
 /** All that may be found wrong. */
 export const DEFECTS = ['lost', 'torn', 'stuck', 'orphan', 'ran-again', 'wrong-output', 'left-over'] as const;
@@ -65,6 +72,8 @@ export interface RoundResult {
   readonly kills: number;
   /** Kills in the midst of a migration. */
   readonly migrations: number;
+  /** Kills in the midst of other commands, and of a recovery. */
+  readonly chores: Readonly<Record<Chore, number>>;
   /** Results that were acknowledged by a commit. */
   readonly acknowledged: number;
   /** The most milliseconds that children lived on after a kill. */
@@ -86,6 +95,7 @@ export class Round {
   private readonly editor: Editor;
   private readonly findings: Finding[] = [];
   private readonly migrations: Migrations;
+  private readonly chores: Chores;
   private kills = 0;
   private launches = 0;
   private afterlife = 0;
@@ -99,6 +109,7 @@ export class Round {
     this.project = new Project(folder, randomGraph(this.random, format === 'build.ninja'), format);
     this.ledger = new Ledger(this.project.graph);
     this.migrations = new Migrations(this.project.stateDirectory);
+    this.chores = new Chores(this.project.stateDirectory, this.startAlone, this.upTo);
     this.editor = new Editor(this.project, this.ledger, this.random);
   }
 
@@ -106,6 +117,7 @@ export class Round {
     const attempts = 1 + this.upTo(MAX_KILLS);
     for (let attempt = 0; attempt < attempts && this.findings.length === 0; attempt++) {
       if (attempt > 0 && this.random() < 0.4) this.editor.edit();
+      if (attempt > 0 && this.random() < CHORE) await this.doChore();
       if (attempt > 0 && this.random() < OLDER) await this.migrations.makeOlder();
       const options = randomOptions(this.upTo, this.ledger.runs);
       await this.launch(
@@ -119,11 +131,28 @@ export class Round {
       seed: this.seed,
       kills: this.kills,
       migrations: this.migrations.interrupted,
+      chores: this.chores.killed,
       acknowledged: this.ledger.acknowledged,
       afterlife: this.afterlife,
       storeBytes: this.storeBytes(),
       findings: this.findings,
     };
+  }
+
+  /** One of the other commands, killed; a state that is to be migrated refuses most of them. */
+  private async doChore(): Promise<void> {
+    if (this.migrations.isDue) return;
+    const before = this.project.starts();
+    const endings = await this.chores.doAny();
+    for (const ending of endings) {
+      this.ledger.hear(ending.events);
+      if (ending.how === 'killed') this.kills++;
+      else if (ending.how === 'stuck') this.find('stuck', `a command did not end: ${ending.stderr}`);
+      else this.checkExit(ending);
+    }
+    const again = this.startedSince(before, [...this.ledger.mustNotRun]);
+    if (again.length > 0) this.find('ran-again', again.join(', '));
+    if (endings.length > 0) await this.checkState(this.ledger.mustBeCompleted);
   }
 
   /** Runs to the end, and once more, when nothing may run. */
@@ -152,7 +181,10 @@ export class Round {
     if (forces) this.ledger.forced();
     const marked = kills.map((kill) => ({ kill, mark: this.nextMark() }));
     const runs = await Promise.all(
-      marked.map(async ({ kill, mark }) => ({ mark, ending: await this.run(options, mark, kill) })),
+      marked.map(async ({ kill, mark }) => ({
+        mark,
+        ending: await this.run(['run', ...options.args], mark, kill),
+      })),
     );
     if (forces) this.ledger.undone(this.indexesOf(this.startedSince(before, this.allTasks())));
     for (const { ending } of runs) this.ledger.hear(ending.events);
@@ -165,10 +197,18 @@ export class Round {
     return runs.map(({ ending }) => ending);
   }
 
-  private run({ args }: RunOptions, mark: Mark, kill: KillMoment | undefined): Promise<Ending> {
+  private run(words: readonly string[], mark: Mark, kill: KillMoment | undefined): Promise<Ending> {
     const { directory, stateDirectory } = this.project;
-    return launch({ directory, stateDirectory, args, mark, kill });
+    return launch({ directory, stateDirectory, words, mark, kill });
   }
+
+  /** Starts a command, and ends what it leaves. */
+  private readonly startAlone = async (words: readonly string[], kill?: KillMoment): Promise<Ending> => {
+    const mark = this.nextMark();
+    const ending = await this.run(words, mark, kill);
+    await endMarked(mark);
+    return ending;
+  };
 
   private nextMark(): Mark {
     return { MILLRACE_CAMPAIGN: `${process.pid}.${this.seed}.${++this.launches}` };
@@ -204,9 +244,10 @@ export class Round {
   private async checkState(mustBeCompleted: Iterable<string>): Promise<void> {
     try {
       const { stateDirectory } = this.project;
-      const words = this.migrations.hasMade
-        ? [INSPECT, this.migrations.copy(), 'write']
-        : [INSPECT, stateDirectory];
+      const words =
+        this.migrations.hasMade || this.chores.hasDamaged
+          ? [INSPECT, this.migrations.copy(), 'write']
+          : [INSPECT, stateDirectory];
       const { stdout } = await promisify(execFile)(process.execPath, words, { timeout: INSPECT_DEADLINE_MS });
       const { problems, completed } = JSON.parse(stdout) as Inspection;
       if (problems.length > 0) this.find('torn', problems.join(' '));
@@ -222,7 +263,9 @@ export class Round {
     const { stateDirectory } = this.project;
     const files = readdirSync(stateDirectory, { recursive: true }).map(String).sort();
     const isKnown = (file: string) =>
-      KNOWN_FILES.some((known) => known.test(file)) || (this.mayBeTorn && SET_ASIDE.test(file));
+      KNOWN_FILES.some((known) => known.test(file)) ||
+      (this.mayBeTorn && SET_ASIDE.test(file)) ||
+      (this.chores.hasDamaged && DAMAGED.test(file));
     const unknown = files.filter((file) => !isKnown(file));
     const damaged = unknown.filter((file) => file.startsWith('store.corrupt'));
     if (damaged.length > 0) this.find('torn', `it was moved aside: ${damaged.join(', ')}`);
