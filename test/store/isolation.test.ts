@@ -284,6 +284,6 @@ test('a writer for which there are no descriptors fails the commit, and the next
     console.log(refused);`,
     'ulimit -n 256; exec "$@"',
   );
-  assert.match(stdout, /^COMMIT_FAILED: .*EMFILE/, stderr);
+  assert.match(stdout, /^COMMIT_FAILED: .*too many open files/, stderr);
   assert.equal(await withState(directory, (state) => state.tasks.counts().total), 1);
 });
