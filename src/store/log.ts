@@ -19,10 +19,14 @@ export type LogEvent =
   | 'writer-failed';
 
 const FILE = 'millrace.log';
-/** Where rotating-file-stream keeps the names of older ones. */
-const NAMES = `${FILE}.txt`;
 const MAX_SIZE = '1M';
-const MAX_FILES = 5;
+/** How many older ones are kept. */
+const OLDER = 5;
+/** The newest, and then the older ones. */
+const FILES = [FILE, ...Array.from({ length: OLDER }, (_, index) => `${FILE}.${index + 1}`)];
+
+/** Ends when nothing is being written to any log: of two writes that move full files on at once, one could move a file onto another. */
+let idle: Promise<unknown> = Promise.resolve();
 
 /** What lay in the place of something of ours. */
 export interface Moved {
@@ -32,7 +36,7 @@ export interface Moved {
   readonly movedAside: string;
 }
 
-/** The log of a state: a line of JSON each, in `log/millrace.log` and, when that has 1 MB, under numbers beside it. */
+/** The log of a state: a line of JSON each, in `log/millrace.log` and, when that has 1 MB, in `millrace.log.1` to `.5` beside it. */
 export class Log {
   readonly #folder: string;
 
@@ -57,13 +61,19 @@ export class Log {
   private strangers(): string[] {
     const folder = this.#folder;
     if (isInTheWay(folder)) return [folder];
-    return [FILE, NAMES]
-      .map((name) => join(folder, name))
-      .filter((path) => lstatSync(path, { throwIfNoEntry: false })?.isFile() === false);
+    return FILES.map((name) => join(folder, name)).filter(
+      (path) => lstatSync(path, { throwIfNoEntry: false })?.isFile() === false,
+    );
   }
 
   /** A log that cannot be written is no reason to stop. */
   async write(event: LogEvent, fields: Readonly<Record<string, unknown>>): Promise<void> {
+    const written = idle.then(() => this.writeNow(event, fields));
+    idle = written;
+    await written;
+  }
+
+  private async writeNow(event: LogEvent, fields: Readonly<Record<string, unknown>>): Promise<void> {
     try {
       // What somebody has deleted does not come back for this.
       if (!existsSync(dirname(this.#folder))) return;
@@ -82,7 +92,8 @@ function lineOf(event: LogEvent, fields: object): string {
 async function append(folder: string, line: string): Promise<void> {
   // Loaded here, because hardly any opening needs it.
   const { createStream }: typeof RotatingFileStream = await import('rotating-file-stream');
-  const options = { path: folder, size: MAX_SIZE, maxFiles: MAX_FILES, mode: 0o600 } as const;
+  // Not `maxFiles`: that removes what a file says, by absolute paths, which are another state's if this one was copied.
+  const options = { path: folder, size: MAX_SIZE, rotate: OLDER, mode: 0o600 } as const;
   const stream = createStream(FILE, options);
   await new Promise<void>((resolve, reject) => {
     stream.on('error', reject);

@@ -270,7 +270,7 @@ test('what lies in the place of the log is moved aside, told of, and not written
     ...Object.values(STRANGERS).map((put): [string, typeof put] => [file, put]),
     [file, (path) => symlinkSync(project.path('victim'), path)],
     [file, (path) => symlinkSync(project.path('nowhere'), path)],
-    [join(folder, 'millrace.log.txt'), (path) => symlinkSync(project.path('victim'), path)],
+    [join(folder, 'millrace.log.1'), (path) => symlinkSync(project.path('victim'), path)],
     [folder, (path) => execFileSync('touch', [path])],
     [folder, (path) => execFileSync('mkfifo', [path])],
   ];

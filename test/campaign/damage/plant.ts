@@ -25,8 +25,8 @@ const PLACES = [
   'exports/2001-02-03T04-05-06.789Z.json',
   'exports/2026-02-03T04-05-06.789Z.toml',
   'exports/.millrace-4194305-other',
-  'log/millrace.log.txt',
-  'log/1-millrace.log',
+  'log/millrace.log.1',
+  'log/millrace.log.5',
 ] as const;
 
 type Random = () => number;
