@@ -32,12 +32,12 @@ export const boolean: Check = (value) =>
 export const string: Check = (value) =>
   typeof value === 'string' ? undefined : wrong('must be a string', value);
 
-export const text: Check = (value) => {
-  if (typeof value !== 'string') return string(value);
-  if (value.includes('\0')) return wrong('must not hold a NUL', value);
-  // Half of a surrogate pair is no character, and does not survive UTF-8.
-  return value.isWellFormed() ? undefined : wrong('must be valid Unicode', value);
-};
+/** May hold anything that UTF-8 can: half of a surrogate pair is no character, and does not survive it. */
+export const unicode: Check = (value) =>
+  typeof value !== 'string' || value.isWellFormed() ? string(value) : wrong('must be valid Unicode', value);
+
+export const text: Check = (value) =>
+  typeof value === 'string' && value.includes('\0') ? wrong('must not hold a NUL', value) : unicode(value);
 
 export const filled: Check = (value) => (value === '' ? wrong('must not be empty', value) : text(value));
 

@@ -23,6 +23,7 @@ import {
   string,
   TOO_SLOW,
   text,
+  unicode,
   wholeBetween,
   wrong,
 } from '../values.js';
@@ -103,7 +104,7 @@ const responseFile: Check = (value) => {
   if (!isObject(value)) return wrong('must be an object with "path" and "content"', value);
   const path = filled(value.path);
   if (path !== undefined) return { ...path, where: '.path' };
-  const content = string(value.content);
+  const content = unicode(value.content);
   return content && { ...content, where: '.content' };
 };
 
