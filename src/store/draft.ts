@@ -1,7 +1,7 @@
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isFolder, makeFolder, PRIVATE } from '../make-folder.js';
-import { syncFolder } from '../sync-folder.js';
+import { renameDurably } from './backup/folder.js';
 import type { BackupEntry } from './backup/format.js';
 import { LmdbDatabase, refusalOf } from './lmdb.js';
 import { emptyFile } from './lmdb-file.js';
@@ -17,8 +17,8 @@ const BATCH_BYTES = 2 ** 24;
 export function createStore(paths: StatePaths): void {
   const draft = emptyDraft(paths);
   // With its folder, as that alone would look like what is left of a store.
-  if (isFolder(paths.store)) renameSync(draft.data, paths.data);
-  else renameSync(draft.store, paths.store);
+  if (isFolder(paths.store)) renameDurably(draft.data, paths.data, paths.store);
+  else renameDurably(draft.store, paths.store, paths.directory);
   rmSync(draft.directory, { recursive: true });
 }
 
@@ -55,8 +55,7 @@ async function fill(draft: StatePaths, entries: AsyncIterable<BackupEntry>): Pro
 
 /** Puts a draft where the store was, which is no longer there. */
 export function placeDraft(draft: StatePaths, paths: StatePaths): void {
-  renameSync(draft.store, paths.store);
-  syncFolder(paths.directory);
+  renameDurably(draft.store, paths.store, paths.directory);
   rmSync(draft.directory, { recursive: true });
 }
 
