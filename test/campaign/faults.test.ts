@@ -2,13 +2,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { chooseSeed, randomFrom } from '../engine/lane-support.js';
 import { runFaults } from './faults/campaign.js';
+import { runOrder } from './faults/order.js';
 import { ALL, runPower } from './faults/power.js';
+import { SCENARIOS } from './faults/scenarios.js';
 import { whyNot } from './faults/shim.js';
 
 /** The campaigns play every call and many more power cuts. */
 const STRIDE = 47;
 const CUTS = 3;
-const SCENARIOS = ['run', 'background backup', 'migration'];
+const PLAYED = ['run', 'background backup', 'migration'];
 const skip = whyNot() ?? false;
 
 for (const what of ['fail', 'kill'] as const) {
@@ -16,10 +18,10 @@ for (const what of ['fail', 'kill'] as const) {
     skip,
   }, async (t) => {
     const random = randomFrom(chooseSeed(t));
-    const [offset, choice, scenario] = [12, 60, SCENARIOS.length].map((below) =>
+    const [offset, choice, scenario] = [12, 60, PLAYED.length].map((below) =>
       Math.floor(random() * below),
     ) as [number, number, number];
-    const rounds = await runFaults({ what, stride: STRIDE, offset, only: SCENARIOS[scenario]!, choice });
+    const rounds = await runFaults({ what, stride: STRIDE, offset, only: PLAYED[scenario]!, choice });
     assert.deepEqual(
       rounds.filter(({ findings }) => findings.length > 0),
       [],
@@ -36,4 +38,30 @@ test('the power goes: what was committed is there, and the next run succeeds', {
     [],
   );
   assert.equal(cuts.length, CUTS);
+});
+
+/** What gets its name by a rename, in each scenario that makes something so. */
+const NAMES: Readonly<Record<string, readonly string[]>> = {
+  'first run': ['.millrace/backups', '.millrace/store'],
+  run: ['.millrace/backups'],
+  'isolated run': ['.millrace/backups'],
+  'background backup': ['.millrace/backups'],
+  migration: ['.millrace/backups', '.millrace/store'],
+  recovery: ['.millrace/store'],
+  'recovery from an export': ['.millrace/store'],
+  backup: ['.millrace/backups'],
+  restore: ['.millrace/backups', '.millrace/store'],
+  export: ['.millrace/exports'],
+  import: ['.millrace/backups', '.millrace/store'],
+};
+
+test('what gets its name by a rename was synced before, and its folder before anything is said', {
+  skip,
+}, async () => {
+  const orders = await runOrder(SCENARIOS.filter(({ name }) => Object.hasOwn(NAMES, name)));
+  assert.deepEqual(
+    orders.flatMap(({ findings, scenario }) => findings.map((finding) => `${scenario}: ${finding}`)),
+    [],
+  );
+  assert.deepEqual(Object.fromEntries(orders.map(({ names, scenario }) => [scenario, names])), NAMES);
 });

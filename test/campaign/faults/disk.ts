@@ -12,7 +12,7 @@ import {
   writeSync,
 } from 'node:fs';
 
-/** A change of the disk, as shim.c records it. */
+/** A change of the disk, as shim.c records it; `say`: something is about to be written to standard output. */
 export type Change =
   | {
       readonly call: 'write';
@@ -21,7 +21,7 @@ export type Change =
       readonly data: Buffer;
       readonly durable: boolean;
     }
-  | { readonly call: 'sync' | 'create' | 'cut' | 'mkdir' | 'unlink' | 'rmdir'; readonly path: string }
+  | { readonly call: 'sync' | 'say' | 'create' | 'cut' | 'mkdir' | 'unlink' | 'rmdir'; readonly path: string }
   | { readonly call: 'truncate'; readonly path: string; readonly to: number }
   | { readonly call: 'rename' | 'link'; readonly path: string; readonly to: string };
 
@@ -60,7 +60,7 @@ export function survivors(changes: readonly Change[], random: () => number): Cha
 }
 
 function isOfNames({ call }: Change): boolean {
-  return call !== 'write' && call !== 'sync';
+  return call !== 'write' && call !== 'sync' && call !== 'say';
 }
 
 /** By a later sync of the file, also under the name that it has got by then. */

@@ -8,7 +8,7 @@
  *   FAULT_ERROR   the errno that it fails with, without having happened; 0: SIGKILL
  *   FAULT_COUNT   a file of eight bytes in which these calls are counted
  *   FAULT_RECORD  a file to which all changes are appended in their order: a line of JSON each, followed by the bytes that were written; `durable`
- *                 if they were on the disk when the call returned (O_DSYNC)
+ *                 if they were on the disk when the call returned (O_DSYNC); `say` before the first process writes to standard output
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -33,6 +33,8 @@ static size_t root_length;
 static const char *wanted;
 static long nth;
 static int failure, record = -1;
+/* Only what the first process says is read by anybody but us. */
+static int is_first;
 /* Shared by all processes: each call of a writer or a verifier has its turn, and not only those beyond what the first process makes. */
 static atomic_long *seen;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -62,6 +64,8 @@ __attribute__((constructor)) static void begin(void) {
   nth = getenv("FAULT_NTH") ? atol(getenv("FAULT_NTH")) : 0;
   failure = getenv("FAULT_ERROR") ? atoi(getenv("FAULT_ERROR")) : 0;
   if (wanted && getenv("FAULT_COUNT")) seen = shared_count(getenv("FAULT_COUNT"));
+  is_first = !getenv("FAULT_INSIDE");
+  setenv("FAULT_INSIDE", "1", 1);
   const char *file = getenv("FAULT_RECORD");
   if (file) record = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   root_length = strlen(root);
@@ -116,15 +120,18 @@ pid_t fork(void) {
   return real();
 }
 
-/* A line, and bytes that come in pieces. */
+/* A line, and bytes that come in pieces: in one call, as other processes append to the same file. */
 static void note(const char *line, const struct iovec *pieces, int count, size_t bytes) {
-  REAL(write);
-  (void)!real(record, line, strlen(line));
-  for (int i = 0; i < count && bytes > 0; i++) {
+  REAL(writev);
+  struct iovec all[IOV_MAX];
+  int used = 0;
+  all[used++] = (struct iovec){(void *)line, strlen(line)};
+  for (int i = 0; i < count && bytes > 0 && used < IOV_MAX; i++) {
     size_t part = pieces[i].iov_len < bytes ? pieces[i].iov_len : bytes;
-    (void)!real(record, pieces[i].iov_base, part);
+    all[used++] = (struct iovec){pieces[i].iov_base, part};
     bytes -= part;
   }
+  (void)!real(record, all, used);
 }
 
 static void note_paths(const char *call, const char *one, const char *other) {
@@ -203,7 +210,10 @@ static ssize_t written(int fd, const struct iovec *pieces, int count, off_t at, 
 }
 
 #define WRITE(at, call) \
-  if (!is_known(fd)) return call; \
+  if (!is_known(fd)) { \
+    if (is_first && fd == STDOUT_FILENO) note_paths("say", "", NULL); \
+    return call; \
+  } \
   if (fails("write")) return -1; \
   pthread_mutex_lock(&lock); \
   off_t place = (at) >= 0 ? (at) : lseek(fd, 0, fcntl(fd, F_GETFL) & O_APPEND ? SEEK_END : SEEK_CUR); \
