@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { constants } from 'node:os';
 import { describe, type TestContext, test } from 'node:test';
 import { until } from '../engine/lane-support.js';
 import { eventsOf, explain, finished, Project, summary } from './rig.js';
@@ -6,6 +7,11 @@ import { eventsOf, explain, finished, Project, summary } from './rig.js';
 /** Announces itself, and notes it when it is told to stop. */
 const POLITE = `trap 'echo stopped > stopped; exit 1' TERM; touch up; while :; do sleep 1000 & wait $!; done`;
 const DEAF = `trap '' TERM; touch up; sleep 1000; sleep 1000`;
+/** Needs almost half of the time that it is given before it is killed. */
+const TIDY = `trap 'sleep 0.9; touch cleaned; exit 1' TERM; touch up; while :; do sleep 1000 & wait $!; done`;
+
+/** Longer than the grace period by far, and shorter than if a command were waited for. Milliseconds. */
+const SOON_MS = 20_000;
 
 /** A task that runs until it is stopped, one that is done before it, and one that needs it. */
 function endless(t: TestContext, command: string): Project {
@@ -83,15 +89,42 @@ describe('a signal', { concurrency: 2 }, () => {
     assert.ok(project.exists('after'));
   });
 
-  test('given once kills what does not listen after a while', async (t) => {
-    const project = endless(t, DEAF);
-    const invocation = project.start(['run', '--json']);
-    await project.untilExists('up');
-    invocation.kill('SIGINT');
-    const result = await invocation.result;
-    assert.equal(result.exitCode, 130, explain(result));
-    assert.equal(finished(result).get('endless')!.signal, 'SIGKILL');
-  });
+  /** By a shell that stays, by itself, and by itself with the standard output of millrace. */
+  const KINDS: Readonly<Record<string, (command: string) => object>> = {
+    'a line': (command) => ({ command }),
+    'a list': (command) => ({ command: ['sh', '-c', command] }),
+    'a line with the console': (command) => ({ command, pool: 'console' }),
+  };
+  const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+  for (const [index, [kind, taskOf]] of Object.entries(KINDS).entries()) {
+    const signal = SIGNALS[index]!;
+
+    test(`given once lets ${kind} clean up before it kills it: ${signal}`, async (t) => {
+      const project = new Project(t);
+      project.writeTasks({ a: { ...taskOf(TIDY), inputs: [] } });
+      const invocation = project.start(['run', '--json']);
+      await project.untilExists('up');
+      invocation.kill(signal);
+      const result = await invocation.result;
+      assert.ok(project.exists('cleaned'), explain(result));
+      assert.deepEqual([finished(result).get('a')!.signal, project.processes()], [undefined, []]);
+    });
+
+    test(`given once kills ${kind} that does not listen after a while: ${signal}`, async (t) => {
+      const project = new Project(t);
+      project.writeTasks({ a: { ...taskOf(DEAF), inputs: [] } });
+      const invocation = project.start(['run', '--json']);
+      await project.untilExists('up');
+      const begun = performance.now();
+      invocation.kill(signal);
+      const result = await invocation.result;
+      assert.ok(performance.now() - begun < SOON_MS, explain(result));
+      assert.equal(result.exitCode, 128 + constants.signals[signal], explain(result));
+      assert.equal(finished(result).get('a')!.signal, 'SIGKILL');
+      assert.deepEqual(project.processes(), []);
+    });
+  }
 
   test('stops all that runs, and what it has started', async (t) => {
     const project = new Project(t);

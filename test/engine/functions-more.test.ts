@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { BuildEvent } from 'millrace';
-import { setUp, task } from './functions-support.js';
+import { BuildEngine, type BuildEvent } from 'millrace';
+import { limited, setUp, task } from './functions-support.js';
 
 test('a function is found however CommonJS exports it', async (t) => {
   const { root, run } = await setUp(t, [
@@ -66,3 +66,24 @@ test('a run whose tasks somebody changes meanwhile says so', async (t) => {
   await assert.rejects(run({ jobs: 1, onEvent }), { code: /^(INVALID_ARGUMENT|ILLEGAL_TRANSITION)$/ });
   assert.equal((await run()).summary.result, 'succeeded');
 });
+
+for (const define of [task, limited]) {
+  test(`unless told otherwise a function has two seconds to clean up, and no more: ${define.name}`, async (t) => {
+    const { root, state } = await setUp(t, []);
+    const cleaned = join(root, 'cleaned');
+    state.tasks.define([define('cleans', 'cleans', cleaned), define('spins', 'spins')]);
+    const cancel = new AbortController();
+    const started = new Set<string>();
+    let begun = 0;
+    const onEvent = (event: BuildEvent): void => {
+      if (event.type === 'task-progress') started.add(event.task);
+      if (started.size < 2 || cancel.signal.aborted) return;
+      begun = performance.now();
+      cancel.abort();
+    };
+    const summary = await new BuildEngine(state, { root }).run({ jobs: 2, signal: cancel.signal, onEvent });
+    assert.ok(performance.now() - begun < 20_000);
+    assert.equal(summary.cancelled, 2);
+    assert.equal(readFileSync(cleaned, 'utf8'), 'cleaned');
+  });
+}

@@ -42,6 +42,12 @@ export async function waits(path, { progress, signal }) {
   await new Promise((resolve) => signal.addEventListener('abort', resolve));
   appendFileSync(path, signal.reason.name);
 }
+export async function cleans(path, { progress, signal }) {
+  progress('on');
+  await new Promise((resolve) => signal.addEventListener('abort', resolve));
+  await sleep(900);
+  appendFileSync(path, 'cleaned');
+}
 export function copies({ from, to }, { root }) { writeFileSync(root + '/' + to, readFileSync(root + '/' + from, 'utf8').toUpperCase()); }
 export function twice(_, { attempt }) { if (attempt === 1) throw new Error('not yet'); return attempt; }
 export const thread = () => threadId;
