@@ -185,3 +185,32 @@ test('what a ranking has no use for is refused', async (t) => {
   }
   assert.deepEqual(state.history.statistics({ by: 'flaky' }), []);
 });
+
+test('a regression is half as long again as the median before it, and 100 ms longer, from four executions on', async () => {
+  await using state = await openState({ memory: true });
+  const durations: Readonly<Record<string, readonly number[]>> = {
+    'not by half': [400, 400, 400, 600],
+    'by more than half': [400, 400, 400, 601],
+    'not by 100 ms': [100, 100, 100, 200],
+    'by more than 100 ms': [100, 100, 100, 201],
+    'of three': [100, 100, 900],
+    // By the mean it would be none.
+    'one that took long': [100, 100, 5000, 400],
+  };
+  for (let round = 0; round < 4; round++) {
+    const attempts = Object.entries(durations).flatMap(([task, all]) => {
+      const duration = all[round];
+      return duration === undefined ? [] : [{ task, start: 1, duration, outcome: 'executed' as const }];
+    });
+    addRun(state.history, attempts);
+  }
+  const found = state.history.statistics({ by: 'regressions' });
+  assert.deepEqual(
+    found.map(({ latest, median, task }) => [task, latest, median]),
+    [
+      ['one that took long', 400, 100],
+      ['by more than half', 601, 400],
+      ['by more than 100 ms', 201, 100],
+    ],
+  );
+});
