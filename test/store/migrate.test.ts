@@ -7,6 +7,7 @@ import { backupsOf, exportState, importState, openState, restoreState } from 'mi
 // The modules that the package is bundled from: what is put into `MIGRATIONS` is in these alone.
 import * as modules from '../../src/index.js';
 import type { BackupEntry } from '../../src/store/backup/format.js';
+import { backUpDirectory } from '../../src/store/backup/keep.js';
 import { SCHEMA_VERSION } from '../../src/store/envelope.js';
 import { MIGRATIONS } from '../../src/store/migrate.js';
 import { statePaths } from '../../src/store/paths.js';
@@ -105,6 +106,18 @@ test('a store of an older schema is backed up, brought to ours, and its backup c
   );
   await modules.restoreState(directory, { backup: backup!.name });
   assert.deepEqual(await withState(directory, everything, modules.openState), all);
+});
+
+test('a migration removes no backup that was there', async (t) => {
+  const { directory } = await oldState(t);
+  const { path } = (await backUpDirectory(directory, { newest: 9, days: 0 }))!;
+  const earlier = ['10', '11', '12', '13'].map((hour) => `2020-01-01T${hour}-00-00.000Z.backup`);
+  for (const name of earlier) copyFileSync(path, join(directory, 'backups', name));
+  withMigration(t);
+  await withState(directory, () => {}, modules.openState);
+  const names = readdirSync(join(directory, 'backups')).sort();
+  assert.deepEqual(names.slice(0, 4), earlier);
+  assert.equal(names.length, 6);
 });
 
 test('a damaged store is recovered from a backup of an older schema', async (t) => {
