@@ -206,7 +206,7 @@ export class StateLocked extends MillraceError {
   readonly pid: number;
   /** When the holder started. */
   readonly since: Date;
-  /** `on host …` or `in another container`; undefined for a process that can be seen from here. */
+  /** `on host …`, `in another container`, or `as far as can be seen`; undefined for a process that can be seen from here. */
   readonly place: string | undefined;
   /** What is so, without the advice of the message. */
   readonly problem: string;

@@ -1,9 +1,10 @@
 import { existsSync, linkSync, lstatSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { StateLocked } from '../errors.js';
 import { readMark } from './kinds.js';
-import { isIdentity, mayBeRunning, type ProcessIdentity, placeOf, thisProcess } from './process.js';
+import { identityOf, isIdentity, mayBeRunning, type ProcessIdentity, placeOf } from './process.js';
 
 /** What the lock file says. */
 interface Holder extends ProcessIdentity {
@@ -32,8 +33,7 @@ const DRAFT_END = '.new';
 
 /** A file is written whole, so one that says nothing was lost in a crash of the machine: its holder has ended. */
 const UNREADABLE: Holder = {
-  ...thisProcess(),
-  boot: 'unknown',
+  ...{ pid: process.pid, started: '', boot: 'unknown', host: hostname(), namespace: '' },
   since: new Date(0).toISOString(),
   id: 'unreadable',
 };
@@ -66,7 +66,7 @@ export class DirectoryLock {
   /** @throws StateLocked with the holder's pid */
   static acquire(path: string, directory: string): DirectoryLock {
     const own: Holder = {
-      ...thisProcess(),
+      ...identityOf(process.pid),
       since: new Date(performance.timeOrigin).toISOString(),
       id: newId(),
     };

@@ -1,8 +1,9 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { StateUnavailable } from '../errors.js';
+import { startTime } from '../process-stat.js';
 import { entryAt, type StatePaths } from './paths.js';
-import { isIdentity, mayBeRunning, type ProcessIdentity, placeOf } from './process.js';
+import { isIdentity, mayBeRunning, type ProcessIdentity, placeOf, UNSEEN } from './process.js';
 
 /** Milliseconds that a process gets to end by itself, when nobody can send it anything any more, and then by SIGKILL. */
 export const END_MS = 5000;
@@ -36,7 +37,8 @@ async function awaitEnd(left: ProcessIdentity, { directory, writer }: StatePaths
   if (await hasEndedWithin(left, END_MS)) return;
   const who = `Process ${left.pid}, which wrote the state in ${directory} for a process that has ended,`;
   // Its number may be that of somebody else here.
-  const place = placeOf(left) ?? (left.started === '' ? 'as far as can be seen' : undefined);
+  const isSurelyIt = left.started !== '' && startTime(left.pid) === left.started;
+  const place = placeOf(left) ?? (isSurelyIt ? undefined : UNSEEN);
   if (place !== undefined) {
     throw new StateUnavailable(`${who} may still run ${place}. If it does not, remove ${writer}.`);
   }

@@ -18,9 +18,12 @@ const PAUSES_MS = [100, 1000];
 const ANSWER_MS = 120_000;
 
 /** A process, and the way to it. */
-interface Child {
+interface Streams {
   readonly process: ChildProcess;
   readonly socket: Socket;
+}
+
+interface Child extends Streams {
   readonly identity: ProcessIdentity;
 }
 
@@ -128,19 +131,20 @@ async function startWriter({ paths, file }: WriterOptions): Promise<Child> {
   const socket = process.stdio[3] as Socket;
   // What fails later is told by the end of the process.
   for (const part of [process, socket]) part.on('error', () => {});
-  const child = { process, socket, identity: identityOf(process.pid!) };
+  const streams = { process, socket };
   try {
+    const identity = identityOf(process.pid!);
     // Before it is given anything, so that who comes after us knows whom to wait for.
-    markWriter(paths, child.identity);
+    markWriter(paths, identity);
+    return { ...streams, identity };
   } catch (error) {
-    await hasBeenEnded(child, 'SIGKILL');
+    await hasBeenEnded(streams, 'SIGKILL');
     throw error;
   }
-  return child;
 }
 
 /** Nothing is sent to the process any more: it ends by itself, or by the signal. @returns false if it does neither */
-async function hasBeenEnded(child: Child, signal?: 'SIGKILL'): Promise<boolean> {
+async function hasBeenEnded(child: Streams, signal?: 'SIGKILL'): Promise<boolean> {
   const { process, socket } = child;
   if (!hasEnded(child)) {
     hold(child);
@@ -190,15 +194,15 @@ function lineFrom(socket: Socket, signal: AbortSignal): Promise<string> {
 }
 
 /** From now on the process keeps this one alive. */
-function hold({ process, socket }: Child): void {
+function hold({ process, socket }: Streams): void {
   process.ref();
   socket.ref();
 }
 
-function letGo({ process, socket }: Child): void {
+function letGo({ process, socket }: Streams): void {
   process.unref();
   socket.unref();
 }
 
-const hasEnded = ({ process: { exitCode, signalCode } }: Child): boolean =>
+const hasEnded = ({ process: { exitCode, signalCode } }: Streams): boolean =>
   exitCode !== null || signalCode !== null;

@@ -93,6 +93,39 @@ test('a lock that cannot be judged from here is respected', async (t) => {
   }
 });
 
+test('who cannot look into /proc writes nothing, and takes nobody for dead', {
+  skip: process.platform !== 'linux' && 'there is no /proc',
+}, async (t) => {
+  const directory = await closedState(t);
+  const code = `const { default: fs } = await import('node:fs');
+    const { syncBuiltinESMExports } = await import('node:module');
+    const { readFileSync } = fs;
+    const refuse = (what) => {
+      fs.readFileSync = (path, ...others) => {
+        if (!String(path).startsWith(what)) return readFileSync(path, ...others);
+        throw Object.assign(new Error('EMFILE'), { code: 'EMFILE', errno: -24 });
+      };
+      syncBuiltinESMExports();
+    };
+    for (const what of ['/proc/', '/proc/sys/kernel/random/boot_id', '/proc/self/stat', '/proc/${process.pid}/stat', '/nowhere']) {
+      refuse(what);
+      console.log(await openState(directory).then(() => 'opened', ({ code, message }) => code + ' ' + message));
+      if (what === '/proc/') await (await openState({ directory, readOnly: true })).close();
+    }`;
+  const [all, boot, ...others] = await withState(directory, async () =>
+    (await runCode(directory, code)).stdout.trim().split('\n'),
+  );
+  assert.match(
+    all!,
+    /^STATE_UNAVAILABLE .* \/proc\/self\/stat cannot be read \(too many open files\), by which others/,
+  );
+  assert.match(boot!, /^STATE_UNAVAILABLE .* something in \/proc could not be read, by which others/);
+  assert.equal(others.length, 3);
+  for (const said of others) assert.match(said, /^STATE_LOCKED .* in use by process \d+, started/);
+  leaveLock(directory, { boot: '', started: '', namespace: '' });
+  await assert.rejects(openState(directory), { code: 'STATE_LOCKED', place: 'as far as can be seen' });
+});
+
 /** What may lie where a file should be. */
 const MISPLACED: Readonly<Record<string, (path: string) => void>> = {
   'a link to nothing': (path) => symlinkSync('nowhere', path),
