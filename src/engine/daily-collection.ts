@@ -1,15 +1,12 @@
 import { fileURLToPath } from 'node:url';
 import { isSystemError, StateUnavailable } from '../errors.js';
-import { type BuildState, partsOf } from '../state.js';
+import type { BuildState } from '../state.js';
 import { whyRefused } from '../store/refusal.js';
 import { startInBackground } from './background.js';
+import { isFirstOfDay } from './daily.js';
 
 /** The record under which the state keeps when it was collected last. */
 const COLLECTED = 'collected';
-const DAY_MS = 86_400_000;
-/** Older runs are forgotten. */
-const MAX_RUNS = 1000;
-const MAX_RUN_AGE_MS = 90 * DAY_MS;
 /** Nobody waits longer than 0.2 s for it at the end of a run, of which a process that goes on takes some 30 ms to start. */
 const WITHIN_MS = 150;
 
@@ -17,18 +14,12 @@ const WITHIN_MS = 150;
 export type Collection = 'done' | 'not-due' | 'put-off' | { readonly warning: string };
 
 /**
- * Collects the content store, and old runs, if the last time was a day ago. To be called at the end of a run that used it, before the commit.
+ * Collects the content store if the last time was a day ago. To be called at the end of a run that used it, before the commit.
  * What is put off is for `collectInBackground`, after the commit.
  * @param within milliseconds that it may take
  */
 export async function collectDaily(state: BuildState, within = WITHIN_MS): Promise<Collection> {
-  const { getRecord, putRecord } = partsOf(state);
-  const last = getRecord(COLLECTED) as number | undefined;
-  const now = Date.now();
-  // A clock that went back must not stop it for ever.
-  if (last !== undefined && now >= last && now - last < DAY_MS) return 'not-due';
-  putRecord(COLLECTED, now);
-  state.history.prune(MAX_RUNS, now - MAX_RUN_AGE_MS);
+  if (!isFirstOfDay(state, COLLECTED)) return 'not-due';
   try {
     const report = await state.artifacts.collect({ within });
     return report === undefined ? 'put-off' : 'done';

@@ -9,6 +9,7 @@ import { keepReserve } from '../store/reserve.js';
 import type { Row } from '../task.js';
 import { unpackDetails } from '../tasks/details.js';
 import { keepingTasks } from '../tasks/remove.js';
+import { forgetOldRuns } from './daily.js';
 import type { EventBody, RunSummary } from './events.js';
 import {
   checkEngineOptions,
@@ -161,6 +162,7 @@ export class BuildEngine {
       );
     const summary = { ...counts, cancelled, duration: performance.now() - startedAt };
     this.#state.history.endRun(run, summary);
+    forgetOldRuns(this.#state);
     const usedCache = work !== NO_WORK && options.cache !== false;
     const goOnCollecting = usedCache ? await this.#collect(emitter) : undefined;
     // Beside the commit: each takes some milliseconds, most of them of waiting.

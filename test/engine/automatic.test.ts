@@ -3,7 +3,9 @@ import { copyFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { backUpIfDue } from '../../src/engine/automatic-backup.js';
+import { forgetOldRuns } from '../../src/engine/daily.js';
 import { collectDaily } from '../../src/engine/daily-collection.js';
+import { BuildEngine } from '../../src/engine/engine.js';
 import { type BuildState, openState } from '../../src/state.js';
 import { backupsOf } from '../../src/state-files.js';
 import { stateDirectory, withState } from '../store/support.js';
@@ -37,11 +39,12 @@ test('a run backs up at most every ten minutes, and when the clock went back', a
   const clock = clockOf(t);
   await withTask(t, async (state) => {
     const became: unknown[] = [];
-    for (const after of [0, 10 * MINUTE_MS - 1, 10 * MINUTE_MS, 9 * MINUTE_MS]) {
+    const back = -2 * HOUR_MS;
+    for (const after of [0, 10 * MINUTE_MS - 1, 10 * MINUTE_MS, 8 * MINUTE_MS, back, back + MINUTE_MS]) {
       clock.set(NOON + after);
       became.push(await backUpIfDue(state, {}));
     }
-    assert.deepEqual(became, ['done', 'not-due', 'done', 'done']);
+    assert.deepEqual(became, ['done', 'not-due', 'done', 'not-due', 'done', 'not-due']);
   });
 });
 
@@ -91,7 +94,7 @@ test('once a day runs of more than ninety days ago are forgotten', async (t) => 
   const clock = clockOf(t);
   await withTask(t, async (state) => {
     addRuns(state, 2);
-    const became: unknown[] = [];
+    const became: number[] = [];
     const steps = [
       90 * DAY_MS - HOUR_MS,
       90 * DAY_MS + HOUR_MS,
@@ -100,23 +103,34 @@ test('once a day runs of more than ninety days ago are forgotten', async (t) => 
     ];
     for (const after of steps) {
       clock.set(NOON + after);
-      became.push([await collectDaily(state), state.history.runs().length]);
+      forgetOldRuns(state);
+      became.push(state.history.runs().length);
       if (after === steps[0]) addRuns(state, 1);
     }
-    assert.deepEqual(became, [
-      ['done', 2],
-      ['not-due', 3],
-      ['done', 1],
-      ['done', 1],
-    ]);
+    assert.deepEqual(became, [2, 3, 1, 1]);
   });
 });
 
-test('once a day all runs but the newest thousand are forgotten', async (t) => {
+test('all runs but the newest thousand are forgotten, also by a run without the cache, or without work', async (t) => {
+  for (const cache of [false, true]) {
+    await withTask(t, async (state) => {
+      if (!cache) state.tasks.define({ id: 'b', command: 'true' });
+      addRuns(state, 1003);
+      await new BuildEngine(state, { root: dirname(state.directory!) }).run({ cache });
+      const runs = state.history.runs().map(({ run }) => run);
+      assert.deepEqual([runs.length, runs[0], runs.at(-1)], [1000, 1004, 5]);
+    });
+  }
+});
+
+test('what was built before is looked through once a day, and when the clock went back', async (t) => {
+  const clock = clockOf(t);
   await withTask(t, async (state) => {
-    addRuns(state, 1003);
-    assert.equal(await collectDaily(state), 'done');
-    const runs = state.history.runs().map(({ run }) => run);
-    assert.deepEqual([runs.length, runs[0], runs.at(-1)], [1000, 1003, 4]);
+    const became: unknown[] = [];
+    for (const after of [0, DAY_MS - 1, DAY_MS, 0]) {
+      clock.set(NOON + after);
+      became.push(await collectDaily(state));
+    }
+    assert.deepEqual(became, ['done', 'not-due', 'done', 'done']);
   });
 });

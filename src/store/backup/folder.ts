@@ -20,8 +20,8 @@ const BACKUP = '.backup';
 const EXPORTS = ['.json', '.toml'];
 const NAME = /^(\d{4}-\d\d-\d\d)T(\d\d)-(\d\d)-(\d\d\.\d{3}Z)(\.\w+)$/;
 
-/** A clock that is set right by less than that has not been wrong. */
-const AHEAD_MS = 3_600_000;
+/** A clock that is set right by less than that has not been wrong. Milliseconds. */
+export const AHEAD_MS = 60_000;
 
 /** Newest first; but those of a time to come, when the clock was wrong, are the last. What has another name, or is no file, is none. A folder that is not there has none. @throws what `node:fs` throws */
 export function listBackups(folder: string): BackupInfo[] {

@@ -8,7 +8,7 @@ import { statePaths } from '../paths.js';
 import { whyFailed } from '../refusal.js';
 import { saysFull } from '../room.js';
 import { suggestVerification } from '../unverified.js';
-import { type BackupInfo, listBackups } from './folder.js';
+import { AHEAD_MS, type BackupInfo, listBackups } from './folder.js';
 import { makeBackup, pruneBackups } from './make.js';
 import type { Retention } from './retention.js';
 
@@ -64,6 +64,6 @@ export async function backUpDirectory(
 /** True if the newest backup is older than `every` milliseconds, or there is none. */
 export function isBackupDue(directory: string, every: number, now = Date.now()): boolean {
   const newest = listBackups(statePaths(directory).backups)[0]?.created.getTime();
-  // A clock that went back must not stop it for ever.
-  return newest === undefined || now < newest || now - newest >= every;
+  // A clock that went back must not stop it for ever: the newest is of a time to come if all are.
+  return newest === undefined || now - newest >= every || newest - now > AHEAD_MS;
 }
