@@ -31,7 +31,10 @@ test('nobody else may look into a state, and no value of the environment is in i
   const listed = await project.millrace(['artifacts', 'list', 'quiet', '--json'], options);
   const { versions } = JSON.parse(listed.stdout.toString());
   const pin = ['artifacts', 'pin', versions[0].version];
-  for (const args of [['backup'], ['why', 'quiet'], ['history'], ['verify'], pin]) {
+  const isolated = ['run', '--force', '-k0', '--isolation', 'process'];
+  assert.equal((await project.millrace(isolated, options)).exitCode, 1);
+  const exports = [['export'], ['export', '--format', 'toml', '--history'], ['export', '-', '--history']];
+  for (const args of [['backup'], ...exports, ['why', 'quiet'], ['history'], ['verify'], pin]) {
     const result = await project.millrace(args, options);
     assert.equal(result.exitCode, 0, explain(result));
     assert.equal(result.stdout.toString().includes(canary), false);
