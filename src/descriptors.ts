@@ -15,7 +15,8 @@ let known: { readonly descriptors: readonly number[]; readonly at: number } | un
 /**
  * What a new process gets as its descriptors: those that are wanted, and for every other one that it would inherit, the null device. Node.js
  * marks its own to be closed, but LMDB does not mark its data file, and whoever started us may have left some: a command could write to them, and
- * would keep them open. Where no /proc tells, what is wanted.
+ * would keep them open. Where there is no /proc, what is wanted.
+ * @throws what `node:fs` throws if no more files may be opened: better no command than one that inherits the store
  */
 export function withoutInherited(wanted: StdioOptions | undefined): StdioOptions | undefined {
   if (known === undefined || performance.now() - known.at > VALID_MS) {
@@ -42,16 +43,20 @@ function inheritedDescriptors(): number[] {
     const inherited = open.filter((descriptor) => descriptor >= FIRST && isInherited(descriptor));
     // Those beyond the limit are from before it was set: nothing can be put in their place.
     return inherited.filter((descriptor) => descriptor < limit).sort((a, b) => a - b);
-  } catch {
+  } catch (error) {
+    if (!isMissing(error)) throw error;
     return [];
   }
 }
+
+const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT';
 
 function isInherited(descriptor: number): boolean {
   try {
     const flags = /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${descriptor}`, 'latin1'))?.[1];
     return flags !== undefined && (Number.parseInt(flags, 8) & CLOSE_ON_EXEC) === 0;
-  } catch {
+  } catch (error) {
+    if (!isMissing(error)) throw error;
     // Closed since.
     return false;
   }
