@@ -1,12 +1,14 @@
-import { CommitFailed, MillraceError, NotImported } from '../errors.js';
+import { CommitFailed, type DiskFull, MillraceError, NotImported, StateUnavailable } from '../errors.js';
 import { BuildState } from '../state.js';
 import { clearPlaces } from '../store/clear-places.js';
-import { emptyDraft, removeDrafts } from '../store/draft.js';
+import { draftFull, emptyDraft, removeDrafts } from '../store/draft.js';
 import type { Waiting } from '../store/lock.js';
 import { Log } from '../store/log.js';
 import { openWriter } from '../store/open.js';
 import { type StatePaths, statePaths } from '../store/paths.js';
+import { whyFailed } from '../store/refusal.js';
 import { type Replaced, replaceStore } from '../store/restore.js';
+import { saysFull } from '../store/room.js';
 import { takeDirectory } from '../store/take.js';
 import { requireUsable } from '../store/usable.js';
 import type { Item } from './document.js';
@@ -79,8 +81,19 @@ async function makeDraft(paths: StatePaths, source: DocumentSource, items: Async
     return { draft, ...(await fill(draft, items)) };
   } catch (error) {
     removeDrafts(paths);
-    throw isOfTheState(error) ? error : new NotImported(nameOf(source), reasonOf(error));
+    if (error instanceof CommitFailed || saysFull(error)) throw notWritten(paths, error);
+    throw isOfTheState(error) ? error : new NotImported(nameOf(source), error);
   }
+}
+
+/** Nothing is wrong with the document. */
+function notWritten(paths: StatePaths, error: unknown): DiskFull | StateUnavailable {
+  const cause = error instanceof CommitFailed ? error.cause : error;
+  if (saysFull(cause)) return draftFull(paths);
+  return new StateUnavailable(
+    `The state in ${paths.directory} cannot be used: what was to take its place could not be written (${whyFailed(cause, 'write')}). Nothing was changed.`,
+    { cause: error },
+  );
 }
 
 async function fill({ directory }: StatePaths, items: AsyncIterable<Item>) {
@@ -92,11 +105,6 @@ async function fill({ directory }: StatePaths, items: AsyncIterable<Item>) {
 /** What is wrong is neither the document nor the disk, but where the draft is to be. */
 function isOfTheState(error: unknown): boolean {
   return error instanceof MillraceError && error.code.startsWith('STATE_');
-}
-
-/** Of a commit that failed, why: that it was one of the draft is nobody's business. */
-function reasonOf(error: unknown): unknown {
-  return error instanceof CommitFailed ? error.cause : error;
 }
 
 const nameOf = (source: DocumentSource): string => (typeof source === 'string' ? source : 'What was given');

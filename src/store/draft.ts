@@ -1,14 +1,17 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DiskFull } from '../errors.js';
 import { isFolder, makeFolder, PRIVATE } from '../make-folder.js';
 import { renameDurably } from './backup/folder.js';
 import type { BackupEntry } from './backup/format.js';
+import { takeRoom } from './guard.js';
 import { LmdbDatabase, refusalOf } from './lmdb.js';
 import { emptyFile } from './lmdb-file.js';
 import { type StatePaths, statePaths } from './paths.js';
+import { giveRoom, NoRoom, saysFull } from './room.js';
 
-/** Bytes of values that are written in one transaction. */
-const BATCH_BYTES = 2 ** 24;
+/** Bytes of values that are written in one transaction: several times that must be free. */
+const BATCH_BYTES = 2 ** 22;
 
 /**
  * A store comes into being whole: an empty file would look damaged if we were killed then. LMDB is not asked for it, as it does not survive that the system
@@ -24,33 +27,43 @@ export function createStore(paths: StatePaths): void {
 
 /**
  * A store with these values, beside the one that it may take the place of. Call `place` then, or leave it: the next draft removes it.
- * @throws what `entries` throws; StateUnavailable for what the system refuses to LMDB; then nothing is left behind
+ * @throws what `entries` throws; DiskFull; StateUnavailable for what the system refuses to LMDB; then nothing is left behind
  */
 export async function draftStore(
   paths: StatePaths,
   entries: AsyncIterable<BackupEntry>,
 ): Promise<StatePaths> {
-  const draft = emptyDraft(paths);
   try {
+    const draft = emptyDraft(paths);
     await fill(draft, entries);
     return draft;
   } catch (error) {
-    rmSync(draft.directory, { recursive: true });
+    removeDrafts(paths);
+    if (saysFull(error)) throw draftFull(paths);
     throw refusalOf(error, paths.directory);
   }
 }
 
+/** What was to take the place of a store has no room beside it. */
+export const draftFull = ({ directory }: StatePaths): DiskFull =>
+  new DiskFull(
+    `the state in ${directory}`,
+    'what was to take its place could not be written; nothing was changed',
+  );
+
 async function fill(draft: StatePaths, entries: AsyncIterable<BackupEntry>): Promise<void> {
   const database = LmdbDatabase.open(draft, false);
   try {
-    for await (const batch of batches(entries)) {
+    for await (const { bytes, values } of batches(entries)) {
+      if (!takeRoom(draft, bytes)) throw new NoRoom();
       await database.transact((writer) => {
-        for (const { key, payload } of batch) writer.put(key, payload);
+        for (const { key, payload } of values) writer.put(key, payload);
       });
     }
   } finally {
     await database.close();
   }
+  giveRoom(draft.data);
 }
 
 /** Puts a draft where the store was, which is no longer there. */
@@ -75,16 +88,22 @@ export function emptyDraft(paths: StatePaths): StatePaths {
   return draft;
 }
 
-async function* batches(entries: AsyncIterable<BackupEntry>): AsyncGenerator<BackupEntry[], void> {
-  let batch: BackupEntry[] = [];
+/** What is written in one transaction. */
+interface Batch {
+  readonly values: BackupEntry[];
+  readonly bytes: number;
+}
+
+async function* batches(entries: AsyncIterable<BackupEntry>): AsyncGenerator<Batch, void> {
+  let values: BackupEntry[] = [];
   let bytes = 0;
   for await (const { key, payload } of entries) {
-    batch.push({ key, payload: Buffer.from(payload) });
+    values.push({ key, payload: Buffer.from(payload) });
     bytes += payload.length;
     if (bytes < BATCH_BYTES) continue;
-    yield batch;
-    batch = [];
+    yield { values, bytes };
+    values = [];
     bytes = 0;
   }
-  if (batch.length > 0) yield batch;
+  if (values.length > 0) yield { values, bytes };
 }

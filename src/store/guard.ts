@@ -4,7 +4,7 @@ import { fileSizeLimit } from '../process-limits.js';
 import type { DirectoryLock } from './lock.js';
 import { identifyFile, type StatePaths } from './paths.js';
 import { giveReserve, hasReserve } from './reserve.js';
-import { giveRoom, makeRoom, roomFor, saysFull } from './room.js';
+import { giveRoom, makeRoom, NoRoom, roomFor, saysFull } from './room.js';
 
 /** Left free on the disk: LMDB doesn't survive a full one. */
 const LEFT_FREE_BYTES = 4 << 20;
@@ -40,6 +40,18 @@ function isFree({ store }: StatePaths, bytes: number): boolean {
   return bavail * bsize >= LEFT_FREE_BYTES + 2 * bytes;
 }
 
+/** Makes a store's file long enough for a commit of so many bytes: see `makeRoom`. @returns false if the disk is full @throws what `node:fs` throws */
+export function takeRoom(paths: StatePaths, bytes: number): boolean {
+  if (!isFree(paths, bytes)) return false;
+  try {
+    makeRoom(paths.data, bytes);
+    return true;
+  } catch (error) {
+    if (saysFull(error)) return false;
+    throw error;
+  }
+}
+
 /**
  * Looks, before each commit, whether it may be written: if the files under a state were deleted or replaced, LMDB goes
  * on writing to files that nobody will find again, or waits for ever.
@@ -65,10 +77,10 @@ export class Guard {
         `The files of the state in ${directory} were deleted or replaced while it was open, so nothing more is written; see that nobody does that while something runs, and run it again.`,
       );
     }
-    if (this.takesRoom(bytes)) return;
+    if (takeRoom(this.paths, bytes)) return;
     this.isDiskFull = true;
-    if (giveReserve(this.paths) && this.takesRoom(bytes)) return;
-    throw new CommitFailed(directory, 'the disk is full, or a quota or limit for files is reached');
+    if (giveReserve(this.paths) && takeRoom(this.paths, bytes)) return;
+    throw new CommitFailed(directory, new NoRoom());
   }
 
   /** The store is closed: the room that was taken is given back. What the system refuses is no reason to fail. */
@@ -82,18 +94,6 @@ export class Guard {
   private isOurs(): boolean {
     const now = this.identify();
     return this.lock.isHeld() && now.every((identity, index) => identity === this.identities[index]);
-  }
-
-  /** False if the disk is full. */
-  private takesRoom(bytes: number): boolean {
-    if (!isFree(this.paths, bytes)) return false;
-    try {
-      makeRoom(this.paths.data, bytes);
-      return true;
-    } catch (error) {
-      if (saysFull(error)) return false;
-      throw error;
-    }
   }
 
   private identify(): string[] {

@@ -1,4 +1,4 @@
-import { closeSync, lstatSync, openSync, rmSync, statfsSync, statSync, writeSync } from 'node:fs';
+import { closeSync, lstatSync, openSync, rmSync, type Stats, statfsSync, writeSync } from 'node:fs';
 import type { StatePaths } from './paths.js';
 
 /** More than what the end of a run commits. */
@@ -6,6 +6,8 @@ const RESERVE_BYTES = 2 ** 23;
 /** It is no use where it takes most of what is left. */
 const MIN_FREE_BYTES = 16 * RESERVE_BYTES;
 const CHUNK_BYTES = 2 ** 20;
+/** Of `blocks`, whatever those of the file system are (stat(2)). */
+const BLOCK_BYTES = 512;
 
 /**
  * Keeps a file that is of no use but for the room that it takes, if there is none and the disk has plenty: on a full disk it makes way for the
@@ -13,7 +15,10 @@ const CHUNK_BYTES = 2 ** 20;
  */
 export function keepReserve({ directory, reserve }: StatePaths): void {
   try {
-    if (statSync(reserve, { throwIfNoEntry: false }) !== undefined) return;
+    const found = lstatSync(reserve, { throwIfNoEntry: false });
+    if (found !== undefined && (!found.isFile() || isWhole(found))) return;
+    // Who wrote it was killed.
+    if (found !== undefined) rmSync(reserve);
     const { bavail, bsize } = statfsSync(directory);
     if (bavail * bsize >= MIN_FREE_BYTES) writeReserve(reserve);
   } catch {
@@ -21,14 +26,20 @@ export function keepReserve({ directory, reserve }: StatePaths): void {
   }
 }
 
-/** Whether something lies where the reserve is kept. */
+/** Whether there is a file that takes the room. */
 export function hasReserve({ reserve }: StatePaths): boolean {
-  return lstatSync(reserve, { throwIfNoEntry: false }) !== undefined;
+  const found = lstatSync(reserve, { throwIfNoEntry: false });
+  return found?.isFile() === true && isWhole(found);
+}
+
+/** A file may be long and take no room. */
+function isWhole({ blocks, size }: Stats): boolean {
+  return size >= RESERVE_BYTES && blocks * BLOCK_BYTES >= RESERVE_BYTES;
 }
 
 /** Gives the room back. @returns false if there was none */
 export function giveReserve(paths: StatePaths): boolean {
-  if (!hasReserve(paths)) return false;
+  if (lstatSync(paths.reserve, { throwIfNoEntry: false }) === undefined) return false;
   rmSync(paths.reserve, { recursive: true });
   return true;
 }

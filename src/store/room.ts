@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
+import { isSystemError } from '../errors.js';
 import { PAGE_SIZE, PageReader, readMeta } from './lmdb-file.js';
 
 /** What a commit takes beside its values: branches, leaves, the list of free pages. */
@@ -13,8 +14,17 @@ const FULL = new Set(['ENOSPC', 'EFBIG']);
 /** It says this when there is no more for this user; Node.js has no code for it. */
 const QUOTA_REACHED = -constants.errno.EDQUOT;
 
-/** True for an error of the system that says that no more can be written. */
+/** There was no room for a commit, and LMDB was not asked for it. */
+export class NoRoom extends Error {
+  constructor() {
+    super('the disk is full, or a quota or limit for files is reached');
+  }
+}
+
+/** True for an error that says that no more can be written, ours or the system's. */
 export function saysFull(error: unknown): boolean {
+  if (error instanceof NoRoom) return true;
+  if (!isSystemError(error)) return false;
   const { code = '', errno } = error as NodeJS.ErrnoException;
   return FULL.has(code) || errno === QUOTA_REACHED;
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
+import { exportState, openState } from 'millrace';
 import { explain, Project } from './rig.js';
 
 /** A command line that runs a script with a small file system of its own at `disk`, which is gone when it ends. */
@@ -213,4 +214,91 @@ test('what could not be kept because of a limit for the size of files is not beg
   assert.match(done.stderr, /is full, or a quota or limit for files is reached, so nothing was run: /);
   assert.equal(project.read('out'), 'text');
   assert.equal((await project.build()).size, 1);
+});
+
+/** Leaves so many kilobytes free. */
+const fillBut = (kilobytes: number): string =>
+  `free=$(df --output=avail -k . | tail -1); head -c $(((free - ${kilobytes}) * 1024)) /dev/zero > big`;
+
+/** A project with an export of thousands of tasks beside the small disk. */
+async function withExport(t: TestContext): Promise<Project> {
+  const project = new Project(t, { 'disk/.keep': '', manifest: MANIFEST });
+  const directory = project.path('made');
+  {
+    await using state = await openState(directory);
+    const data = 'x'.repeat(600);
+    state.tasks.define(Array.from({ length: 6000 }, (_, index) => ({ id: `task ${index}`, data })));
+  }
+  await exportState(directory, { file: project.path('all.json') });
+  return project;
+}
+
+test('a disk on which there is no room to recover damages no export, and the next one recovers', {
+  skip: canMount,
+}, async (t) => {
+  const project = await withExport(t);
+  const millrace = (...args: string[]): string => project.shellLine(args);
+  for (const free of [200, 6000]) {
+    const script = [
+      `cp ../manifest millrace.toml; ${millrace('import', '../all.json')} && ${millrace('export')}`,
+      'cd .millrace; rm -rf backups content reserve; truncate -s 5000 store/data.mdb; cd ..',
+      `${fillBut(free)}; ${millrace('run')}; echo exit $?; ls .millrace/* -d .millrace/exports/*; rm big`,
+      `${millrace('verify', '--repair')}; ${millrace('export', 'again.json')}; cmp again.json ../all.json && echo same`,
+    ];
+    const done = await project.spawn(onSmallDisk(script.join('\n'))).result;
+    const said = done.stdout.toString();
+    assert.match(said, /^exit 3$/m, explain(done));
+    assert.match(said, /^same$/m, explain(done));
+    assert.doesNotMatch(said, /^\.millrace\/.*(corrupt|draft)/m, explain(done));
+    assert.match(
+      done.stderr,
+      /disk of the state in .* is full, .*, so what was to take its place could not be/,
+    );
+  }
+});
+
+test('a disk on which there is no room for another state is told of, and nothing is left on it', {
+  skip: canMount,
+}, async (t) => {
+  const project = await withExport(t);
+  const millrace = (...args: string[]): string => project.shellLine(args);
+  const look = 'test -e .millrace/draft && echo draft is left';
+  const script = [
+    `cp ../manifest millrace.toml; ${millrace('import', '../all.json')} && ${millrace('backup')}`,
+    ...[1000, 6000, 9000].map((free) =>
+      [
+        `${fillBut(free)}; ${millrace('restore')}; echo restore $?; ${look}`,
+        `${millrace('import', '../all.json')}; echo import $?; ${look}; rm big`,
+      ].join('\n'),
+    ),
+    `${millrace('export', 'again.json')}; cmp again.json ../all.json && echo same; ${millrace('restore')}; echo restore $?`,
+  ];
+  const done = await project.spawn(onSmallDisk(script.join('\n'))).result;
+  const lines = done.stdout
+    .toString()
+    .split('\n')
+    .filter((line) => /^(restore|import|draft|same)/.test(line));
+  const failed = ['restore 3', 'import 3'];
+  assert.deepEqual(lines, [...failed, ...failed, ...failed, 'same', 'restore 0'], explain(done));
+  const told = done.stderr
+    .split('\n')
+    .filter((line) => / is full, or .* limit for files is reached/.test(line));
+  assert.equal(told.length, 6, explain(done));
+});
+
+test('a reserve that was not written to its end is written anew', { skip: canMount }, async (t) => {
+  const project = new Project(t, { 'disk/.keep': '', manifest: MANIFEST });
+  const size = 'stat -c "size %s" .millrace/reserve';
+  const script = [
+    `cp ../manifest millrace.toml; touch keep; echo one > in; ${project.shellLine(['run'])}; ${size}`,
+    // As long as it should be, but without the room.
+    `truncate -s 0 .millrace/reserve; truncate -s 8M .millrace/reserve; echo two > in`,
+    `${project.shellLine(['run'])}; ${size}; stat -c "blocks %b" .millrace/reserve`,
+  ];
+  const done = await project.spawn(onSmallDisk(script.join('\n'))).result;
+  const lines = done.stdout
+    .toString()
+    .split('\n')
+    .filter((line) => /^(size|blocks)/.test(line));
+  assert.deepEqual(lines, ['size 8388608', 'size 8388608', 'blocks 16384'], explain(done));
 });
