@@ -1,5 +1,7 @@
+import { lstatSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { isSystemError } from '../errors.js';
-import { isFolder, isInTheWay } from '../make-folder.js';
+import { isInTheWay } from '../make-folder.js';
 import { moveAside } from './backup/folder.js';
 import { Log, type Moved } from './log.js';
 import { readersAt, type StatePaths } from './paths.js';
@@ -28,9 +30,12 @@ export async function clearFolders(paths: StatePaths, now = new Date()): Promise
   return moved;
 }
 
+/** Out of the folder of the store, which may be replaced, and is no place for what is kept. */
 function clearReaders(paths: StatePaths): Moved[] {
-  const { readers } = paths;
-  return areReadersMisplaced(paths) ? [{ path: readers, movedAside: moveAside(readers, new Date()) }] : [];
+  if (!areReadersMisplaced(paths)) return [];
+  const { directory, readers } = paths;
+  const movedAside = moveAside(readers, new Date(), join(directory, basename(readers)));
+  return [{ path: readers, movedAside }];
 }
 
 /** A log that cannot be written is no reason to stop. */
@@ -46,7 +51,8 @@ function clearLog(log: Log): Moved[] {
 const describe = ({ movedAside, path }: Moved): string =>
   `What lay in the place of ${path} cannot be that; it was moved to ${movedAside}`;
 
-/** Whether LMDB cannot open its table of readers (it would end the process with a signal), or would write to something else. */
+/** Whether LMDB cannot open its table of readers (it would end the process with a signal), or would write to something else. What is behind a link is not ours. */
 export function areReadersMisplaced(paths: StatePaths): boolean {
-  return isFolder(paths.store) && readersAt(paths) === 'misplaced';
+  const isFolder = lstatSync(paths.store, { throwIfNoEntry: false })?.isDirectory() === true;
+  return isFolder && readersAt(paths) === 'misplaced';
 }

@@ -15,8 +15,9 @@ import { type DirectoryLock, endedUncleanly, type Waiting } from './lock.js';
 import { MemoryDatabase } from './memory.js';
 import { openToRead, openToWrite, requireNothing } from './open-database.js';
 import type { Sizes } from './pages.js';
-import { dataAt, isThere, replacedStore, type StatePaths, statePaths } from './paths.js';
+import { dataAt, isThere, type StatePaths, statePaths } from './paths.js';
 import { type DraftExport, rescue } from './recover.js';
+import { sweepReplaced } from './replaced.js';
 import { saysFull } from './room.js';
 import { Store, type StoreParts } from './store.js';
 import {
@@ -180,12 +181,12 @@ async function openLocked(paths: StatePaths, options: WriterOptions): Promise<Op
     const cleared = await clearPlaces(paths);
     const { parts, rescued } = await loadOrRescue(paths, lock, isUnclean(paths), options);
     return await closingOnError(parts.database, async () => {
-      sweepLeftovers(paths);
+      const swept = await sweepLeftovers(paths);
       const complete = (): void => {};
       const escaped = await findMarked(marksOfEnded(paths), END_MS);
       rmSync(paths.unverified, { force: true });
       const interrupted = interruptAll(parts.table, complete);
-      const message = joined(rescued.message, cleared);
+      const message = joined(rescued.message, cleared, swept);
       const recovery: Recovery = { unclean, interrupted, escaped, ...rescued, message };
       if (options.autosave !== false) parts.store.autosave();
       const history = new BuildHistory(parts.store.records, { readOnly: false, isWriting: () => false });
@@ -205,11 +206,12 @@ function joined(...sentences: readonly (string | undefined)[]): string | undefin
   return said.length === 0 ? undefined : said.join(' ');
 }
 
-/** Removes what a process that was killed has left. */
-function sweepLeftovers(paths: StatePaths): void {
+/** Removes what a process that was killed has left. @returns one sentence for a person if something else was among it, and was kept */
+async function sweepLeftovers(paths: StatePaths): Promise<string | undefined> {
   removeDrafts(paths);
   for (const folder of [paths.backups, paths.exports]) sweepFolder(folder);
-  rmSync(replacedStore(paths), { recursive: true, force: true });
+  const kept = await sweepReplaced(paths);
+  return kept && `What lay in ${kept.path} and is not the store's was moved to ${kept.movedAside}.`;
 }
 
 type Parts = Pick<Opened, 'table' | 'artifacts' | 'store' | 'database' | 'isDiskFull' | 'beforeClose'>;

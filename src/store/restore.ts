@@ -13,6 +13,7 @@ import type { Waiting } from './lock.js';
 import { Log } from './log.js';
 import { canMigrate, readMigrated } from './migrate.js';
 import { dataAt, replacedStore, type StatePaths, statePaths } from './paths.js';
+import { sweepReplaced } from './replaced.js';
 import { takeDirectory } from './take.js';
 import { requireUsable } from './usable.js';
 import { verifyInChild } from './verify-child.js';
@@ -26,7 +27,7 @@ const MOST_NAMES = 10;
 export interface Replaced {
   /** A backup of what was the state before; undefined if there was nothing, or it was damaged. */
   readonly before: BackupInfo | undefined;
-  /** Where the store was moved to if it was damaged. */
+  /** Where the store was moved to if it was damaged, or what else lay in its folder. */
   readonly movedAside: string | undefined;
 }
 
@@ -72,9 +73,7 @@ export async function replaceStore(paths: StatePaths, draft: StatePaths, now: Da
   const isThere = dataAt(paths) !== undefined;
   const isSound = !isThere || (await whyDamaged(paths)) === undefined;
   const before = isThere && isSound ? await backUpDirectory(paths.directory, KEEP_ALL) : undefined;
-  const movedAside = clearStore(paths, isSound, now);
-  placeDraft(draft, paths);
-  rmSync(replacedStore(paths), { recursive: true, force: true });
+  const movedAside = await exchange(paths, draft, isSound, now);
   rmSync(paths.unverified, { force: true });
   return { before, movedAside };
 }
@@ -120,11 +119,22 @@ async function requireFit({ name, path }: BackupInfo): Promise<void> {
   );
 }
 
-/** Until the draft is in its place there is no store, and whoever opens the state then restores the newest backup. */
+/** Until the draft is in its place there is no store, and whoever opens the state then restores the newest backup. @returns what was moved aside */
+async function exchange(
+  paths: StatePaths,
+  draft: StatePaths,
+  isSound: boolean,
+  now: Date,
+): Promise<string | undefined> {
+  await sweepReplaced(paths, now);
+  const damaged = clearStore(paths, isSound, now);
+  placeDraft(draft, paths);
+  return damaged ?? (await sweepReplaced(paths, now))?.movedAside;
+}
+
 function clearStore(paths: StatePaths, isSound: boolean, now: Date): string | undefined {
   if (lstatSync(paths.store, { throwIfNoEntry: false }) === undefined) return undefined;
   if (!isSound) return moveAside(paths.store, now);
-  rmSync(replacedStore(paths), { recursive: true, force: true });
   renameSync(paths.store, replacedStore(paths));
   return undefined;
 }
@@ -137,8 +147,6 @@ export async function migrateStore(paths: StatePaths, { message, schema }: Schem
   if (!canMigrate(schema)) throw new StateCorrupt(paths.directory, message);
   const backup = await backUpDirectory(paths.directory, KEEP_ALL);
   const draft = await draftStore(paths, readMigrated(backup!.path));
-  clearStore(paths, true, new Date());
-  placeDraft(draft, paths);
-  rmSync(replacedStore(paths), { recursive: true, force: true });
+  await exchange(paths, draft, true, new Date());
   await new Log(paths).write('migrated', { from: schema, to: SCHEMA_VERSION, backup: backup!.name });
 }

@@ -183,7 +183,8 @@ for (const [what, put] of Object.entries(STRANGERS)) {
   test(`${what} in the place of LMDB's table of readers is told of when it is moved aside`, async (t) => {
     const project = await built(t);
     const path = project.path('.millrace/store/lock.mdb');
-    const said = `What lay in the place of ${path} cannot be that; it was moved to ${path}.corrupt-`;
+    const aside = project.path('.millrace/lock.mdb.corrupt-');
+    const said = `What lay in the place of ${path} cannot be that; it was moved to ${aside}`;
     exchange([path], put);
     const verified = told(await project.millrace(['verify']));
     assert.equal(verified[0], 1);
@@ -201,6 +202,8 @@ for (const [what, put] of Object.entries(STRANGERS)) {
     assert.equal(restored[0], 0);
     // The store itself is whole, so it is backed up.
     assert.match(restored[1], /; what was there before is .*\.backup\n$/);
+    const left = readdirSync(project.path('.millrace')).filter((name) => name.includes('.mdb.corrupt-'));
+    assert.equal(left.length, 3, 'what was moved aside is never deleted');
   });
 }
 

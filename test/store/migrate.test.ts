@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -118,6 +118,18 @@ test('a migration removes no backup that was there', async (t) => {
   const names = readdirSync(join(directory, 'backups')).sort();
   assert.deepEqual(names.slice(0, 4), earlier);
   assert.equal(names.length, 6);
+});
+
+test('a migration removes nothing from the folder of the store that is not its own', async (t) => {
+  const { directory } = await oldState(t);
+  writeFileSync(join(statePaths(directory).store, 'other'), 'mine');
+  withMigration(t);
+  await withState(directory, () => {}, modules.openState);
+  const kept = readdirSync(directory).filter((name) => name.startsWith('store.corrupt-'));
+  assert.deepEqual(
+    kept.map((name) => readdirSync(join(directory, name))),
+    [['other']],
+  );
 });
 
 test('a damaged store is recovered from a backup of an older schema', async (t) => {

@@ -67,7 +67,7 @@ export function replacedJson({ before, movedAside }: Replaced): object {
 /** The same for a person, as the end of a sentence. */
 export function replacedText({ before, movedAside }: Replaced): string {
   const kept = before === undefined ? '' : `; what was there before is ${before.name}`;
-  const moved = movedAside === undefined ? '' : `; the damaged store was moved to ${movedAside}`;
+  const moved = movedAside === undefined ? '' : `; what no backup could keep was moved to ${movedAside}`;
   return kept + moved;
 }
 

@@ -94,11 +94,19 @@ export function freePath(folder: string, created: Date, suffix = BACKUP): string
   }
 }
 
-/** Keeps evidence under another name, beside it. @returns its new path @throws what `node:fs` throws */
-export function moveAside(path: string, now: Date): string {
-  const aside = `${path}.corrupt-${now.toISOString().replaceAll(':', '-')}`;
+/** Keeps evidence under another name, beside it. @param as what it is named after, if it moves elsewhere @returns its new path @throws what `node:fs` throws */
+export function moveAside(path: string, now: Date, as = path): string {
+  const aside = freeAside(as, now);
   renameSync(path, aside);
   return aside;
+}
+
+/** Where what lies at a path is moved aside: a millisecond later for each time at which that was done already. */
+function freeAside(path: string, now: Date): string {
+  for (let time = now.getTime(); ; time++) {
+    const aside = `${path}.corrupt-${nameOf(new Date(time))}`;
+    if (lstatSync(aside, { throwIfNoEntry: false }) === undefined) return aside;
+  }
 }
 
 /** A rename that survives a power cut. */
