@@ -1,4 +1,4 @@
-import { lstatSync, renameSync, rmSync } from 'node:fs';
+import { lstatSync, renameSync } from 'node:fs';
 import { NoBackup, quote, StateCorrupt } from '../errors.js';
 import { type BackupInfo, listBackups, moveAside } from './backup/folder.js';
 import { BackupDamaged, readHead } from './backup/format.js';
@@ -15,6 +15,7 @@ import { canMigrate, readMigrated } from './migrate.js';
 import { dataAt, replacedStore, type StatePaths, statePaths } from './paths.js';
 import { sweepReplaced } from './replaced.js';
 import { takeDirectory } from './take.js';
+import { voidVerification } from './unverified.js';
 import { requireUsable } from './usable.js';
 import { verifyInChild } from './verify-child.js';
 
@@ -74,7 +75,7 @@ export async function replaceStore(paths: StatePaths, draft: StatePaths, now: Da
   const isSound = !isThere || (await whyDamaged(paths)) === undefined;
   const before = isThere && isSound ? await backUpDirectory(paths.directory, KEEP_ALL) : undefined;
   const movedAside = await exchange(paths, draft, isSound, now);
-  rmSync(paths.unverified, { force: true });
+  voidVerification(paths);
   return { before, movedAside };
 }
 

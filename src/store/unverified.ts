@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync } from 'node:fs';
+import { appendFileSync, existsSync, rmSync } from 'node:fs';
 import { isSystemError } from '../errors.js';
 import { markOf } from '../marked-processes.js';
 import { readMark } from './kinds.js';
@@ -23,6 +23,11 @@ export function suggestVerification(paths: StatePaths): void {
   } catch (error) {
     if (!isSystemError(error)) throw error;
   }
+}
+
+/** Of a store that has taken the place of the one that was to be verified. Who has ended without giving the lock back stays named: what they have started may still run. */
+export function voidVerification(paths: StatePaths): void {
+  if (marksOfEnded(paths).length === 0) rmSync(paths.unverified, { force: true });
 }
 
 /** The marks of what they have started who have ended so, and were not succeeded by anybody who got as far as to look for it. */

@@ -260,6 +260,31 @@ describe('a process that has left the session of its command', { concurrency: 2 
     assert.doesNotMatch(quiet.stderr + quiet.stdout, WARNING);
   });
 
+  for (const [how, args] of [
+    ['restore', ['restore']],
+    ['import', ['import', 'all.json']],
+  ] as const) {
+    test(`is told of by the run after one that was killed, and a state that was replaced: ${how}`, async (t) => {
+      const project = new Project(t);
+      project.writeTasks({ a: { command: 'touch up', outputs: ['up'] } });
+      for (const first of [['run'], ['backup'], ['export', 'all.json']]) await project.millrace(first);
+      project.delete('up');
+      project.writeTasks({ a: { command: ESCAPE, outputs: ['up'] } });
+      const invocation = project.start(['run']);
+      await project.untilExists('up');
+      invocation.kill('SIGKILL');
+      await invocation.result;
+      const replaced = await project.millrace(args);
+      assert.equal(replaced.exitCode, 0, explain(replaced));
+      project.writeTasks({ a: { command: 'touch up', outputs: ['up'] } });
+      const result = await project.millrace(['run']);
+      const pid = escapedOf(result.stderr + result.stdout);
+      assert.deepEqual(project.processes(), [pid], explain(result));
+      process.kill(pid, 'SIGKILL');
+      assert.equal(project.exists('.millrace/unverified'), false);
+    });
+  }
+
   test('and was meant to, is nobody’s business', async (t) => {
     const project = new Project(t);
     project.writeTasks({ a: { command: `(setsid sleep 300.25 &); touch up`, outputs: ['up'] } });
