@@ -24,6 +24,10 @@ const WORDS: Readonly<Record<Exclude<Chore, 'recovery'>, readonly string[]>> = {
   verify: ['verify', '--repair'],
 };
 
+/** Nothing was ever committed, so there is nothing to do; were it lost, the next run would show that. */
+const isRefused = ({ exitCode, stderr }: Ending): boolean =>
+  exitCode === 3 && /There is no state in .* yet/.test(stderr);
+
 /** Starts a command; killed at the moment if there is one. */
 type Start = (words: readonly string[], kill?: KillMoment) => Promise<Ending>;
 
@@ -57,6 +61,7 @@ export class Chores {
     const chore = CHORES[this.upTo(CHORES.length)]!;
     const damages = chore === 'recovery' || chore === 'verify';
     const endings = damages || chore === 'restore' ? [await this.start(WORDS.backup)] : [];
+    if (endings.some(isRefused)) return [];
     if (damages) this.damage();
     const words = chore === 'recovery' ? ['run', '-j2', '-k0'] : WORDS[chore];
     const ending = await this.start(words, {
@@ -65,7 +70,7 @@ export class Chores {
       delay: 0,
     });
     if (ending.how === 'killed') this.killed[chore]++;
-    return [...endings, ending];
+    return [...endings, ending].filter((one) => !isRefused(one));
   }
 
   private damage(): void {
