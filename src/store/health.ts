@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import { isSystemError, systemWords } from '../errors.js';
+import { awaitStore } from './await-store.js';
 import {
   type BackupInfo,
   listBackups,
@@ -14,7 +15,7 @@ import { areReadersMisplaced } from './clear-places.js';
 import { LmdbDatabase } from './lmdb.js';
 import { Log } from './log.js';
 import { whyMissing } from './open-database.js';
-import { dataAt, type StatePaths, statePaths } from './paths.js';
+import { type StatePaths, statePaths } from './paths.js';
 import { whyDamaged } from './restore.js';
 import { requireUsable } from './usable.js';
 
@@ -66,7 +67,7 @@ export async function examineState(
 ): Promise<StateHealth> {
   const paths = statePaths(directory);
   requireUsable(paths);
-  const hasStore = dataAt(paths) !== undefined;
+  const hasStore = (await awaitStore(paths)) !== undefined;
   const problem = await problemOf(paths, hasStore);
   const aside = (path: string): string | undefined => (setAside ? moveAside(path, now) : undefined);
   const backups = await examineAll(listBackups(paths.backups), whyUnreadable, aside);

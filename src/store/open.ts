@@ -4,6 +4,7 @@ import { DiskFull, StateCorrupt } from '../errors.js';
 import { findMarked, type MarkedProcess } from '../marked-processes.js';
 import { TaskTable } from '../memory/table.js';
 import { OUTCOMES, type Row, TaskStatus } from '../task.js';
+import { awaitStore, isBeingWritten } from './await-store.js';
 import { type BackupInfo, moveAside, sweepFolder } from './backup/folder.js';
 import { clearPlaces } from './clear-places.js';
 import type { Database } from './database.js';
@@ -15,7 +16,7 @@ import { type DirectoryLock, endedUncleanly, type Waiting } from './lock.js';
 import { MemoryDatabase } from './memory.js';
 import { openToRead, openToWrite, requireNothing } from './open-database.js';
 import type { Sizes } from './pages.js';
-import { dataAt, isThere, type StatePaths, statePaths } from './paths.js';
+import { isThere, type StatePaths, statePaths } from './paths.js';
 import { type DraftExport, rescue } from './recover.js';
 import { sweepReplaced } from './replaced.js';
 import { saysFull } from './room.js';
@@ -132,11 +133,12 @@ export function openMemory(): Opened {
 export async function openReader(directory: string, { lazy = false }: LoadOptions = {}): Promise<Opened> {
   const paths = statePaths(directory);
   requireUsable(paths);
-  const isWriting = (): boolean => isThere(paths.lock) && !endedUncleanly(paths.lock);
+  const isWriting = (): boolean => isBeingWritten(paths);
+  const found = await awaitStore(paths);
   const wasWriting = isWriting();
   const unclean = isUnclean(paths);
-  if (dataAt(paths) === undefined) requireNothing(paths);
-  const database = dataAt(paths) !== undefined ? await openToRead(paths, unclean) : new MemoryDatabase();
+  if (found === undefined) requireNothing(paths);
+  const database = found === undefined ? new MemoryDatabase() : await openToRead(paths, unclean);
   return await closingOnError(database, () => {
     // What is looked into later must belong to what was loaded before.
     if (lazy) database.hold();

@@ -1,4 +1,5 @@
 import { BackupFailed, DiskFull, MillraceError, StateCorrupt } from '../../errors.js';
+import { awaitStore } from '../await-store.js';
 import { clearFolders } from '../clear-places.js';
 import type { Database } from '../database.js';
 import { examineFile } from '../file-check.js';
@@ -48,6 +49,7 @@ export async function backUpDirectory(
   retention: Retention,
 ): Promise<BackupInfo | undefined> {
   const paths = statePaths(directory);
+  await awaitStore(paths);
   const damage = examineFile(paths, 'read');
   if (damage !== undefined) throw new StateCorrupt(directory, damage);
   const database = LmdbDatabase.open(paths, true, {
