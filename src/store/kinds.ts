@@ -10,8 +10,8 @@ const CAUTIOUS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O
  * Refuses a state directory in which something lies that millrace never makes, and that it cannot pass: a mark that is no file, a folder that is a
  * link to itself. Whose it is nobody knows, so it is not removed. @throws StateUnavailable; what `node:fs` throws
  */
-export function requireKinds({ lock, unverified, backups, exports }: StatePaths): void {
-  for (const path of [lock, unverified]) {
+export function requireKinds({ lock, unverified, recovery, backups, exports }: StatePaths): void {
+  for (const path of [lock, unverified, recovery]) {
     const stat = lstatSync(path, { throwIfNoEntry: false });
     if (stat !== undefined && !stat.isFile()) throw noFile(path);
   }

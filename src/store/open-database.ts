@@ -9,7 +9,7 @@ import type { Isolation } from './isolation.js';
 import { LmdbDatabase, SchemaBehind } from './lmdb.js';
 import type { Intent } from './lmdb-file.js';
 import { Log } from './log.js';
-import { dataAt, type StatePaths } from './paths.js';
+import { dataAt, isThere, type StatePaths } from './paths.js';
 import { requireVerification, suggestVerification } from './unverified.js';
 import { verifyInChild } from './verify-child.js';
 
@@ -65,7 +65,7 @@ export async function openToWrite(
 }
 
 /**
- * What is wrong if there is no store: one that is missing beside its folder, or what is in the place of that, a log, or backups or what took their place, was there. Of what is kept of
+ * What is wrong if there is no store: one that is missing beside its folder, or what is in the place of that, a log, the note of a recovery that has not ended, or backups or what took their place, was there. Of what is kept of
  * outputs nothing follows: that may be copied where no state was.
  */
 export function whyMissing(paths: StatePaths): string | undefined {
@@ -75,7 +75,8 @@ export function whyMissing(paths: StatePaths): string | undefined {
     ...[listExports(exports), strangersAmongExports(exports)],
   ];
   const hasFolder = lstatSync(store, { throwIfNoEntry: false }) !== undefined;
-  const wasThere = hasFolder || new Log(paths).isThere || signs.some(({ length }) => length > 0);
+  const isNoted = isThere(paths.recovery) || new Log(paths).isThere;
+  const wasThere = hasFolder || isNoted || signs.some(({ length }) => length > 0);
   return wasThere ? 'store/data.mdb is missing' : undefined;
 }
 

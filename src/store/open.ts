@@ -17,7 +17,7 @@ import { MemoryDatabase } from './memory.js';
 import { openToRead, openToWrite, requireNothing } from './open-database.js';
 import type { Sizes } from './pages.js';
 import { isThere, type StatePaths, statePaths } from './paths.js';
-import { type DraftExport, rescue } from './recover.js';
+import { type DraftExport, rescue, settleRescue } from './recover.js';
 import { sweepReplaced } from './replaced.js';
 import { saysFull } from './room.js';
 import { Store, type StoreParts } from './store.js';
@@ -188,8 +188,9 @@ async function openLocked(paths: StatePaths, options: WriterOptions): Promise<Op
       const escaped = await findMarked(marksOfEnded(paths), END_MS);
       rmSync(paths.unverified, { force: true });
       const interrupted = interruptAll(parts.table, complete);
-      const message = joined(rescued.message, cleared, swept);
-      const recovery: Recovery = { unclean, interrupted, escaped, ...rescued, message };
+      const told = (await settleRescue(paths)) ?? rescued;
+      const message = joined(told.message, cleared, swept);
+      const recovery: Recovery = { unclean, interrupted, escaped, ...told, message };
       if (options.autosave !== false) parts.store.autosave();
       const history = new BuildHistory(parts.store.records, { readOnly: false, isWriting: () => false });
       return {

@@ -25,6 +25,8 @@ export interface StatePaths {
   readonly log: string;
   /** Exists while the store has not been verified since an unclean end. */
   readonly unverified: string;
+  /** Says what a recovery does, until that is logged (see rescue-note.ts). */
+  readonly recovery: string;
 }
 
 export function statePaths(directory: string): StatePaths {
@@ -43,6 +45,7 @@ export function statePaths(directory: string): StatePaths {
     reserve: join(absolute, 'reserve'),
     log: join(absolute, 'log'),
     unverified: join(absolute, 'unverified'),
+    recovery: join(absolute, 'recovery'),
   };
 }
 

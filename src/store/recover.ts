@@ -1,20 +1,21 @@
-import { lstatSync } from 'node:fs';
+import { lstatSync, renameSync } from 'node:fs';
 import { isSystemError, NotImported, StateUnavailable, systemWords } from '../errors.js';
 import {
   type BackupInfo,
+  freeAside,
   listBackups,
   listExports,
-  moveAside,
   type Stranger,
   strangersAmongBackups,
   strangersAmongExports,
 } from './backup/folder.js';
 import { BackupDamaged, readHead } from './backup/format.js';
 import { checkBackup } from './backup/make.js';
-import { createStore, draftStore, placeDraft } from './draft.js';
+import { draftStore, emptyDraft, placeDraft } from './draft.js';
 import { Log } from './log.js';
 import { canMigrate, readMigrated } from './migrate.js';
 import type { StatePaths } from './paths.js';
+import { type RescuePlan, readRescueNote, removeRescueNote, writeRescueNote } from './rescue-note.js';
 
 /**
  * A store with what an export holds, beside the one that it may take the place of: see `draftStore`.
@@ -37,7 +38,7 @@ export interface Rescue {
 /**
  * Puts the newest backup that is whole where a damaged store is, or the newest export if there is none, or an empty store. Nothing is
  * deleted: the damaged store, backups and exports that turn out to be damaged, and what lies in their place, are kept under other names. It may be killed at any moment: what
- * is left is a store that is damaged or missing, and the next one to open the state does the same again.
+ * is left is a store that is damaged or missing, and the next one to open the state does the same again; or all is done, and the next one tells of it (`settleRescue`).
  * @param problem what is wrong with the store
  * @throws StateUnavailable if a backup or export cannot be read, and nothing was moved then; what `node:fs` throws
  */
@@ -49,12 +50,53 @@ export async function rescue(
 ): Promise<Rescue> {
   const search: Search = { paths, problem, damaged: [] };
   const { draft, ...found } = (await draftBackup(search)) ??
-    (await draftNewest(search, draftExport)) ?? { draft: undefined };
-  const unfit = search.damaged.map((path) => moveAside(path, now));
-  const movedAside = moveStoreAside(paths, now);
-  if (draft === undefined) await createStore(paths);
-  else placeDraft(draft, paths);
-  return told(paths, { movedAside, backup: undefined, export: undefined, ...found }, problem, unfit);
+    (await draftNewest(search, draftExport)) ?? { draft: emptyDraft(paths) };
+  const moves = [...search.damaged, ...storeOf(paths)].map((from) => ({ from, to: freeAside(from, now) }));
+  const plan = await planOf(search, found, moves);
+  writeRescueNote(paths, draft, plan);
+  for (const { from, to } of moves) renameSync(from, to);
+  placeDraft(draft, paths);
+  return told(paths, plan);
+}
+
+/**
+ * Tells of a recovery that was ended before it did: for who holds the lock, and has opened the store, or is about to replace it.
+ * @returns undefined if there was none @throws StateUnavailable for a note that is no file; what `node:fs` throws
+ */
+export async function settleRescue(paths: StatePaths): Promise<Rescue | undefined> {
+  const begun = readRescueNote(paths);
+  if (begun === undefined) {
+    removeRescueNote(paths);
+    return undefined;
+  }
+  const done = await told(paths, begun);
+  // With neither, the store was not touched, and somebody has mended it since.
+  return begun.isPlaced || begun.movedAside !== undefined ? done : undefined;
+}
+
+interface Move {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** With what was done before by one that was ended in its midst: its store is gone, and who had that moved told nobody. */
+async function planOf(
+  { paths, problem }: Search,
+  found: Omit<Found, 'draft'>,
+  moves: readonly Move[],
+): Promise<RescuePlan> {
+  const begun = readRescueNote(paths);
+  // It was ended after all was done, and what it had restored is damaged by now.
+  if (begun?.isPlaced) await told(paths, begun);
+  const before = begun?.isPlaced ? undefined : begun;
+  const movedAside = moves.find(({ from }) => from === paths.store)?.to;
+  const unfit = moves.map(({ to }) => to).filter((to) => to !== movedAside);
+  return {
+    problem: (movedAside === undefined && before?.movedAside !== undefined ? before : { problem }).problem,
+    movedAside: movedAside ?? before?.movedAside,
+    ...{ backup: undefined, export: undefined, ...found },
+    unfit: [...(before?.unfit ?? []), ...unfit],
+  };
 }
 
 interface Found extends Partial<Pick<Rescue, 'backup' | 'export'>> {
@@ -122,21 +164,15 @@ function requireGone({ paths, problem }: Search, { path }: BackupInfo, error: No
   );
 }
 
-function moveStoreAside({ store }: StatePaths, now: Date): string | undefined {
-  if (lstatSync(store, { throwIfNoEntry: false }) === undefined) return undefined;
-  return moveAside(store, now);
-}
+/** What is in its place, if anything is. */
+const storeOf = ({ store }: StatePaths): string[] =>
+  lstatSync(store, { throwIfNoEntry: false }) === undefined ? [] : [store];
 
 const pathsOf = (strangers: readonly Stranger[]): string[] => strangers.map(({ path }) => path);
 
-/** @param unfit where backups and exports are by now that are not whole */
-async function told(
-  paths: StatePaths,
-  done: Omit<Rescue, 'message'>,
-  problem: string,
-  unfit: readonly string[],
-): Promise<Rescue> {
-  const { backup, export: exported, movedAside } = done;
+/** Logs what was done, after which nobody else needs to know. */
+async function told(paths: StatePaths, done: RescuePlan): Promise<Rescue> {
+  const { backup, export: exported, movedAside, problem, unfit } = done;
   const moved = movedAside === undefined ? '' : `; it was moved to ${movedAside}`;
   const message = `The state could not be used (${problem})${moved}; ${instead(backup, exported)}${besides(unfit)}.`;
   await new Log(paths).write('recovered', {
@@ -146,7 +182,8 @@ async function told(
     export: exported?.path,
     ...(unfit.length === 0 ? {} : { unfit }),
   });
-  return { ...done, message };
+  removeRescueNote(paths);
+  return { movedAside, backup, export: exported, message };
 }
 
 /** As the end of a sentence. */

@@ -13,6 +13,7 @@ import type { Waiting } from './lock.js';
 import { Log } from './log.js';
 import { canMigrate, readMigrated } from './migrate.js';
 import { dataAt, replacedStore, type StatePaths, statePaths } from './paths.js';
+import { settleRescue } from './recover.js';
 import { sweepReplaced } from './replaced.js';
 import { takeDirectory } from './take.js';
 import { voidVerification } from './unverified.js';
@@ -71,12 +72,13 @@ export async function restoreBackup(
  * @throws BackupFailed; StateUnavailable if nobody can tell whether it is damaged; what `node:fs` throws
  */
 export async function replaceStore(paths: StatePaths, draft: StatePaths, now: Date): Promise<Replaced> {
+  const begun = await settleRescue(paths);
   const isThere = dataAt(paths) !== undefined;
   const isSound = !isThere || (await whyDamaged(paths)) === undefined;
   const before = isThere && isSound ? await backUpDirectory(paths.directory, KEEP_ALL) : undefined;
   const movedAside = await exchange(paths, draft, isSound, now);
   voidVerification(paths);
-  return { before, movedAside };
+  return { before, movedAside: movedAside ?? begun?.movedAside };
 }
 
 /** What is wrong with a store, looked at without LMDB and then, all of it, in a process of its own; undefined if nothing is. @throws as `verifyInChild` */

@@ -142,8 +142,8 @@ test('what lies where a mark should be, and is no file, is refused by its path',
   const code = `for (const readOnly of [false, true]) {
     await openState({ directory, readOnly }).then(() => console.log('opened'), ({ code, message }) => console.log(code, message));
   }`;
-  const { lock, unverified } = statePaths(directory);
-  for (const path of [lock, unverified]) {
+  const { lock, unverified, recovery } = statePaths(directory);
+  for (const path of [lock, unverified, recovery]) {
     for (const [what, put] of Object.entries(MISPLACED)) {
       put(path);
       const { stdout } = await runCode(directory, code);

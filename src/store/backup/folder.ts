@@ -101,8 +101,8 @@ export function moveAside(path: string, now: Date, as = path): string {
   return aside;
 }
 
-/** Where what lies at a path is moved aside: a millisecond later for each time at which that was done already. */
-function freeAside(path: string, now: Date): string {
+/** Where what lies at a path is moved aside: a millisecond later for each time at which that was done already. @throws what `node:fs` throws */
+export function freeAside(path: string, now: Date): string {
   for (let time = now.getTime(); ; time++) {
     const aside = `${path}.corrupt-${nameOf(new Date(time))}`;
     if (lstatSync(aside, { throwIfNoEntry: false }) === undefined) return aside;

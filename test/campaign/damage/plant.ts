@@ -14,6 +14,7 @@ const PLACES = [
   `lock.${ID}.new`,
   'lock.unreadable',
   'unverified',
+  'recovery',
   'writer',
   'reserve',
   'backup-attempt',
@@ -70,7 +71,7 @@ export function plant(directory: string, outside: Outside, random: Random): Plan
 }
 
 /** Marks that are never passed over, whatever lies in their place. */
-export const STRICT_MARK = /^(lock|unverified)/;
+export const STRICT_MARK = /^(lock|unverified|recovery)/;
 
 /** Whether a state may be refused because of it. */
 export function mayRefuse({ path, thing }: Planted): boolean {

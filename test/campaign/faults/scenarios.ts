@@ -191,7 +191,7 @@ export function wrongOutputs(folder: string): string[] {
 export function leftovers(folder: string): string[] {
   const found = readdirSync(folder, { recursive: true, encoding: 'utf8' });
   return found
-    .filter((path) => /(^|\/)(\.millrace-|draft$|store\.replaced|backup-attempt$)/.test(path))
+    .filter((path) => /(^|\/)(\.millrace-|draft$|store\.replaced|(backup-attempt|recovery)$)/.test(path))
     .map((path) => `${path} was left`);
 }
 
