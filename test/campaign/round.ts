@@ -218,8 +218,8 @@ export class Round {
     if (ending.how === 'exited') {
       // What commands left behind is theirs.
       await endMarked(mark);
-      // Who only reads a state that is to be migrated is refused it.
-      if (!isDry || !this.migrations.isDue) this.checkExit(ending);
+      // Who only reads a state that is to be migrated, or recovered, is refused it.
+      if (!isDry || !(this.migrations.isDue || this.chores.hasDamaged)) this.checkExit(ending);
       return;
     }
     if (ending.how === 'killed') this.kills++;
