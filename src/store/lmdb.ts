@@ -15,6 +15,7 @@ import type * as LmdbModule from 'lmdb';
 import { StateCorrupt, StateUnavailable } from '../errors.js';
 import type { Database, Key, KeyPrefix, Snapshot, Writer } from './database.js';
 import { HEAD_BYTES, SCHEMA_VERSION, seal, unseal } from './envelope.js';
+import { enterStore } from './open-stores.js';
 import type { StatePaths } from './paths.js';
 import { whyRefused } from './refusal.js';
 import { requireWith } from './require.js';
@@ -72,6 +73,8 @@ interface LmdbParts {
   /** Called before the StateCorrupt of a damaged value is thrown. */
   readonly onDamage: () => void;
   readonly lmdb: Lmdb;
+  /** To be called when it is closed. */
+  readonly leave: () => void;
   /** Undefined if none is stored. */
   readonly stored: number | undefined;
 }
@@ -108,35 +111,40 @@ export class LmdbDatabase implements Database {
   private readonly directory: string;
   private readonly onDamage: () => void;
   private readonly lmdb: Lmdb;
+  private readonly leave: () => void;
   /** False until the schema version is stored, which the first transaction does. */
   private stamped: boolean;
   private readonly scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
-  private readersCheckedAt = performance.now();
+  private readersCheckedAt = Number.NEGATIVE_INFINITY;
   /** The read transaction of `hold`. */
   private held: LmdbModule.Transaction | undefined;
 
-  private constructor({ directory, onDamage, lmdb, stored }: LmdbParts) {
+  private constructor({ directory, onDamage, lmdb, leave, stored }: LmdbParts) {
     this.schema = stored ?? SCHEMA_VERSION;
     this.directory = directory;
     this.onDamage = onDamage;
     this.lmdb = lmdb;
+    this.leave = leave;
     this.stamped = stored !== undefined;
   }
 
   /**
    * The file must have passed `examineFile`: LMDB crashes on one that isn't its own.
-   * @throws StateTooNew; SchemaBehind; StateCorrupt if it has no schema version, or one that never was
+   * @throws StateTooNew; SchemaBehind; StateCorrupt if it has no schema version, or one that never was; StateUnavailable, also as `enterStore`
    */
   static open(paths: StatePaths, readOnly: boolean, options: LmdbOptions = {}): LmdbDatabase {
     const { onDamage = () => {}, older = false } = options;
-    const lmdb = openLmdb(paths, readOnly);
+    const leave = enterStore(paths, readOnly);
+    let lmdb: Lmdb | undefined;
     try {
       const { directory } = paths;
+      lmdb = openLmdb(paths, readOnly);
       const stored = storedSchema(directory, lmdb);
       if (stored !== undefined && stored < SCHEMA_VERSION && !older) throw new SchemaBehind(stored);
-      return new LmdbDatabase({ directory, onDamage, lmdb, stored });
+      return new LmdbDatabase({ directory, onDamage, lmdb, leave, stored });
     } catch (error) {
-      lmdb.close();
+      lmdb?.close();
+      leave();
       throw error;
     }
   }
@@ -182,7 +190,7 @@ export class LmdbDatabase implements Database {
     }
   }
 
-  /** A reader that was killed would keep pages from being used again until the store is opened the next time. */
+  /** At the first commit, and then each minute: a reader that was killed keeps pages from being used again, and LMDB itself only looks for it when nobody else has the store open. */
   private checkReaders(): void {
     const now = performance.now();
     if (now - this.readersCheckedAt < READERS_CHECK_MS) return;
@@ -203,6 +211,7 @@ export class LmdbDatabase implements Database {
     this.held?.done();
     this.held = undefined;
     await this.lmdb.close();
+    this.leave();
   }
 
   /** A value with its envelope, valid until the next call. */
