@@ -65,6 +65,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   export: [
     'errors',
+    'first-error',
     'make-folder',
     'sha256',
     'task',
@@ -77,6 +78,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   sync: ['errors', 'values', 'memory'],
   errors: [],
+  'first-error': [],
   hint: ['errors'],
   'output-claims': [],
   'make-folder': [],

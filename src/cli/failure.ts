@@ -1,4 +1,5 @@
 import { isSystemError, MillraceError, StateCorrupt, StateLocked, UnknownVersion } from '../errors.js';
+import { firstError } from '../first-error.js';
 import { whyRefused } from '../store/refusal.js';
 import { type Context, writeJson } from './context.js';
 import { display } from './render/text.js';
@@ -34,7 +35,7 @@ export interface Failure {
 }
 
 export function failureOf(thrown: unknown): Failure {
-  const error = firstOf(thrown);
+  const error = firstError(thrown);
   if (error instanceof MillraceError) {
     return { code: error.code, message: messageOf(error), exitCode: exitCodeOf(error.code) };
   }
@@ -76,12 +77,6 @@ export function reportFailure(context: Context, failure: Failure, json: boolean)
   const { code, message } = failure;
   if (json) writeJson(context, { seq: ++context.lastSeq, time: context.now(), type: 'error', code, message });
   context.stderr.write(`millrace: error: ${display(message)}\n`);
-}
-
-/** If closing has failed, too, it was because of what went wrong before. */
-function firstOf(error: unknown): unknown {
-  const isPair = error instanceof Error && error.name === 'SuppressedError' && 'suppressed' in error;
-  return isPair ? firstOf(error.suppressed) : error;
 }
 
 function exitCodeOf(code: string): number {

@@ -1,4 +1,5 @@
 import { CommitFailed, type DiskFull, MillraceError, NotImported, StateUnavailable } from '../errors.js';
+import { firstError } from '../first-error.js';
 import { BuildState } from '../state.js';
 import { clearPlaces } from '../store/clear-places.js';
 import { draftFull, emptyDraft, removeDrafts } from '../store/draft.js';
@@ -11,6 +12,7 @@ import { type Replaced, replaceStore } from '../store/restore.js';
 import { saysFull } from '../store/room.js';
 import { takeDirectory } from '../store/take.js';
 import { requireUsable } from '../store/usable.js';
+import { DocumentDamaged } from './damaged.js';
 import type { Item } from './document.js';
 import { fillState } from './load.js';
 import { type DocumentSource, readDocument } from './read.js';
@@ -78,11 +80,21 @@ async function begin(source: DocumentSource): Promise<BegunDocument> {
 async function makeDraft(paths: StatePaths, source: DocumentSource, items: AsyncIterable<Item>) {
   const draft = emptyDraft(paths);
   try {
-    return { draft, ...(await fill(draft, items)) };
-  } catch (error) {
+    return { draft, ...(await fill(draft, readFrom(source, items))) };
+  } catch (thrown) {
     removeDrafts(paths);
-    if (error instanceof CommitFailed || saysFull(error)) throw notWritten(paths, error);
-    throw isOfTheState(error) ? error : new NotImported(nameOf(source), error);
+    const error = firstError(thrown);
+    if (error instanceof NotImported || isOfTheState(error)) throw error;
+    throw isVerdict(error) ? new NotImported(nameOf(source), error) : notWritten(paths, error);
+  }
+}
+
+/** What the system refuses here is about the document, and all else about the draft. @throws NotImported */
+async function* readFrom(source: DocumentSource, items: AsyncIterable<Item>): AsyncGenerator<Item, void> {
+  try {
+    yield* items;
+  } catch (error) {
+    throw new NotImported(nameOf(source), error);
   }
 }
 
@@ -100,6 +112,12 @@ async function fill({ directory }: StatePaths, items: AsyncIterable<Item>) {
   await using state = new BuildState(await openWriter(directory, { onCorrupt: 'throw', autosave: false }));
   await fillState(state, items);
   return { tasks: state.tasks.counts().total, runs: state.history.runs().length };
+}
+
+/** The document holds what no state can: the loader says so, or who is asked to define its tasks. */
+function isVerdict(error: unknown): boolean {
+  const isRefused = error instanceof MillraceError && !(error instanceof CommitFailed);
+  return isRefused || error instanceof DocumentDamaged;
 }
 
 /** What is wrong is neither the document nor the disk, but where the draft is to be. */

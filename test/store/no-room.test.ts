@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import fs, { readdirSync, rmSync, truncateSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { exportState, importState, openState } from 'millrace';
+import { statePaths } from '../../src/store/paths.js';
+import { stateDirectory, withState } from './support.js';
+
+const STATFS = fs.statfsSync;
+/** As many as are committed together, before the others are read. */
+const MANY = 2 ** 16;
+
+function refused(): never {
+  const { EIO } = constants.errno;
+  throw Object.assign(new Error('EIO: i/o error, statfs'), { code: 'EIO', errno: -EIO, syscall: 'statfs' });
+}
+
+/** From the nth look at the file system of a draft on, this is what comes of them. */
+function lookAtDraft(t: TestContext, outcome: () => Partial<fs.StatsFs>, nth: number): void {
+  let looks = 0;
+  const statfs = (path: string): fs.StatsFs => {
+    if (path.includes('/draft')) looks++;
+    const isMeant = path.includes('/draft') && looks >= nth;
+    return { ...STATFS(path), ...(isMeant ? outcome() : {}) } as fs.StatsFs;
+  };
+  fs.statfsSync = statfs as typeof STATFS;
+  syncBuiltinESMExports();
+  t.after(allow);
+}
+
+function allow(): void {
+  fs.statfsSync = STATFS;
+  syncBuiltinESMExports();
+}
+
+const allNames = (directory: string): string[] =>
+  (readdirSync(directory, { recursive: true }) as string[]).filter((name) => name !== 'unverified').sort();
+
+/** A state that is damaged, with no more than an export. */
+async function damaged(t: TestContext, tasks: number): Promise<string> {
+  const directory = await stateDirectory(t);
+  await withState(directory, (state) => {
+    state.tasks.define(Array.from({ length: tasks }, (_, index) => ({ id: `task ${index}` })));
+  });
+  await exportState(directory);
+  rmSync(join(directory, 'backups'), { recursive: true, force: true });
+  truncateSync(statePaths(directory).data, 100);
+  return directory;
+}
+
+test('whatever keeps a recovery from writing, the export is not blamed for it', async (t) => {
+  const directory = await damaged(t, 10);
+  const before = allNames(directory);
+  const confused = (): never => {
+    throw new RangeError('Array buffer allocation failed');
+  };
+  for (const [outcome, why] of [
+    [refused, /could not be written \(i\/o error/],
+    [confused, /could not be written \(Array buffer allocation failed\)/],
+  ] as const)
+    for (const nth of [1, 2]) {
+      lookAtDraft(t, outcome, nth);
+      await assert.rejects(openState(directory), { code: 'STATE_UNAVAILABLE', message: why });
+      assert.deepEqual(allNames(directory), before);
+    }
+  allow();
+  await withState(directory, (state) => assert.equal(state.tasks.counts().total, 10));
+});
+
+test('a disk that is full in the midst of a large export damages it no more than a small one', async (t) => {
+  const directory = await damaged(t, MANY);
+  const before = allNames(directory);
+  lookAtDraft(t, () => ({ bavail: 0 }), 2);
+  await assert.rejects(openState(directory), { code: 'STATE_DISK_FULL' });
+  assert.deepEqual(allNames(directory), before);
+});
+
+test('an import for which the system refuses the draft does not say that of the document', async (t) => {
+  const directory = await stateDirectory(t);
+  await withState(directory, (state) => void state.tasks.define({ id: 'a' }));
+  const { path } = (await exportState(directory))!;
+  const before = allNames(directory);
+  for (const nth of [1, 2]) {
+    lookAtDraft(t, refused, nth);
+    await assert.rejects(importState(directory, path), {
+      code: 'STATE_UNAVAILABLE',
+      message: /what was to take its place could not be written \(i\/o error\)\. Nothing was changed\.$/,
+    });
+    assert.deepEqual(allNames(directory), before);
+  }
+});
