@@ -1,8 +1,9 @@
 import { statfsSync, statSync } from 'node:fs';
-import { CommitFailed, DiskFull, StateUnavailable } from '../errors.js';
+import { CommitFailed, DiskFull, isSystemError, StateUnavailable } from '../errors.js';
 import { fileSizeLimit } from '../process-limits.js';
 import type { DirectoryLock } from './lock.js';
 import { identifyFile, type StatePaths } from './paths.js';
+import { whyRefused } from './refusal.js';
 import { giveReserve, hasReserve } from './reserve.js';
 import { giveRoom, makeRoom, NoRoom, roomFor, saysFull } from './room.js';
 
@@ -14,14 +15,24 @@ const SMALL_BYTES = 3 * 2 ** 18;
 /**
  * Refuses what is about to begin if not even a small commit could keep what it does: the reserve would help against a full disk, and not
  * against a limit for the size of files.
- * @throws DiskFull; what `node:fs` throws
+ * @throws DiskFull; StateUnavailable if the system does not say
  */
 export function requireRoom(paths: StatePaths): void {
-  if ((hasReserve(paths) || isFree(paths, SMALL_BYTES)) && isAllowed(paths, SMALL_BYTES)) return;
+  if (hasRoom(paths)) return;
   throw new DiskFull(
     `the state in ${paths.directory}`,
     'nothing was run: what is done can only be kept where 6 MB are free, and the store may grow',
   );
+}
+
+function hasRoom(paths: StatePaths): boolean {
+  try {
+    return (hasReserve(paths) || isFree(paths, SMALL_BYTES)) && isAllowed(paths, SMALL_BYTES);
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    const why = whyRefused(error, 'read or write');
+    throw new StateUnavailable(`The state in ${paths.directory} cannot be used: ${why}.`, { cause: error });
+  }
 }
 
 function isAllowed({ data }: StatePaths, bytes: number): boolean {

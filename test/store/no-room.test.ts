@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import fs, { readdirSync, rmSync, truncateSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { constants } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { exportState, importState, openState } from 'millrace';
+import { BuildEngine, exportState, importState, openState } from 'millrace';
 import { statePaths } from '../../src/store/paths.js';
 import { stateDirectory, withState } from './support.js';
 
@@ -17,12 +17,12 @@ function refused(): never {
   throw Object.assign(new Error('EIO: i/o error, statfs'), { code: 'EIO', errno: -EIO, syscall: 'statfs' });
 }
 
-/** From the nth look at the file system of a draft on, this is what comes of them. */
-function lookAtDraft(t: TestContext, outcome: () => Partial<fs.StatsFs>, nth: number): void {
+/** From the nth look at the file system of a folder on, this is what comes of them. */
+function lookAt(t: TestContext, folder: string, outcome: () => Partial<fs.StatsFs>, nth = 1): void {
   let looks = 0;
   const statfs = (path: string): fs.StatsFs => {
-    if (path.includes('/draft')) looks++;
-    const isMeant = path.includes('/draft') && looks >= nth;
+    if (path.includes(folder)) looks++;
+    const isMeant = path.includes(folder) && looks >= nth;
     return { ...STATFS(path), ...(isMeant ? outcome() : {}) } as fs.StatsFs;
   };
   fs.statfsSync = statfs as typeof STATFS;
@@ -61,7 +61,7 @@ test('whatever keeps a recovery from writing, the export is not blamed for it', 
     [confused, /could not be written \(Array buffer allocation failed\)/],
   ] as const)
     for (const nth of [1, 2]) {
-      lookAtDraft(t, outcome, nth);
+      lookAt(t, '/draft', outcome, nth);
       await assert.rejects(openState(directory), { code: 'STATE_UNAVAILABLE', message: why });
       assert.deepEqual(allNames(directory), before);
     }
@@ -72,7 +72,7 @@ test('whatever keeps a recovery from writing, the export is not blamed for it', 
 test('a disk that is full in the midst of a large export damages it no more than a small one', async (t) => {
   const directory = await damaged(t, MANY);
   const before = allNames(directory);
-  lookAtDraft(t, () => ({ bavail: 0 }), 2);
+  lookAt(t, '/draft', () => ({ bavail: 0 }), 2);
   await assert.rejects(openState(directory), { code: 'STATE_DISK_FULL' });
   assert.deepEqual(allNames(directory), before);
 });
@@ -83,11 +83,27 @@ test('an import for which the system refuses the draft does not say that of the 
   const { path } = (await exportState(directory))!;
   const before = allNames(directory);
   for (const nth of [1, 2]) {
-    lookAtDraft(t, refused, nth);
+    lookAt(t, '/draft', refused, nth);
     await assert.rejects(importState(directory, path), {
       code: 'STATE_UNAVAILABLE',
       message: /what was to take its place could not be written \(i\/o error\)\. Nothing was changed\.$/,
     });
     assert.deepEqual(allNames(directory), before);
   }
+});
+
+test('a run for which the system does not say how much room there is has begun nothing', async (t) => {
+  const directory = await stateDirectory(t);
+  await withState(directory, async (state) => {
+    state.tasks.define({ id: 'a', command: 'true' });
+    await state.commit();
+    const engine = new BuildEngine(state, { root: dirname(directory) });
+    lookAt(t, '/store', refused);
+    await assert.rejects(engine.run(), {
+      code: 'STATE_UNAVAILABLE',
+      message: `The state in ${directory} cannot be used: i/o error.`,
+    });
+    allow();
+    assert.equal(state.history.runs().length, 0);
+  });
 });
