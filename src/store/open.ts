@@ -199,9 +199,17 @@ async function openLocked(paths: StatePaths, options: WriterOptions): Promise<Op
       };
     });
   } catch (error) {
+    dropDrafts(paths);
     lock.release();
     throw error;
   }
+}
+
+/** Of what was to be told, that a draft stays is the least: the next one to open the state removes it. */
+function dropDrafts(paths: StatePaths): void {
+  try {
+    removeDrafts(paths);
+  } catch {}
 }
 
 function joined(...sentences: readonly (string | undefined)[]): string | undefined {

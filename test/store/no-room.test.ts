@@ -107,3 +107,22 @@ test('a run for which the system does not say how much room there is has begun n
     assert.equal(state.history.runs().length, 0);
   });
 });
+
+test('a recovery that cannot move the store leaves no draft', async (t) => {
+  const directory = await damaged(t, 10);
+  const { store } = statePaths(directory);
+  const { renameSync } = fs;
+  const { mock } = t.mock.method(fs, 'renameSync', (from: string, to: string) => {
+    if (from !== store) return renameSync(from, to);
+    throw Object.assign(new Error('EIO: i/o error, rename'), { code: 'EIO', syscall: 'rename' });
+  });
+  syncBuiltinESMExports();
+  await assert.rejects(openState(directory), { code: 'STATE_UNAVAILABLE' });
+  mock.restore();
+  syncBuiltinESMExports();
+  assert.deepEqual(
+    allNames(directory).filter((name) => name.startsWith('draft')),
+    [],
+  );
+  await withState(directory, (state) => assert.equal(state.tasks.counts().total, 10));
+});
