@@ -8,6 +8,9 @@ import { test } from 'node:test';
 import { sweepDrafts, sweepDraftsIn } from '../../src/artifacts/cache/durable.js';
 import { temporaryFolder, until } from '../engine/lane-support.js';
 
+/** What the names of drafts end with: of one, of many, of what was there before, of a new tree, of a link. */
+const KINDS = ['', '-1', '-1.old', '-new', '-new-link'];
+
 test('drafts of processes that have ended are removed, also if nobody has waited for these', async (t) => {
   // A process that never waits for its child: in a container, the first one often is such.
   const parent = spawn('sh', ['-c', '(read line <&3) & echo $!; exec sleep 1000 3<&-'], {
@@ -23,7 +26,7 @@ test('drafts of processes that have ended are removed, also if nobody has waited
   const [beside, inside] = [await temporaryFolder(t), await temporaryFolder(t)];
   for (const pid of [zombie, parent.pid!, process.pid]) {
     writeFileSync(join(beside, `.millrace-${pid}-1fa2b3-0`), '');
-    mkdirSync(join(inside, `${pid}-1fa2b3-0`));
+    for (const kind of KINDS) mkdirSync(join(inside, `${pid}-1fa2b3-0${kind}`));
   }
   for (const folder of [beside, inside]) writeFileSync(join(folder, 'of nobody'), '');
   sweepDraftsIn(beside);
@@ -35,6 +38,6 @@ test('drafts of processes that have ended are removed, also if nobody has waited
   );
   assert.deepEqual(
     readdirSync(inside).sort(),
-    [...alive.map((pid) => `${pid}-1fa2b3-0`), 'of nobody'].sort(),
+    [...alive.flatMap((pid) => KINDS.map((kind) => `${pid}-1fa2b3-0${kind}`)), 'of nobody'].sort(),
   );
 });

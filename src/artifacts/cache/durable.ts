@@ -13,8 +13,8 @@ export function uniqueName(): string {
   return `${process.pid}-${process.hrtime.bigint().toString(36)}-${(count++).toString(36)}`;
 }
 
-/** A draft in a folder of its own, see `uniqueName` and `Drafts`: nothing else there is removed. */
-const DRAFT = /^(\d+)-[0-9a-z]{6,}-[0-9a-z]+(?:-\d+)?(?:\.old)?$/;
+/** A draft in a folder of its own, see `uniqueName`, `Drafts` and `restoreEntry` (for new trees and links): nothing else there is removed. */
+const DRAFT = /^(\d+)-[0-9a-z]{6,}-[0-9a-z]+(?:-\d+|-new|-new-link)?(?:\.old)?$/;
 /** A draft that cannot be made in `tmp/`, because that is on another file system. */
 const DRAFT_BESIDE = /^\.millrace-(\d+)-/;
 
