@@ -39,7 +39,7 @@ export async function draftStore(
     return draft;
   } catch (error) {
     removeDrafts(paths);
-    if (saysFull(error)) throw draftFull(paths);
+    if (saysFull(error) || error instanceof DiskFull) throw draftFull(paths);
     throw refusalOf(error, paths.directory);
   }
 }
@@ -79,10 +79,13 @@ export function removeDrafts(paths: StatePaths): void {
 
 const draftFolder = ({ directory }: StatePaths): string => join(directory, 'draft');
 
+/** Where a draft is that may take the place of a state's store. */
+export const draftPaths = (paths: StatePaths): StatePaths => statePaths(draftFolder(paths));
+
 /** An empty store beside that of a state. Any draft that is there is removed. */
 export function emptyDraft(paths: StatePaths): StatePaths {
   removeDrafts(paths);
-  const draft = statePaths(draftFolder(paths));
+  const draft = draftPaths(paths);
   makeFolder(draft.store, PRIVATE);
   writeFileSync(draft.data, emptyFile(), { mode: 0o600, flush: true });
   return draft;

@@ -1,8 +1,9 @@
 import { BatchWriter } from './batch.js';
 import type { Database, Key, KeyPrefix, Snapshot, Writer } from './database.js';
-import { LmdbDatabase, type LmdbOptions, prepareFiles } from './lmdb.js';
+import { LmdbDatabase, type LmdbOptions } from './lmdb.js';
 import { Log } from './log.js';
 import { identifyFile, type StatePaths } from './paths.js';
+import { prepareFiles } from './readers.js';
 import { WriterProcess } from './writer.js';
 
 export interface IsolatedOptions extends LmdbOptions {

@@ -1,14 +1,4 @@
-import {
-  accessSync,
-  closeSync,
-  constants,
-  existsSync,
-  ftruncateSync,
-  lstatSync,
-  openSync,
-  readdirSync,
-  rmSync,
-} from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync } from 'node:fs';
 import { devNull } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type * as LmdbModule from 'lmdb';
@@ -17,7 +7,7 @@ import type { Database, Key, KeyPrefix, Snapshot, Writer } from './database.js';
 import { HEAD_BYTES, SCHEMA_VERSION, seal, unseal } from './envelope.js';
 import { enterStore } from './open-stores.js';
 import type { StatePaths } from './paths.js';
-import { whyRefused } from './refusal.js';
+import { MAX_READERS, prepareFiles, preparePossible } from './readers.js';
 import { requireWith } from './require.js';
 import { packStamp, readStamp } from './stamp.js';
 
@@ -35,7 +25,7 @@ const SETTINGS = {
   cache: false,
   compression: false,
   encoding: 'binary',
-  maxReaders: 1024,
+  maxReaders: MAX_READERS,
   maxDbs: 32,
   permissionsMode: 0o600,
 } as const;
@@ -58,9 +48,6 @@ const LAST = '\u{10ffff}';
 
 /** So many descriptors LMDB opens at most: of the data for reading, for writing and for durable writing, and of the readers. */
 const DESCRIPTORS = 4;
-
-/** More than LMDB needs for so many readers: it would lengthen a shorter file, and does not survive that this is refused. */
-const READERS_BYTES = 2 ** 17;
 
 /** How often to look for readers that have ended without saying so. Milliseconds. */
 const READERS_CHECK_MS = 60_000;
@@ -280,43 +267,13 @@ export class LmdbDatabase implements Database {
  */
 function openLmdb(paths: StatePaths, readOnly: boolean): Lmdb {
   requireDescriptors();
-  if (!readOnly) prepareFiles(paths);
+  if (readOnly) preparePossible(paths);
+  else prepareFiles(paths);
   const { open } = loadLmdb();
   try {
     return open<Buffer, LmdbKey>({ ...SETTINGS, path: paths.store, readOnly });
   } catch (error) {
     throw refusalOf(error, paths.directory);
-  }
-}
-
-/** Makes the table of readers, if there is none. For who holds the lock. @throws StateUnavailable for files that this user may not write */
-export function prepareFiles(paths: StatePaths): void {
-  makeReaders(paths);
-  requireAccess(paths);
-}
-
-function makeReaders({ readers }: StatePaths): void {
-  if (existsSync(readers)) return;
-  // A link that leads nowhere.
-  if (lstatSync(readers, { throwIfNoEntry: false })?.isSymbolicLink()) rmSync(readers);
-  const file = openSync(readers, 'wx', 0o600);
-  try {
-    // No bytes are written: somebody else may have begun to use it.
-    ftruncateSync(file, READERS_BYTES);
-  } finally {
-    closeSync(file);
-  }
-}
-
-/** Of a reader, LMDB asks no more than that it may read the data, which `examineFile` has done. @throws StateUnavailable */
-function requireAccess({ directory, data, readers }: StatePaths): void {
-  for (const file of [data, readers]) {
-    try {
-      accessSync(file, constants.R_OK | constants.W_OK);
-    } catch (error) {
-      const why = whyRefused(error as NodeJS.ErrnoException, 'read or write');
-      throw new StateUnavailable(`The state in ${directory} cannot be used: ${why}.`, { cause: error });
-    }
   }
 }
 

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { isSystemError, StateTooNew, StateUnavailable, systemWords } from '../errors.js';
 import { SCHEMA_VERSION } from './envelope.js';
 import type { StatePaths } from './paths.js';
+import { preparePossible } from './readers.js';
 
 /** What the process that verifies a store says of it: what is wrong, that its schema is too new to be judged, or why the store could not be read. */
 export type Verdict =
@@ -30,9 +31,12 @@ const WANTING =
  * Verifies a store in a process of its own, because LMDB may crash on a damaged one. Damage is only what that process says, or a crash that damage causes:
  * a sound store must not go because the system has ended its process. Then another one tries.
  * @returns what is wrong, or undefined
- * @throws StateTooNew; StateUnavailable if nobody knows, as the second process has ended in such a way, too
+ * @throws DiskFull; StateTooNew; StateUnavailable if nobody knows, as the second process has ended in such a way, too
  */
-export async function verifyInChild({ directory }: StatePaths): Promise<string | undefined> {
+export async function verifyInChild(paths: StatePaths): Promise<string | undefined> {
+  // Here, as that it has no room on the disk is told to us.
+  preparePossible(paths);
+  const { directory } = paths;
   const first = await runChild(directory);
   const isTelling = first.kind !== 'abort' && first.kind !== 'failure';
   const last = isTelling ? first : await runChild(directory);
