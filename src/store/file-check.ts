@@ -48,6 +48,16 @@ function examineDescriptor(descriptor: number, intent: Intent): string | undefin
   return damage;
 }
 
+/** Which commit of a store that is there is the newest. @throws Damage; what `node:fs` throws */
+export function newestTransaction({ data }: StatePaths): bigint {
+  const descriptor = openSync(data, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    return newestMeta(new PageReader(descriptor, fstatSync(descriptor).size)).transaction;
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
 function newestMeta(reader: PageReader): Meta {
   const [even, odd] = [readMeta(reader, 0), readMeta(reader, 1)];
   // The two are written in turns, so they belong to neighbouring transactions (both are 0 in a new file).

@@ -16,6 +16,7 @@ export type LogEvent =
   | 'migrated'
   | 'damage'
   | 'moved-aside'
+  | 'unshared'
   | 'writer-failed';
 
 const FILE = 'millrace.log';

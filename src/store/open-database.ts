@@ -11,6 +11,7 @@ import type { Intent } from './lmdb-file.js';
 import { Log } from './log.js';
 import { dataAt, isThere, type StatePaths } from './paths.js';
 import { requireVerification, suggestVerification } from './unverified.js';
+import { unshare } from './unshare.js';
 import { verifyInChild } from './verify-child.js';
 
 /**
@@ -42,6 +43,7 @@ export async function openToWrite(
   isolation: Isolation,
   beforeRetry: (bytes: number) => void,
 ): Promise<Database> {
+  await unshare(paths);
   await requireSound(paths, 'write', unclean);
   if (dataAt(paths) === undefined) {
     requireNothing(paths);
