@@ -10,8 +10,8 @@ import { LmdbDatabase, SchemaBehind } from './lmdb.js';
 import type { Intent } from './lmdb-file.js';
 import { Log } from './log.js';
 import { dataAt, isThere, type StatePaths } from './paths.js';
-import { requireVerification, suggestVerification } from './unverified.js';
 import { unshare } from './unshare.js';
+import { requireVerification, suggestVerification } from './unverified.js';
 import { verifyInChild } from './verify-child.js';
 
 /**

@@ -1,4 +1,4 @@
-import { lstatSync, renameSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { isSystemError, NotImported, StateUnavailable, systemWords } from '../errors.js';
 import {
   type BackupInfo,
@@ -14,6 +14,7 @@ import { checkBackup } from './backup/make.js';
 import { draftStore, emptyDraft, placeDraft } from './draft.js';
 import { Log } from './log.js';
 import { canMigrate, readMigrated } from './migrate.js';
+import { move } from './move.js';
 import type { StatePaths } from './paths.js';
 import { type RescuePlan, readRescueNote, removeRescueNote, writeRescueNote } from './rescue-note.js';
 
@@ -54,7 +55,7 @@ export async function rescue(
   const moves = [...search.damaged, ...storeOf(paths)].map((from) => ({ from, to: freeAside(from, now) }));
   const plan = await planOf(search, found, moves);
   writeRescueNote(paths, draft, plan);
-  for (const { from, to } of moves) renameSync(from, to);
+  for (const { from, to } of moves) move(from, to);
   placeDraft(draft, paths);
   return told(paths, plan);
 }

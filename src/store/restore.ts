@@ -1,4 +1,4 @@
-import { lstatSync, renameSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { NoBackup, quote, StateCorrupt } from '../errors.js';
 import { type BackupInfo, listBackups, moveAside } from './backup/folder.js';
 import { BackupDamaged, readHead } from './backup/format.js';
@@ -12,6 +12,7 @@ import type { SchemaBehind } from './lmdb.js';
 import type { Waiting } from './lock.js';
 import { Log } from './log.js';
 import { canMigrate, readMigrated } from './migrate.js';
+import { move } from './move.js';
 import { dataAt, replacedStore, type StatePaths, statePaths } from './paths.js';
 import { settleRescue } from './recover.js';
 import { sweepReplaced } from './replaced.js';
@@ -138,7 +139,7 @@ async function exchange(
 function clearStore(paths: StatePaths, isSound: boolean, now: Date): string | undefined {
   if (lstatSync(paths.store, { throwIfNoEntry: false }) === undefined) return undefined;
   if (!isSound) return moveAside(paths.store, now);
-  renameSync(paths.store, replacedStore(paths));
+  move(paths.store, replacedStore(paths));
   return undefined;
 }
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { sweepDraftsIn } from '../../artifacts/cache/durable.js';
 import { isInTheWay, makeFolder, PRIVATE } from '../../make-folder.js';
 import { syncFolder } from '../../sync-folder.js';
+import { move } from '../move.js';
 
 /** A backup or an export of a state, as it lies in the folder of those. */
 export interface BackupInfo {
@@ -97,7 +98,7 @@ export function freePath(folder: string, created: Date, suffix = BACKUP): string
 /** Keeps evidence under another name, beside it. @param as what it is named after, if it moves elsewhere @returns its new path @throws what `node:fs` throws */
 export function moveAside(path: string, now: Date, as = path): string {
   const aside = freeAside(as, now);
-  renameSync(path, aside);
+  move(path, aside);
   return aside;
 }
 
