@@ -5,9 +5,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { StateLocked } from '../errors.js';
 import { readMark } from './kinds.js';
 import { identityOf, isIdentity, mayBeRunning, type ProcessIdentity, placeOf } from './process.js';
+import { isOfAnother, type Whose, whoseIs } from './whose.js';
 
 /** What the lock file says. */
-interface Holder extends ProcessIdentity {
+interface Holder extends ProcessIdentity, Partial<Whose> {
   /** When the process started, in ISO 8601. */
   readonly since: string;
   /** Tells this taking of the lock from every other one. */
@@ -47,26 +48,31 @@ const UNREADABLE: Holder = {
  * replace `lock`, and renaming `lock.X` to `lock` does. If a successor ends in between, it is succeeded in the same
  * way, by `lock.<successor>`: the last of this chain is who holds, or is about to hold, the lock.
  *
- * A lock that is still there after its process has ended is also the mark of an unclean end.
+ * A lock that is still there after its process has ended is also the mark of an unclean end. So is one in a copy of the directory, which may have been made
+ * in the midst of a commit: who it names writes elsewhere.
  * Why no library: those that carry binaries lock by age and heartbeat (a stalled process loses its lock), and Node
  * itself has no flock.
  */
 export class DirectoryLock {
-  /** The last process that wrote, if it ended without giving the lock back. */
+  /** True if a lock was there that nobody has given back. */
+  readonly isUnclean: boolean;
+  /** The last process that wrote here, if it ended without giving the lock back. */
   readonly predecessor: ProcessIdentity | undefined;
   private readonly path: string;
   private readonly own: Holder;
 
-  private constructor(path: string, own: Holder, predecessor: ProcessIdentity | undefined) {
+  private constructor(path: string, own: Holder, last: Holder | undefined) {
     this.path = path;
     this.own = own;
-    this.predecessor = predecessor;
+    this.isUnclean = last !== undefined;
+    this.predecessor = last === undefined || isOfAnother(last, dirname(path)) ? undefined : last;
   }
 
   /** @throws StateLocked with the holder's pid */
   static acquire(path: string, directory: string): DirectoryLock {
     const own: Holder = {
       ...identityOf(process.pid),
+      ...whoseIs(dirname(path)),
       since: new Date(performance.timeOrigin).toISOString(),
       id: newId(),
     };
@@ -128,7 +134,12 @@ export class DirectoryLock {
 /** True if the process that wrote last has ended without giving its lock back. */
 export function endedUncleanly(path: string): boolean {
   const holder = lastOf(holders(path));
-  return holder !== undefined && !mayBeRunning(holder);
+  return holder !== undefined && !mayHold(holder, path);
+}
+
+/** False if it has surely ended, or what it wrote this for is another directory. */
+function mayHold(holder: Holder, path: string): boolean {
+  return !isOfAnother(holder, dirname(path)) && mayBeRunning(holder);
 }
 
 /** Whose it was, if that one has ended; `swept` if somebody removed the draft, who could not read it yet. */
@@ -138,7 +149,7 @@ function takeLock(path: string, draft: string, directory: string): 'free' | Hold
     const chain = holders(path);
     const last = lastOf(chain);
     if (last === undefined) continue;
-    if (mayBeRunning(last)) throw new StateLocked(directory, last.pid, new Date(last.since), placeOf(last));
+    if (mayHold(last, path)) throw new StateLocked(directory, last.pid, new Date(last.since), placeOf(last));
     const claim = successorPath(path, chain);
     if (!tryLink(draft, claim)) continue;
     // Only now, with the claim made: whoever succeeded this holder before has put another name into the lock.
@@ -162,7 +173,7 @@ function sweep(path: string): void {
     if (lstatSync(file, { throwIfNoEntry: false })?.isFile() !== true) continue;
     const holder = readHolder(file);
     // An unreadable draft may be one that a living process is writing: that one notices, and writes it again.
-    const isDead = holder !== undefined && holder !== UNREADABLE && !mayBeRunning(holder);
+    const isDead = holder !== undefined && holder !== UNREADABLE && !mayHold(holder, path);
     if (isDead || (holder === UNREADABLE && name.endsWith(DRAFT_END))) rmSync(file, { force: true });
   }
 }

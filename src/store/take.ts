@@ -17,7 +17,7 @@ export async function takeDirectory(paths: StatePaths, waiting: Waiting = {}): P
   const lock = await DirectoryLock.acquireWithin(waiting, paths.lock, paths.directory);
   try {
     // The mark outlives the lock: until the store was verified, every opener verifies it.
-    if (lock.predecessor !== undefined) requireVerification(paths, lock.predecessor);
+    if (lock.isUnclean) requireVerification(paths, lock.predecessor);
     await awaitLeftWriter(paths);
     return lock;
   } catch (error) {

@@ -4,16 +4,17 @@ import { StateUnavailable } from '../errors.js';
 import { startTime } from '../process-stat.js';
 import { entryAt, type StatePaths } from './paths.js';
 import { isIdentity, mayBeRunning, type ProcessIdentity, placeOf, UNSEEN } from './process.js';
+import { isOfAnother, whoseIs } from './whose.js';
 
 /** Milliseconds that a process gets to end by itself, when nobody can send it anything any more, and then by SIGKILL. */
 export const END_MS = 5000;
 const LOOK_MS = 20;
 
 /** Says in the state directory which process writes the store for the one that holds the lock. For who holds it. */
-export function markWriter({ writer }: StatePaths, identity: ProcessIdentity): void {
+export function markWriter({ directory, writer }: StatePaths, identity: ProcessIdentity): void {
   rmSync(writer, { recursive: true, force: true });
   // Whatever somebody puts there in this moment is neither followed nor waited for.
-  writeFileSync(writer, JSON.stringify(identity), { mode: 0o600, flag: 'wx' });
+  writeFileSync(writer, JSON.stringify({ ...identity, ...whoseIs(directory) }), { mode: 0o600, flag: 'wx' });
 }
 
 /** Nobody writes any more, unless another process has taken the directory over. */
@@ -27,9 +28,10 @@ export function unmarkWriter({ writer }: StatePaths, identity: ProcessIdentity):
  * who holds the lock. @throws StateUnavailable if it is not to be ended from here, or does not even end by SIGKILL
  */
 export async function awaitLeftWriter(paths: StatePaths): Promise<void> {
-  const { writer } = paths;
+  const { directory, writer } = paths;
   const left = entryAt(writer) === 'file' ? readIdentity(writer) : undefined;
-  if (left !== undefined) await awaitEnd(left, paths);
+  // That of the original of a copy has to go on.
+  if (left !== undefined && !isOfAnother(left, directory)) await awaitEnd(left, paths);
   rmSync(writer, { recursive: true, force: true });
 }
 
