@@ -254,6 +254,22 @@ export class RowLists {
     this.refs.set(row, NO_REF);
   }
 
+  /** What is wrong with lists that were loaded, as a clause; undefined if all lie in the pool, and all items are below a limit. O(items). */
+  contradiction(rowCount: number, limit: number): string | undefined {
+    this.awaken();
+    const used = this.pool.get(USED);
+    for (let row = 0; row < rowCount; row++) {
+      const ref = this.refs.get(row);
+      if (ref === NO_REF) continue;
+      const isInside = ref >= HEAD_WORDS && ref + ITEMS <= used && this.pool.get(ref + COUNT) >= 0;
+      if (!isInside || ref + ITEMS + this.pool.get(ref + COUNT) > used)
+        return `the list of row ${row} is damaged`;
+      if (this.view(row).some((item) => item < 0 || item >= limit))
+        return `row ${row} lists one that is not there`;
+    }
+    return undefined;
+  }
+
   /** Changes whenever refs of lists that stayed the same have changed. */
   get moves(): number {
     return this.pool.get(MOVES);

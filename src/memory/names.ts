@@ -171,11 +171,38 @@ export class NameTable {
     const mask = this.slots.get(SLOT_COUNT) - 1;
     for (let slot = encoded.hash & mask; ; slot = (slot + 1) & mask) {
       const at = HEAD_WORDS + slot * 2;
-      if (this.slots.get(at + 1) !== row + 1 || this.slots.get(at) !== encoded.hash) continue;
+      const stored = this.slots.get(at + 1);
+      if (stored === EMPTY) throw new Error(`the name of row ${row} cannot be found`);
+      if (stored !== row + 1 || this.slots.get(at) !== encoded.hash) continue;
       this.slots.set(at + 1, TOMBSTONE);
       this.slots.put(GARBAGE_BYTES, this.slots.get(GARBAGE_BYTES) + LENGTH_BYTES + encoded.length);
       this.refs.set(row, 0);
       return;
+    }
+  }
+
+  /** What is wrong with regions that were loaded, as a clause; undefined if every name leads to its row. O(bytes). */
+  contradiction(rowCount: number): string | undefined {
+    this.awaken();
+    const used = this.slots.get(USED_BYTES);
+    for (let row = 0; row < rowCount; row++) {
+      const ref = this.refs.get(row);
+      if (ref !== 0 && !this.isPlaced(row, ref, used)) return `the name of row ${row} cannot be found`;
+    }
+    return undefined;
+  }
+
+  private isPlaced(row: number, ref: number, used: number): boolean {
+    if (ref < LENGTH_BYTES || ref + LENGTH_BYTES > used) return false;
+    const [start, end] = this.boundsOf(ref);
+    if (end > used) return false;
+    const hash = hashOf(this.blob.bytes, start, end);
+    const mask = this.slots.get(SLOT_COUNT) - 1;
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const at = HEAD_WORDS + slot * 2;
+      const stored = this.slots.get(at + 1);
+      if (stored === EMPTY) return false;
+      if (stored === row + 1 && this.slots.get(at) === hash) return true;
     }
   }
 

@@ -1,8 +1,7 @@
 import { rmSync } from 'node:fs';
-import { type ArtifactTables, afterLoad, artifactRegions, createArtifacts } from '../artifacts/index.js';
 import { DiskFull, StateCorrupt } from '../errors.js';
 import { findMarked, type MarkedProcess } from '../marked-processes.js';
-import { TaskTable } from '../memory/table.js';
+import type { TaskTable } from '../memory/table.js';
 import { OUTCOMES, type Row, TaskStatus } from '../task.js';
 import { awaitStore, isBeingWritten } from './await-store.js';
 import { type BackupInfo, moveAside, sweepFolder } from './backup/folder.js';
@@ -12,6 +11,7 @@ import { removeDrafts } from './draft.js';
 import { Guard } from './guard.js';
 import { BuildHistory } from './history/history.js';
 import type { Isolation } from './isolation.js';
+import { loadParts, type Parts, UNGUARDED } from './load.js';
 import { type DirectoryLock, endedUncleanly, type Waiting } from './lock.js';
 import { MemoryDatabase } from './memory.js';
 import { openToRead, openToWrite, requireNothing } from './open-database.js';
@@ -20,15 +20,7 @@ import { isThere, type StatePaths, statePaths } from './paths.js';
 import { type DraftExport, rescue, settleRescue } from './recover.js';
 import { sweepReplaced } from './replaced.js';
 import { saysFull } from './room.js';
-import { Store, type StoreParts } from './store.js';
-import {
-  awakenTable,
-  readControl,
-  restoreForReading,
-  restoreTable,
-  type TableControl,
-  tableExtents,
-} from './table.js';
+import { awakenTable, restoreForReading, restoreTable } from './table.js';
 import { takeDirectory } from './take.js';
 import { marksOfEnded, requireVerification, suggestVerification } from './unverified.js';
 import { requireUsable } from './usable.js';
@@ -52,22 +44,14 @@ export interface Recovery {
 }
 
 /** Everything that an open state consists of. */
-export interface Opened {
+export interface Opened extends Parts {
   /** Absolute; undefined in memory. */
   readonly directory: string | undefined;
   readonly readOnly: boolean;
-  readonly table: TaskTable;
-  readonly artifacts: ArtifactTables;
-  readonly store: Store<TableControl>;
   readonly history: BuildHistory;
-  readonly database: Database;
   readonly recovery: Recovery;
   /** Undefined for a state in memory, or open for reading. */
   readonly lock: DirectoryLock | undefined;
-  /** True once the disk was found to be full: what is left is for what has been done already. */
-  isDiskFull(): boolean;
-  /** Before the last commit: it stores what may wait, so that who opens the state next need not make up for it. */
-  beforeClose(): void;
   /** Before the first status is changed: adds what a lazy reader has left out. Again, it does nothing. */
   complete(): void;
 }
@@ -103,9 +87,6 @@ const SLEEPERS = new Set([
   'contents.digests',
   'contents.slots',
 ]);
-
-/** Where nothing is written, or nothing on a disk. */
-const UNGUARDED = { check() {}, end() {}, isDiskFull: false };
 
 /** What even a reader looks through at once. A question about one task looks at little of all else. */
 const STATUSES = 'tasks.status';
@@ -225,8 +206,6 @@ async function sweepLeftovers(paths: StatePaths): Promise<string | undefined> {
   return kept && `What lay in ${kept.path} and is not the store's was moved to ${kept.movedAside}.`;
 }
 
-type Parts = Pick<Opened, 'table' | 'artifacts' | 'store' | 'database' | 'isDiskFull' | 'beforeClose'>;
-
 type Rescued = Pick<Recovery, 'movedAside' | 'backup' | 'export' | 'message'>;
 
 /** Ends at the latest with an empty store: a backup or export that cannot be loaded is none any more. */
@@ -267,41 +246,6 @@ async function loadWriter(
       onDamage: () => requireVerification(paths),
     });
   });
-}
-
-function loadParts(
-  database: Database,
-  directory: string,
-  guard: Pick<Guard, 'check' | 'end' | 'isDiskFull'>,
-  kind: 'disk' | 'memory',
-  loading: Pick<StoreParts<TableControl>, 'beforeLoad' | 'sleeps' | 'onDamage'> = {},
-  restore: (table: TaskTable, control: TableControl) => void = restoreTable,
-): Parts {
-  const table = TaskTable.create();
-  const artifacts = createArtifacts();
-  const names = [table.names, artifacts.files.names];
-  const extents =
-    kind === 'memory' ? () => [] : () => [...tableExtents(table), ...artifactRegions(artifacts, table)];
-  const control = (): TableControl => readControl(table);
-  // So what is on disk is of one moment, before a change of tasks and edges or after it.
-  const undisturbed = (body: () => void): void => {
-    table.changes.still(() => {
-      for (const one of names) one.beginCommit();
-      body();
-    });
-  };
-  const guarding = { guard: (bytes: number) => guard.check(bytes), closed: () => guard.end() };
-  const parts = { database, directory, extents, control, undisturbed, ...guarding, ...loading };
-  const store = new Store<TableControl>(parts);
-  const stored = store.load(extents().map(([region]) => region));
-  if (stored !== undefined) {
-    restore(table, stored);
-    afterLoad(artifacts, table);
-  }
-  const beforeClose = (): void => {
-    for (const one of names) one.allowNoneBehind();
-  };
-  return { table, artifacts, store, database, isDiskFull: () => guard.isDiskFull, beforeClose };
 }
 
 async function closingOnError<T>(database: Database, body: () => T | Promise<T>): Promise<T> {
