@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync } from 'node:fs';
 
 /** The fields of a process that is gone: its state is "dead" (proc(5)). */
 const GONE = ['X'];
@@ -25,6 +25,24 @@ export function startTime(pid: number): string {
 export function groupOf(pid: number): number | undefined {
   const group = statFields(pid)?.[2];
   return group === undefined ? undefined : Number(group);
+}
+
+/** The namespace in which numbers of processes count (containers); '' where the system doesn't say. */
+export function pidNamespace(): string {
+  try {
+    return readlinkSync('/proc/self/ns/pid');
+  } catch {
+    return '';
+  }
+}
+
+/** Changes with every boot; '' where the system doesn't say. */
+export function bootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    return '';
+  }
 }
 
 function exists(pid: number): boolean {

@@ -1,7 +1,7 @@
-import { readFileSync, readlinkSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { StateUnavailable, systemWords } from '../errors.js';
-import { isRunning, startTime } from '../process-stat.js';
+import { bootId, isRunning, pidNamespace, startTime } from '../process-stat.js';
 import { isObject } from '../values.js';
 
 /** Names one process for good, also after its pid has gone to another process or the machine was started anew. */
@@ -46,7 +46,7 @@ function lookAt(pid: number): ProcessIdentity {
   return {
     pid,
     started: startTime(pid),
-    boot: readText('/proc/sys/kernel/random/boot_id'),
+    boot: bootId(),
     host: hostname(),
     namespace: pidNamespace(),
   };
@@ -90,22 +90,6 @@ export function placeOf(other: ProcessIdentity): string | undefined {
   if (other.host !== self.host) return `on host ${other.host}`;
   if (SYSTEM_SAYS && (other.boot === '' || !isWhole(self))) return UNSEEN;
   return other.namespace === self.namespace ? undefined : 'in another container';
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8').trim();
-  } catch {
-    return '';
-  }
-}
-
-function pidNamespace(): string {
-  try {
-    return readlinkSync('/proc/self/ns/pid');
-  } catch {
-    return '';
-  }
 }
 
 /** True for what `identityOf` gives, as read from a file. */

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { test } from 'node:test';
-import { sweepDrafts, sweepDraftsIn } from '../../src/artifacts/cache/durable.js';
+import { sweepDrafts, sweepDraftsIn, uniqueName } from '../../src/artifacts/cache/durable.js';
 import { temporaryFolder, until } from '../engine/lane-support.js';
 
 /** What the names of drafts end with: of one, of many, of what was there before, of a new tree, of a link. */
@@ -40,4 +40,27 @@ test('drafts of processes that have ended are removed, also if nobody has waited
     readdirSync(inside).sort(),
     [...alive.flatMap((pid) => KINDS.map((kind) => `${pid}-1fa2b3-0${kind}`)), 'of nobody'].sort(),
   );
+});
+
+test('a draft of a process in another container stays until it has not changed for a day', async (t) => {
+  const [beside, inside] = [await temporaryFolder(t), await temporaryFolder(t)];
+  // Nobody has this number.
+  const name = `${2 ** 22 + 1}.0123abcd-1fa2b3-0`;
+  const drafts = [join(beside, `.millrace-${name}`), join(inside, name)];
+  for (const draft of drafts) writeFileSync(draft, '');
+  for (const isLeft of [false, true]) {
+    const hoursAgo = (hours: number): number => Date.now() / 1000 - hours * 3600;
+    for (const draft of drafts) utimesSync(draft, hoursAgo(0), hoursAgo(isLeft ? 25 : 23));
+    sweepDraftsIn(beside);
+    sweepDrafts(inside);
+    assert.deepEqual(drafts.map(existsSync), [!isLeft, !isLeft]);
+  }
+});
+
+test('a draft says where the number of its process counts', async (t) => {
+  const inside = await temporaryFolder(t);
+  const [own, other] = [uniqueName(), uniqueName().replace(String(process.pid), String(2 ** 22 + 1))];
+  for (const name of [own, other]) writeFileSync(join(inside, name), '');
+  sweepDrafts(inside);
+  assert.deepEqual(readdirSync(inside), [own]);
 });

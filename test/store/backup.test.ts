@@ -11,11 +11,12 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type BackupInfo, backupsOf, openState, restoreState, verifyState } from 'millrace';
 import { listBackups } from '../../src/store/backup/folder.js';
-import { BackupDamaged } from '../../src/store/backup/format.js';
+import { BackupDamaged, BackupWriter } from '../../src/store/backup/format.js';
 import { checkBackup } from '../../src/store/backup/make.js';
 import { superfluous } from '../../src/store/backup/retention.js';
 import { statePaths } from '../../src/store/paths.js';
@@ -285,6 +286,25 @@ test('a damaged backup does not count among those that stay', async (t) => {
     assert.deepEqual(names(...(await backupsOf(directory))), names(second, newer[1], newer[0], first));
     const third = await state.backup(retention);
     assert.deepEqual(names(...(await backupsOf(directory))), names(third, second));
+  });
+});
+
+test('a backup of a version that nobody here knows does not count among those that stay', async (t) => {
+  const directory = await stateDirectory(t);
+  const retention = { newest: 2, days: 0 };
+  await withState(directory, async (state) => {
+    state.tasks.define({ id: 'a' });
+    const whole = [await state.backup(), await state.backup()].map((info) => info!.name);
+    for (const ms of [1000, 2000]) {
+      const name = new Date(Date.now() - ms + 3000).toISOString().replaceAll(':', '-');
+      await using handle = await open(join(directory, 'backups', `${name}.backup`), 'wx');
+      const head = { schema: 2, sequence: 0, created: new Date().toISOString() };
+      await BackupWriter.begin(handle, head).end();
+    }
+    const newest = await state.backup(retention);
+    const left = (await backupsOf(directory)).map(({ name }) => name);
+    assert.equal(left.length, 4);
+    assert.ok(left.includes(newest!.name) && left.includes(whole[1]!));
   });
 });
 

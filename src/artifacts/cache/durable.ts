@@ -1,22 +1,42 @@
-import { closeSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { makeFolder, PRIVATE } from '../../make-folder.js';
-import { isRunning } from '../../process-stat.js';
+import { bootId, isRunning, pidNamespace } from '../../process-stat.js';
+import { sha256Hex } from '../../sha256.js';
 import { syncFolder } from '../../sync-folder.js';
 import type { Durability } from './durability.js';
 import type { Steps } from './steps.js';
 
 let count = 0;
+/** Of `placeOfNumbers`. */
+let place: string | undefined;
 
-/** A name that no other process or thread uses now, nor has used since the machine was started; begins with the process's number. */
+/** A name that no other process or thread uses now, or has used; begins with the process's number, and where that counts. */
 export function uniqueName(): string {
-  return `${process.pid}-${process.hrtime.bigint().toString(36)}-${(count++).toString(36)}`;
+  return `${process.pid}.${placeOfNumbers()}-${process.hrtime.bigint().toString(36)}-${(count++).toString(36)}`;
+}
+
+/** A word for the boot of a machine, and the container, in which this process has its number: a store of content may be used in several. */
+function placeOfNumbers(): string {
+  place ??= sha256Hex(bootId() + pidNamespace()).slice(0, 8);
+  return place;
 }
 
 /** A draft in a folder of its own, see `uniqueName`, `Drafts` and `restoreEntry` (for new trees and links): nothing else there is removed. */
-const DRAFT = /^(\d+)-[0-9a-z]{6,}-[0-9a-z]+(?:-\d+|-new|-new-link)?(?:\.old)?$/;
+const DRAFT = /^(\d+)(?:\.([0-9a-f]{8}))?-[0-9a-z]{6,}-[0-9a-z]+(?:-\d+|-new|-new-link)?(?:\.old)?$/;
 /** A draft that cannot be made in `tmp/`, because that is on another file system. */
-const DRAFT_BESIDE = /^\.millrace-(\d+)-/;
+const DRAFT_BESIDE = /^\.millrace-(\d+)(?:\.([0-9a-f]{8}))?-/;
+/** Of a process that cannot be seen from here, a draft that has not changed for a day is taken for left behind. Milliseconds. */
+const LONGEST_MS = 86_400_000;
 
 /** Removes what processes that are gone have left of what they were making. */
 export function sweepDrafts(temporary: string): void {
@@ -35,10 +55,18 @@ export function sweepDraftsIn(folder: string): void {
 
 function sweep(folder: string, draft: RegExp): void {
   for (const name of readdirSync(folder)) {
-    const pid = draft.exec(name)?.[1];
-    if (pid !== undefined && !isRunning(Number(pid)))
-      rmSync(join(folder, name), { recursive: true, force: true });
+    const [, pid, numbers] = draft.exec(name) ?? [];
+    if (pid === undefined) continue;
+    const path = join(folder, name);
+    const isLeft =
+      numbers === undefined || numbers === placeOfNumbers() ? !isRunning(Number(pid)) : isOld(path);
+    if (isLeft) rmSync(path, { recursive: true, force: true });
   }
+}
+
+function isOld(path: string): boolean {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  return stat !== undefined && Date.now() - stat.mtimeMs > LONGEST_MS;
 }
 
 /**

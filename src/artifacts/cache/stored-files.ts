@@ -20,7 +20,7 @@ const KEY_CHARACTERS = 64;
 /** The names that files and folders of ours have. What has another one is somebody else's, who has made a folder of the content store a link to one of theirs: nobody touches it. */
 const NAME = /^(?:[0-9a-f]{2}|[0-9a-f]{62}|[0-9a-f]{64})$/;
 /** Those of what is set aside (see quarantine.ts). */
-const ASIDE = /^(?:[a-z]+-)?[0-9a-f]{2,64}-\d+-[0-9a-z]+-[0-9a-z]+$/;
+const ASIDE = /^(?:[a-z]+-)?[0-9a-f]{2,64}-\d+(?:\.[0-9a-f]{8})?-[0-9a-z]+-[0-9a-z]+$/;
 
 /** Where the file of a key is, if it is there. */
 export function storedPath(directory: string, kind: string, key: string): string {

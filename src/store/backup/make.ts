@@ -4,6 +4,7 @@ import { draftBeside } from '../../artifacts/cache/durable.js';
 import { isSystemError } from '../../errors.js';
 import type { Database, Key, Snapshot } from '../database.js';
 import { HEAD_BYTES, SCHEMA_VERSION } from '../envelope.js';
+import { canMigrate } from '../migrate.js';
 import { unpack } from '../msgpack.js';
 import { CONTROL, type StoredControl } from '../store.js';
 import { missingPages } from '../verify.js';
@@ -112,10 +113,11 @@ export async function pruneBackups(
   }
 }
 
-/** The first that cannot be restored. @param whole those that can; it grows */
+/** The first that cannot be restored: it is damaged, or of a version that nobody here knows. @param whole those that can; it grows */
 async function findUnfit(paths: readonly string[], whole: Set<string>): Promise<string | undefined> {
   for (const path of paths) {
-    if (!whole.has(path) && (await whyUnreadable(path)) !== undefined) return path;
+    if (whole.has(path)) continue;
+    if ((await whyUnreadable(path)) !== undefined || !canMigrate((await readHead(path)).schema)) return path;
     whole.add(path);
   }
   return undefined;
