@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { attachState, type StateHandle } from 'millrace';
+import { attachState, MillraceError, type Row, type StateHandle, TaskStatus } from 'millrace';
+import { THIS_THREAD } from '../../src/memory/system-threads.js';
 
 /** What a worker is to do after it has claimed a task. */
 export interface WorkerInput {
@@ -11,8 +12,20 @@ const { handle, then } = workerData as WorkerInput;
 const state = attachState(handle);
 const { tasks } = state;
 
+/** Takes a task back, if it is Completed. */
+function takeBack(at: number): void {
+  if (tasks.status(at as Row) !== TaskStatus.Completed) return;
+  try {
+    tasks.reset(at as Row);
+  } catch (error) {
+    // Another thread was faster, and holds it by now.
+    if (!(error instanceof MillraceError) || error.code !== 'ILLEGAL_TRANSITION') throw error;
+  }
+}
+
 const row = tasks.claim();
-parentPort!.postMessage(row);
+// That it has claimed a task; of one that spins there is something to say only later.
+if (then !== 'spin') parentPort!.postMessage('claimed');
 switch (then) {
   case 'exit':
     process.exit(0);
@@ -30,12 +43,13 @@ switch (then) {
   case 'work':
     if (row !== undefined) tasks.complete(row);
     break;
-  case 'spin':
-    // Completes and takes back for ever: it is ended in the middle of something.
+  case 'spin': {
+    // Completes and takes back for ever, and never runs out of tasks: it is ended in the middle of something.
+    const { total } = tasks.counts();
     for (let turn = 0, at = row; ; turn++, at = tasks.claim()) {
-      if (turn === 20_000) parentPort!.postMessage('far');
-      if (at === undefined) continue;
-      tasks.complete(at);
-      if (turn % 3 === 0) tasks.reset(at);
+      if (turn === 2 * total) parentPort!.postMessage(THIS_THREAD.systemId);
+      if (at !== undefined) tasks.complete(at);
+      if (at === undefined || turn % 3 === 0) takeBack((turn * 7919) % total);
     }
+  }
 }
