@@ -23,7 +23,7 @@ export function takeUpFromDead(table: TaskTable, attempts: number): Row[] {
     // Again, for nobody changes anything now: who has died meanwhile is treated, too.
     const dead = threads.dead();
     const isHalfDone = dead.some(({ wasBusy }) => wasBusy);
-    if (isHalfDone) derive(table);
+    if (isHalfDone) putRight(table);
     const rows = claimedBy(table, new Set(dead.map(({ line }) => line)), isHalfDone);
     for (const row of rows) giveBack(table, row, attempts);
     for (const thread of dead) sub(table.control, Control.Parked, threads.bury(thread));
@@ -32,6 +32,13 @@ export function takeUpFromDead(table: TaskTable, attempts: number): Row[] {
   tellOfDeath(table);
   table.parking.wake();
   return interrupted;
+}
+
+/** After the death of a thread in the middle of a change: a status is what it is by then, all else follows from it. O(tasks + edges). */
+function putRight(table: TaskTable): void {
+  derive(table);
+  // It may have written a status and not said that its page is to be stored.
+  table.columns.status.markBytes(0, table.rowCount * 4);
 }
 
 /** A change that a dead thread has made is told by nobody, if it died before it did so: who listens has to look. */

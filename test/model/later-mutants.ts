@@ -55,4 +55,20 @@ export const LATER_MUTANTS: readonly Mutant[] = [
     model: 'deathWhileParked',
     preemptions: 1,
   },
+  {
+    name: 'dependents that a dead thread had held before its swap are held for ever',
+    file: 'tasks/dead-threads.js',
+    from: 'derive(table);',
+    to: 'table.ready.refill(table.rowCount, (row) => table.isReady(row));',
+    model: 'deathWhileTakingBack',
+    preemptions: 0,
+  },
+  {
+    name: 'a status that a dead thread has written is not on its way to the disk',
+    file: 'tasks/dead-threads.js',
+    from: 'table.columns.status.markBytes(0, table.rowCount * 4);',
+    to: '',
+    model: 'deathWhileTakingBack',
+    preemptions: 0,
+  },
 ];

@@ -57,6 +57,7 @@ export const MODELS = {
   deathBesideReader: (code) => locks.readWriteLocking(code, { writers: 2, readers: 1, isMortal: true }),
   deathInChange: threads.deathInChange,
   death: (code) => threads.death(code, true),
+  deathWhileTakingBack: threads.deathWhileTakingBack,
   deathWhileParked: threads.deathWhileParked,
   deathBesideWork: (code) => threads.death(code, false),
 } satisfies Record<string, (code: Code) => Model<unknown>>;

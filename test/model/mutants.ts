@@ -372,7 +372,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'what a dead thread was in the middle of is not put right',
     file: 'tasks/dead-threads.js',
-    from: 'if (isHalfDone)\n            derive(table);',
+    from: 'if (isHalfDone)\n            putRight(table);',
     to: '',
     model: 'death',
     preemptions: 1,

@@ -112,6 +112,35 @@ export function death(code: Code, isAloneWithOwner: boolean): Model<SharedTasks>
   };
 }
 
+/** A thread dies at any moment while it takes a task back, and the owner takes up what it has left: what is new will be on disk. */
+export function deathWhileTakingBack(code: Code): Model<SharedTasks> {
+  return {
+    name: 'a thread dies while it takes a task back',
+    mortal: 0,
+    setup() {
+      const shared = makeTasks(code, [{ id: 'a' }, { id: 'b', dependencies: ['a'] }]);
+      shared.tasks.complete('a', { outcome: 'fresh' });
+      // As if that was committed.
+      shared.table.columns.status.dirty[0] = 0;
+      return shared;
+    },
+    threads: [
+      (shared, world) => attachAs(code, shared, world, 0).tasks.reset('a'),
+      (shared, world) => {
+        code.takeUpFromDead(attachAs(code, shared, world, 1).table, ATTEMPTS);
+      },
+    ],
+    check(shared, _, world) {
+      const { table } = attachAs(code, shared, world, 100);
+      code.takeUpFromDead(table, ATTEMPTS);
+      assert.deepEqual(table.threads.dead(), []);
+      const isOnDisk = table.status(0 as Row) === TaskStatus.Completed;
+      assert.ok(isOnDisk || table.columns.status.dirty[0] !== 0, 'a status is not on disk, and not dirty');
+      checkTable(shared);
+    },
+  };
+}
+
 /** A thread that has nothing to do dies at any moment, also in its sleep, while another one makes work for it, and takes up what it has left. */
 export function deathWhileParked(code: Code): Model<SharedTasks> {
   return {
