@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { BuildEngine, type BuildEvent, openState, type RunOptions } from 'millrace';
+import { TaskTable } from '../../src/memory/table.js';
 import { openFiles, temporaryFolder, until } from './lane-support.js';
 
 const MODULE = `
 export const quick = () => 1;
+export const exits = () => process.exit(3);
 export const late = (_, { progress }) => { setTimeout(() => progress('late'), 2); };
 export const later = () => new Promise((resolve) => setTimeout(resolve, 20));
 export function floods(_, { progress }) { const end = performance.now() + 30_000; while (performance.now() < end) progress(end); }
@@ -214,3 +216,34 @@ test('no thread outlives its run', async (t) => {
   }
   await until('all have ended', () => running === 0);
 });
+
+/** A thread whose number the system gives to none. */
+const NOBODY = { systemId: 2 ** 30, isAlive: () => true, isThis: () => false };
+
+for (const [when, die] of [
+  [
+    'before it is in progress',
+    ({ ready, threads }: TaskTable): void => {
+      threads.begin();
+      assert.equal(ready.takeReserved(), 1);
+    },
+  ],
+  ['before it says so', (table: TaskTable): void => assert.equal(table.claimReserved(), 1)],
+] as const) {
+  test(`a task that a thread was about to take when it died is called by another: ${when}`, async (t) => {
+    const { run, state } = await setUp(t);
+    state.tasks.define([
+      call('exits', 'exits', { priority: 9 }),
+      call('next', 'quick'),
+      call('last', 'quick', { dependencies: ['next'] }),
+    ]);
+    // As a second thread that dies just then, of lack of memory, say.
+    const onEvent = (event: BuildEvent): void => {
+      if (event.type === 'task-finished' && event.task === 'exits')
+        die(TaskTable.from(state.opened.table.handle(), NOBODY));
+    };
+    const { summary } = await run({ onEvent });
+    assert.deepEqual([summary.failed, summary.executed], [1, 2]);
+    assert.equal(state.tasks.counts().completed, 2);
+  });
+}

@@ -99,6 +99,11 @@ export class Functions {
     return callFunction(work, this.#threads, this.#limits, signal);
   }
 
+  /** See `ServedTasks`. */
+  takeUp(): boolean {
+    return this.#served?.takeUp() ?? false;
+  }
+
   /** After all has ended: ends the threads. */
   async close(): Promise<void> {
     this.#served?.close();

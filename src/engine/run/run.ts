@@ -208,10 +208,11 @@ export class Run {
         sliceEnd = performance.now() + SLICE_MS;
       }
       this.#shareOut(isDrained);
-      if (this.#running === 0 && this.#functions.serving === 0) break;
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
+      if (this.#running > 0 || this.#functions.serving > 0) {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      } else if (!this.#functions.takeUp()) break;
     }
     if (this.#defect !== undefined) throw this.#defect;
   }

@@ -84,6 +84,8 @@ export class ServedTasks {
   #isStopped = false;
   #isCancelled = false;
   #deaths = 0;
+  /** Of so many is taken up what they have left. */
+  #takenUp = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: ServedOptions) {
@@ -159,14 +161,29 @@ export class ServedTasks {
     if (this.#serving > 0) setTimeout(() => this.#terminate(), this.#options.graceMs).unref();
   }
 
+  /**
+   * When no thread is at it: what those that have died were about to take, or to make ready, others can claim again.
+   * @returns false if none has died since the last time
+   */
+  takeUp(): boolean {
+    if (this.#deaths === this.#takenUp) return false;
+    this.#takenUp = this.#deaths;
+    const { rows, table } = this.#options;
+    // Whom the system still has in the middle of a change, though it has run its last line, is waited for.
+    table.threads.alone(() => {});
+    takeUpFromDead(table, ONLY_THE_LAST);
+    // Of one that was ended between its claim and its word of it. Nobody else has claimed any of these; should it still be ending, its word comes too late for its epoch.
+    for (const row of rows) table.transition(row as Row, InProgress, Pending, INTERRUPTED);
+    return true;
+  }
+
   /** All threads have left: all tasks are for everybody again. */
   close(): void {
     clearTimeout(this.#timer);
-    const { rows, table } = this.#options;
+    const { table } = this.#options;
+    this.takeUp();
+    // The lines of those that the system still had then.
     if (this.#deaths > 0) takeUpFromDead(table, ONLY_THE_LAST);
-    // Of one that was ended between its claim and its word of it. Nobody else has claimed any of these; should it still be ending, its word comes too late for its epoch.
-    if (this.#deaths > 0)
-      for (const row of rows) table.transition(row as Row, InProgress, Pending, INTERRUPTED);
     table.reserve([]);
   }
 
