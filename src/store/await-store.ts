@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { endedUncleanly } from './lock.js';
-import { dataAt, isThere, type StatePaths } from './paths.js';
+import { standingOf } from './lock.js';
+import { dataAt, type StatePaths } from './paths.js';
 
 /** Milliseconds that a store may be away: two renames and their syncs, on a slow disk. */
 const LONGEST_MS = 1000;
@@ -8,7 +8,7 @@ const LOOK_MS = 10;
 
 /** True while a living process writes the state. */
 export function isBeingWritten({ lock }: StatePaths): boolean {
-  return isThere(lock) && !endedUncleanly(lock);
+  return standingOf(lock) === 'held';
 }
 
 /**

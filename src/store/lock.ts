@@ -131,10 +131,14 @@ export class DirectoryLock {
   }
 }
 
-/** True if the process that wrote last has ended without giving its lock back. */
-export function endedUncleanly(path: string): boolean {
+/**
+ * Of a state's lock: `free`, or `held` by a living process, or `left` by one that has ended without giving it back.
+ * @throws StateUnavailable for what is no file; what `node:fs` throws
+ */
+export function standingOf(path: string): 'free' | 'held' | 'left' {
   const holder = lastOf(holders(path));
-  return holder !== undefined && !mayHold(holder, path);
+  if (holder === undefined) return 'free';
+  return mayHold(holder, path) ? 'held' : 'left';
 }
 
 /** False if it has surely ended, or what it wrote this for is another directory. */
