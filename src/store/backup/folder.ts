@@ -1,5 +1,5 @@
 import { lstatSync, readdirSync, renameSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { sweepDraftsIn } from '../../artifacts/cache/durable.js';
 import { isInTheWay, makeFolder, PRIVATE } from '../../make-folder.js';
 import { syncFolder } from '../../sync-folder.js';
@@ -64,10 +64,10 @@ function strangers(folder: string, suffixes: readonly string[]): Stranger[] {
 
 function list(folder: string, suffixes: readonly string[]): BackupInfo[] {
   const found = namesIn(folder).flatMap((name) => {
-    const created = timeOf(name, suffixes);
+    if (timeOf(name, suffixes) === undefined) return [];
     const path = join(folder, name);
-    const stat = created && lstatSync(path, { throwIfNoEntry: false });
-    return stat?.isFile() ? [{ name, path, created: created!, bytes: stat.size }] : [];
+    const stat = lstatSync(path, { throwIfNoEntry: false });
+    return stat?.isFile() ? [backupInfo(path, stat.size)] : [];
   });
   const latest = Date.now() + AHEAD_MS;
   const isAhead = ({ created }: BackupInfo): number => Number(created.getTime() > latest);
@@ -85,6 +85,12 @@ export function prepareFolder(folder: string): void {
 /** Removes what processes that are gone were making in a folder, if there is one. @throws what `node:fs` throws */
 export function sweepFolder(folder: string): void {
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) sweepDraftsIn(folder);
+}
+
+/** Of a path as `freePath` gives them. @param bytes of the file */
+export function backupInfo(path: string, bytes: number): BackupInfo {
+  const name = basename(path);
+  return { name, path, created: timeOf(name, [BACKUP, ...EXPORTS])!, bytes };
 }
 
 /** A name that no backup has: a millisecond later for each that has it. */

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { draftBeside } from '../../artifacts/cache/durable.js';
 import { isSystemError } from '../../errors.js';
@@ -8,7 +8,14 @@ import { canMigrate } from '../migrate.js';
 import { unpack } from '../msgpack.js';
 import { CONTROL, type StoredControl } from '../store.js';
 import { missingPages } from '../verify.js';
-import { type BackupInfo, freePath, listBackups, prepareFolder, renameDurably } from './folder.js';
+import {
+  type BackupInfo,
+  backupInfo,
+  freePath,
+  listBackups,
+  prepareFolder,
+  renameDurably,
+} from './folder.js';
 import { BackupDamaged, BackupWriter, readBackup, readHead } from './format.js';
 import { type Retention, substitutes, superfluous } from './retention.js';
 
@@ -32,12 +39,13 @@ export async function makeBackup(
   try {
     await writeDraft(draft, database.schema, snapshot, keys, now);
     await checkBackup(draft);
+    const { size } = statSync(draft);
     renameDurably(draft, path, folder);
+    return backupInfo(path, size);
   } catch (error) {
     rmSync(draft, { force: true });
     throw error;
   }
-  return listBackups(folder).find((backup) => backup.path === path);
 }
 
 async function writeDraft(
