@@ -49,6 +49,16 @@ const priority: Check = (value) =>
     ? undefined
     : wrong('must be a whole number of milliseconds, less than 2^31 of them', value);
 
+/** What a system takes as a path (PATH_MAX in limits.h), and a table of files as a name. */
+const MAX_PATH_BYTES = 4096;
+
+const path: Check = (value) => {
+  const problem = filled(value);
+  if (problem !== undefined || typeof value !== 'string') return problem;
+  if (value.length * 3 <= MAX_PATH_BYTES || Buffer.byteLength(value) <= MAX_PATH_BYTES) return undefined;
+  return wrong(`must have at most ${MAX_PATH_BYTES} bytes`, value);
+};
+
 const texts = listOf(text);
 
 const command: Check = (value) => {
@@ -102,8 +112,8 @@ const env: Check = (value) => {
 
 const responseFile: Check = (value) => {
   if (!isObject(value)) return wrong('must be an object with "path" and "content"', value);
-  const path = filled(value.path);
-  if (path !== undefined) return { ...path, where: '.path' };
+  const problem = path(value.path);
+  if (problem !== undefined) return { ...problem, where: '.path' };
   const content = unicode(value.content);
   return content && { ...content, where: '.content' };
 };
@@ -114,19 +124,19 @@ const DEFINITION = {
   dependencies: listOf(string),
   command,
   function: functionCall,
-  inputs: listOf(filled),
-  outputs: listOf(filled),
+  inputs: listOf(path),
+  outputs: listOf(path),
   literal: boolean,
   optionalOutputs: boolean,
   env,
   inheritEnv: listOf(variable),
-  cwd: filled,
+  cwd: path,
   timeout,
   retries: wholeBetween(0, MAX_RETRIES),
   priority,
   pool: filled,
   description: text,
-  depfile: filled,
+  depfile: path,
   depfileConsumed: boolean,
   ignoreCommandChange: boolean,
   cache: boolean,

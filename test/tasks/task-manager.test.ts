@@ -106,6 +106,14 @@ const MISSHAPEN: readonly [definition: unknown, message: RegExp][] = [
   [{ id: 'x', literal: 'yes' }, /"literal" of task "x" must be true or false; it is "yes"/],
   [{ id: 'x', env: ['A=1'] }, /"env" of task "x" must be an object; it is a list/],
   [{ id: 'x', env: { A: 1 } }, /"env\.A" of task "x" must be a string; it is 1/],
+  [
+    { id: 'x', inputs: ['ä'.repeat(2049)] },
+    /"inputs\[0\]" of task "x" must have at most 4096 bytes; it is "ä/,
+  ],
+  [
+    { id: 'x', responseFile: { path: 'a'.repeat(4097), content: '' } },
+    /"responseFile\.path" of task "x" must have at most 4096 bytes/,
+  ],
   [{ id: 'x', env: { 'A=': '1' } }, /"env\.A=" of task "x" must be a name without "="/],
   [{ id: 'x', inheritEnv: [''] }, /"inheritEnv\[0\]" of task "x" must not be empty/],
   [{ id: 'x', cwd: {} }, /"cwd" of task "x" must be a string; it is an object/],
