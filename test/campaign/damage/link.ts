@@ -10,19 +10,23 @@ export interface Link {
   readonly path: string;
   /** What it leads to: `copy` is a file with what was in that place. */
   readonly to: 'file' | 'folder' | 'copy';
-  /** Whether a folder was there. A link to a folder in its place is one that the user may have made, so millrace uses it. */
+  /** Whether a folder was there, or belongs there. A link to a folder in its place is one that the user may have made, so millrace uses it. */
   readonly wasFolder: boolean;
 }
 
 type Random = () => number;
+
+/** In whose place something else may have been planted before. */
+const FOLDERS = new Set(['log', 'backups', 'exports', 'content']);
 
 /** Puts links to what is outside in the place of up to two of all files and folders of a state directory. */
 export function link(directory: string, outside: Outside, random: Random): Link[] {
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!;
   return Array.from({ length: 1 + Math.floor(random() * 2) }, () => {
     const path = pick(candidates(directory));
-    const wasFolder = lstatSync(path).isDirectory();
-    const to = pick(wasFolder ? (['file', 'folder'] as const) : (['file', 'folder', 'copy'] as const));
+    const isFolder = lstatSync(path).isDirectory();
+    const wasFolder = isFolder || FOLDERS.has(relative(directory, path));
+    const to = pick(isFolder ? (['file', 'folder'] as const) : (['file', 'folder', 'copy'] as const));
     const target = to === 'copy' ? outside.copyOf(path) : outside[to];
     rmSync(path, { recursive: true });
     symlinkSync(target, path);
