@@ -25,7 +25,7 @@ const WORDS: Readonly<Record<Exclude<Chore, 'recovery'>, readonly string[]>> = {
 };
 
 /** Nothing was ever committed, so there is nothing to do; were it lost, the next run would show that. */
-const isRefused = ({ exitCode, stderr }: Ending): boolean =>
+const isTooEarly = ({ exitCode, stderr }: Ending): boolean =>
   exitCode === 3 && /There is no state in .* yet/.test(stderr);
 
 /** Starts a command; killed at the moment if there is one. */
@@ -61,7 +61,7 @@ export class Chores {
     const chore = CHORES[this.upTo(CHORES.length)]!;
     const damages = chore === 'recovery' || chore === 'verify';
     const endings = damages || chore === 'restore' ? [await this.start(WORDS.backup)] : [];
-    if (endings.some(isRefused)) return [];
+    if (endings.some((one) => this.isRefused(one))) return [];
     if (damages) this.damage();
     const words = chore === 'recovery' ? ['run', '-j2', '-k0'] : WORDS[chore];
     const ending = await this.start(words, {
@@ -70,7 +70,16 @@ export class Chores {
       delay: 0,
     });
     if (ending.how === 'killed') this.killed[chore]++;
-    return [...endings, ending].filter((one) => !isRefused(one));
+    return [...endings, ending].filter((one) => !this.isRefused(one));
+  }
+
+  /** Whether it was refused a store that we have damaged, and that nothing has recovered yet, as what was to do that was killed. */
+  mustRecover({ exitCode, stderr }: Ending): boolean {
+    return this.hasDamaged && exitCode === 3 && stderr.includes('the next "millrace run" recovers it');
+  }
+
+  private isRefused(ending: Ending): boolean {
+    return isTooEarly(ending) || this.mustRecover(ending);
   }
 
   private damage(): void {

@@ -219,18 +219,13 @@ export class Round {
       // What commands left behind is theirs.
       await endMarked(mark);
       // Who only reads a state that is to be migrated, or recovered, is refused it.
-      if (!isDry || !(this.migrations.isDue || this.mustRecover(ending))) this.checkExit(ending);
+      if (!isDry || !(this.migrations.isDue || this.chores.mustRecover(ending))) this.checkExit(ending);
       return;
     }
     if (ending.how === 'killed') this.kills++;
     else this.find('stuck', `a run did not end: ${ending.stderr}`);
     if (isAtWork(ending)) await this.checkOrphans(mark);
     else await endMarked(mark);
-  }
-
-  /** Whether it was refused a store that we have damaged, and that no run has recovered yet. */
-  private mustRecover({ exitCode, stderr }: Ending): boolean {
-    return this.chores.hasDamaged && exitCode === 3 && stderr.includes('the next "millrace run" recovers it');
   }
 
   private checkExit({ exitCode, stderr }: Ending): void {
