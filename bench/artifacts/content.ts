@@ -45,13 +45,13 @@ async function measure(folder: string): Promise<BenchRow[]> {
   const fresh: number[] = [];
   for (let round = 0; round <= ROUNDS; round++) {
     const root = join(folder, `${round}`);
-    const startedAt = Date.now();
+    const at = Date.now();
     writeOutputs(join(root, 'a', 'out'));
     const copy = await timed(
       () => void execFileSync('cp', ['-r', join(root, 'a', 'out'), join(root, 'copy')]),
     );
     const content = join(root, 'content');
-    const kept = await keepAll(join(root, 'a'), content, startedAt);
+    const kept = await keepAll(join(root, 'a'), content, at);
     const restore = await restoreAll(join(root, 'b'), content);
     execFileSync('diff', ['-r', join(root, 'a'), join(root, 'b')]);
     // The first round warms up.
@@ -97,29 +97,26 @@ async function measure(folder: string): Promise<BenchRow[]> {
 
 const delay = loopDelay();
 
-/** @param startedAt before the outputs were written */
-async function keepAll(
-  root: string,
-  directory: string,
-  startedAt: number,
-): Promise<{ hash: number; keep: number }> {
+/** @param at before the outputs were written */
+async function keepAll(root: string, directory: string, at: number): Promise<{ hash: number; keep: number }> {
   process.chdir(root);
   // So that no file is too young to be told from a later one.
   await pause(50);
   const { cache, checker, row, threads } = open(root, directory);
   const inputs = checker.inputsOf(row);
+  const start = { ...checker.begin(row, inputs), at };
   let made: Made = { missing: [], links: [], foreignLinks: [], emptyFolders: [] };
   const hash = await measured(async () => {
     made = await checker.recordSuccess(row, {
       inputs,
       discovered: new Int32Array(0),
-      startedAt,
+      start,
     });
     if (made.missing.length > 0) throw new Error(`${made.missing[0]} is missing.`);
   });
   const keep = await measured(async () => {
     const output = Buffer.alloc(0);
-    const execution = { inputs, startedAt, made, output, truncated: false, duration: 1 };
+    const execution = { inputs, start, made, output, truncated: false, duration: 1 };
     const why = await cache.keep(row, execution, () => {});
     if (why !== undefined) throw new Error(why.why);
   });

@@ -11,9 +11,11 @@ import { pathMatcher } from './globs.js';
 import type { Reason } from './reason.js';
 import { Field, filesOf, foreignOutputs } from './records.js';
 import { FileResolver } from './resolve.js';
+import type { Start } from './start.js';
 import { type Made, type Success, writeSuccess } from './success.js';
 import type { Tally } from './tally.js';
 import { TaskFlag } from './task-files.js';
+import { WaysBefore } from './ways.js';
 
 /** Fresh, or the reason why not. */
 export type Verdict = FreshVerdict | StaleVerdict;
@@ -124,6 +126,15 @@ export class TaskChecker {
     }
   }
 
+  /** To be called right before a task's command is started. @param inputs as pairs, from the verdict */
+  begin(task: Row, inputs: Int32Array): Start {
+    const { artifacts, root, scanner } = this.context;
+    const ways = new WaysBefore(root);
+    const discovered = artifacts.records.read(task)?.discovered ?? NOTHING;
+    for (const file of [...filesOf(inputs), ...filesOf(discovered)]) ways.see(artifacts.files.pathOf(file));
+    return { at: Date.now(), moment: scanner.moment(), ways };
+  }
+
   /**
    * Records that a command exited with 0: looks at the outputs, and again at the inputs. If declared outputs are missing, the task has
    * failed.
@@ -146,10 +157,10 @@ export class TaskChecker {
   }
 
   /**
-   * A folder in which globs look for inputs and in which something was made, removed or renamed since a moment: what came may be gone again.
+   * A folder in which globs look for inputs and in which something was made, removed or renamed since the start: what came may be gone again.
    * Not one in which the task itself has made something, or a folder for it. Of folders in which no input is, nothing is said.
    */
-  restlessFolder(task: Row, since: number): string | undefined {
+  restlessFolder(task: Row, start: Start): string | undefined {
     const { artifacts, root } = this.context;
     if (artifacts.taskFiles.has(task, TaskFlag.Literal)) return undefined;
     const { inputs } = declaredPatterns(this.context, task);
@@ -160,9 +171,12 @@ export class TaskChecker {
     const found = pathsOf(record.declared).filter((path) => !named.has(path) && isMatched(path));
     const own = foldersAbove(pathsOf(record.outputs));
     return [...new Set(found.map(dirname))].find((folder) => {
-      const stat = own.has(folder) ? undefined : statSync(resolve(root, folder), { throwIfNoEntry: false });
-      // The moment may be early by the millisecond that it was cut off at.
-      return stat !== undefined && stat.mtimeMs > since + 1;
+      const path = resolve(root, folder);
+      const stat = own.has(folder) ? undefined : statSync(path, { throwIfNoEntry: false });
+      // The moment may be early by the millisecond that it was cut off at, and the folder's clock ahead.
+      return (
+        stat !== undefined && stat.mtimeMs > start.at + 1 && stat.mtimeMs !== start.ways.statOf(path)?.mtimeMs
+      );
     });
   }
 

@@ -2,6 +2,7 @@ import { type NamesHandle, NameTable } from '../memory/names.js';
 import { type Extent, Region, type RegionHandle } from '../memory/region.js';
 import type { Row } from '../task.js';
 import { type ContentId, isBytes } from './contents.js';
+import { Sightings } from './sightings.js';
 
 /** The dense index of a file in the file table; from 1, never reused. */
 export type FileRow = number & { readonly __file: unique symbol };
@@ -50,6 +51,8 @@ export interface FilesHandle {
  */
 export class FileTable {
   readonly names: NameTable;
+  /** The owner's, and not stored. */
+  readonly sightings = new Sightings();
   private readonly state: Region;
   private readonly stats: Region;
   private readonly producers: Region;
@@ -175,6 +178,8 @@ export class FileTable {
   record(row: number, content: ContentId, stat: FileStat = NO_STAT, racy = false): void {
     this.renew(row);
     const word = (content << 1) | (racy ? RACY : 0);
+    if (this.content(row) === content && this.hasStat(row, stat)) this.sightings.same(row);
+    else this.sightings.changed(row);
     if (this.state.get(row) !== word) this.state.set(row, word);
     // The first brings what the second changes.
     if (!this.hasStat(row, stat)) this.setStat(row, stat);

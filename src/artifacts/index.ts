@@ -42,6 +42,7 @@ export { variableIn } from './keys.js';
 export { describeReason, type Reason } from './reason.js';
 export { entriesOf, Field, filesOf, foreignOutputs, ownOutputs, type TaskRecord } from './records.js';
 export { FileScanner, type ScanOptions } from './scan.js';
+export type { Start } from './start.js';
 export { isChangedSince, type Made, type Success } from './success.js';
 export { type ArtifactTables, afterLoad, artifactRegions, createArtifacts } from './tables.js';
 export { plainOutputs, TaskFlag } from './task-files.js';

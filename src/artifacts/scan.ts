@@ -6,6 +6,7 @@ import { changeTime, type Finding, finish, hashInSteps, isRacy, look } from './e
 import type { FileThreads } from './file-threads.js';
 import type { FileTable } from './files.js';
 import { ScanJob } from './scan-job.js';
+import type { Start } from './start.js';
 
 export interface ScanOptions {
   /** The absolute folder to which paths relate, or '' for the working directory, which must stay the same then: faster. */
@@ -86,6 +87,11 @@ export class FileScanner {
     this.age++;
   }
 
+  /** A moment of this run: a command is about to start. */
+  moment(): number {
+    return this.files.sightings.next();
+  }
+
   /** True if the system refused to show the file; looks at it if that was not done yet. */
   isUnreadable(row: number): boolean {
     if (!this.isScanned(row)) this.scanSync(Int32Array.of(row));
@@ -153,25 +159,35 @@ export class FileScanner {
    * Looks at inputs again after a command has read them, and says what it has read for certain: `Content.Unknown` for a
    * file that may have been another one when the command read it.
    * @param known the contents that were known before the command started, by index; `Content.Unknown` if none
-   * @param startedAt `Date.now()` before the command was started
+   * @param start before the command was started
    * @throws FileUnreadable
    */
-  async contentsRead(rows: Int32Array, known: Int32Array, startedAt: number): Promise<Int32Array> {
+  async contentsRead(
+    rows: Int32Array,
+    known: Int32Array,
+    start: Pick<Start, 'at' | 'moment'>,
+  ): Promise<Int32Array> {
     await this.scan(rows);
-    return rows.map((row, index) => this.contentRead(row, known[index]! as ContentId, startedAt));
+    return rows.map((row, index) => this.contentRead(row, known[index]! as ContentId, start));
   }
 
-  private contentRead(row: number, known: ContentId, startedAt: number): ContentId {
+  private contentRead(
+    row: number,
+    known: ContentId,
+    { at, moment }: Pick<Start, 'at' | 'moment'>,
+  ): ContentId {
     const content = this.contentSeen(row);
     if (known !== Content.Unknown && content !== known) return Content.Unknown;
     if (content === Content.Missing) return known;
     if (content === Content.Folder || content === Content.Special) return content;
     const stat = this.files.stat(row);
-    // What was looked at before the start, or made in order before it, is only suspect if it was changed after it: by more
-    // than the millisecond that `startedAt` may be early.
+    // The moment may be early by the millisecond that it was cut off at. A file that bears a later time and was the same
+    // before has it from a clock that is ahead of this one.
+    if (changeTime(stat) > at + 1)
+      return this.files.sightings.isSteadySince(row, moment) ? content : Content.Unknown;
+    // What was looked at before the start, or made in order before it, is only suspect if it was changed after it.
     const isOrdered = known !== Content.Unknown || this.files.producer(row) >= 0;
-    const isSuspect = isOrdered ? changeTime(stat) > startedAt + 1 : isRacy(stat, startedAt);
-    return isSuspect ? Content.Unknown : content;
+    return !isOrdered && isRacy(stat, at) ? Content.Unknown : content;
   }
 
   /** As `scan`, with further threads however short it is. */
@@ -246,7 +262,7 @@ export class FileScanner {
   private apply(row: number, finding: Finding): void {
     this.markScanned(row);
     this.unreadable.delete(row);
-    if (finding.kind === 'unchanged') return;
+    if (finding.kind === 'unchanged') return this.files.sightings.same(row);
     if (finding.kind === 'hashed') {
       if (finding.racy) this.racy.push(row);
       this.files.record(row, this.contents.intern(finding.digest), finding.stat, finding.racy);
@@ -259,6 +275,7 @@ export class FileScanner {
   private refuse(row: number, error: unknown): void {
     if (!(error instanceof FileUnreadable)) throw error;
     this.markScanned(row);
+    this.files.sightings.changed(row);
     this.unreadable.set(row, error);
   }
 

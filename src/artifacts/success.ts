@@ -8,6 +8,7 @@ import { isRacy } from './examine.js';
 import type { FileRow, FileStat, FileTable } from './files.js';
 import { entriesOf, filesOf, ownOutputs } from './records.js';
 import type { FileResolver } from './resolve.js';
+import type { Start } from './start.js';
 import { TaskFlag } from './task-files.js';
 import { Ways } from './ways.js';
 
@@ -17,8 +18,8 @@ export interface Success {
   readonly inputs: Int32Array;
   /** The file rows of what its depfile names; declared inputs may be among them. */
   readonly discovered: Int32Array;
-  /** `Date.now()` before it was started. */
-  readonly startedAt: number;
+  /** Before it was started. */
+  readonly start: Start;
   /** File rows of outputs that were there before it was started and are not the task's own, as far as that is on record. */
   readonly foreign?: readonly FileRow[];
   /** The paths that were restored: what else matches was not made by the task. */
@@ -89,7 +90,7 @@ export async function writeSuccess(
     foreign: foreign.length,
   });
   const left = origin.indexOf('left');
-  const isNew = (path: string) => isChangedSince(join(context.root, path), success.startedAt);
+  const isNew = (path: string) => isChangedSince(join(context.root, path), success.start.at);
   const own = new Set<number>(success.restored === undefined ? outputs : []);
   const readOutput = success.discovered.find((file) => own.has(file));
   const leftover = left < 0 ? emptyFolders.find((path) => !isNew(path)) : files.pathOf(outputs[left]!);
@@ -125,7 +126,7 @@ function* originsOf(
   { artifacts, root }: CheckContext,
   task: Row,
   { before, outputs, plain }: Matched,
-  { foreign, restored, startedAt }: Success,
+  { foreign, restored, start }: Success,
 ): Steps<Origin[]> {
   const { files, records } = artifacts;
   // Of what is declared as it stands nobody asks whose it was.
@@ -143,8 +144,7 @@ function* originsOf(
     else if (!isPlain && stillForeign.has(file)) origins.push('foreign');
     // Only files have times; an output that may stay away, and did, is not left.
     else if (!isBytes(content)) origins.push('made');
-    else if (wasWritten(resolve(root, path), files.stat(file), before[index], startedAt))
-      origins.push('made');
+    else if (wasWritten(resolve(root, path), files.stat(file), before[index], start.at)) origins.push('made');
     else origins.push(isPlain || own.get(file as FileRow) === content ? 'left' : 'foreign');
   }
   return origins;
@@ -171,7 +171,7 @@ async function readInputs(
   context: CheckContext,
   task: Row,
   outputs: Int32Array,
-  { inputs, discovered, startedAt }: Success,
+  { inputs, discovered, start }: Success,
 ): Promise<{ declared: Int32Array; discovered: Int32Array }> {
   const isLiteral = context.artifacts.taskFiles.has(task, TaskFlag.Literal);
   // What a task that rewrites its own inputs has taken in is its output from now on.
@@ -185,8 +185,8 @@ async function readInputs(
   const files = Int32Array.from([...declared, ...found]);
   const before = new Int32Array(files.length);
   before.set(known);
-  const ways = new Ways(context.root, startedAt);
-  const scanned = await context.scanner.contentsRead(files, before, startedAt);
+  const ways = new Ways(context.root, start);
+  const scanned = await context.scanner.contentsRead(files, before, start);
   const contentsRead = scanned.map((content, index) =>
     ways.isSteady(context.artifacts.files.pathOf(files[index]!)) ? content : Content.Unknown,
   );

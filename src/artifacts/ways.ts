@@ -1,25 +1,60 @@
 import { lstatSync, readlinkSync, type Stats } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { changeTime } from './examine.js';
+import type { Start } from './start.js';
+
+/** What stands on the ways to files before a command is started: links and folders. */
+export class WaysBefore {
+  private readonly root: string;
+  /** By absolute path. */
+  private readonly known = new Map<string, Stats>();
+
+  /** @param root absolute; how it is reached is no matter */
+  constructor(root: string) {
+    this.root = root;
+  }
+
+  /** Looks at the way to a file. @param path relative to the root, or absolute. O(its parts that are not known yet) */
+  see(path: string): void {
+    this.look(resolve(this.root, path));
+  }
+
+  /** As `lstat` has it; undefined of a file, and of what was not there or not looked at. */
+  statOf(path: string): Stats | undefined {
+    return this.known.get(path);
+  }
+
+  private look(path: string): void {
+    const folder = dirname(path);
+    if (path === this.root || path === folder || this.known.has(path)) return;
+    const stat = lookAt(path);
+    if (stat !== undefined && !stat.isFile()) this.known.set(path, stat);
+    this.look(folder);
+    const target = stat?.isSymbolicLink() ? targetOf(path) : undefined;
+    if (target !== undefined) this.look(resolve(folder, target));
+  }
+}
 
 /**
- * Tells of paths whether they may have led elsewhere for a while since a moment: a link on the way that was made since, or a
+ * Tells of paths whether they may have led elsewhere for a while since a start: a link on the way that was made since, or a
  * folder on the way that was moved since. A file that was exchanged and put back says so by its own change time; what it
- * was reached by does not. For one moment and one task: keeps what it found.
+ * was reached by does not. For one start and one task: keeps what it found.
  *
  * A folder in which something was made or removed has one new time, for its mtime and ctime; a ctime by itself is a change
  * of the folder as such. (A folder that was moved away and back, and in which something was made after that, looks like the former.)
+ *
+ * What bears a later time and had it before the start has it from a clock that is ahead.
  */
 export class Ways {
   private readonly root: string;
-  private readonly since: number;
+  private readonly start: Pick<Start, 'at' | 'ways'>;
   /** By absolute path. */
   private readonly known = new Map<string, boolean>();
 
-  /** @param root absolute @param since as `Date.now()` */
-  constructor(root: string, since: number) {
+  /** @param root absolute */
+  constructor(root: string, start: Pick<Start, 'at' | 'ways'>) {
     this.root = root;
-    this.since = since;
+    this.start = start;
     this.known.set(root, true).set('/', true);
   }
 
@@ -42,9 +77,22 @@ export class Ways {
     const stat = lookAt(path);
     if (stat === undefined || stat.isFile()) return true;
     // The moment may be early by the millisecond that it was cut off at.
-    const isChanged = changeTime(stat) > this.since + 1;
+    const isChanged = changeTime(stat) > this.start.at + 1 && !isSame(this.start.ways.statOf(path), stat);
     if (!stat.isSymbolicLink()) return !(isChanged && stat.ctimeMs !== stat.mtimeMs);
     return !isChanged && this.look(resolve(dirname(path), readlinkSync(path)));
+  }
+}
+
+function isSame(before: Stats | undefined, now: Stats): boolean {
+  return before?.ino === now.ino && before.mtimeMs === now.mtimeMs && before.ctimeMs === now.ctimeMs;
+}
+
+/** Undefined if it is no link any more. */
+function targetOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
   }
 }
 

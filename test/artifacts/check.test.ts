@@ -139,11 +139,11 @@ describe('a literal task', () => {
     const scanner = project.scanner();
     const checker = project.checker(scanner);
     const inputs = checker.inputsOf(project.row('t'));
-    const startedAt = Date.now();
+    const start = checker.begin(project.row('t'), inputs);
     await becomeOld();
     project.write('in', '2');
     project.write('in', '1');
-    await checker.recordSuccess(project.row('t'), { inputs, discovered: new Int32Array(0), startedAt });
+    await checker.recordSuccess(project.row('t'), { inputs, discovered: new Int32Array(0), start });
     assert.deepEqual(await project.reason('t'), { kind: 'input-changed', path: 'in', count: 1 });
   });
 

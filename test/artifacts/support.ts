@@ -85,11 +85,11 @@ export class Project {
     const scanner = this.scanner();
     const checker = this.checker(scanner);
     const inputs = checker.inputsOf(this.row(id));
-    const startedAt = Date.now();
+    const start = checker.begin(this.row(id), inputs);
     body();
     const { files } = this.artifacts;
     const found = Int32Array.from(discovered, (path) => files.intern(path));
-    return (await checker.recordSuccess(this.row(id), { inputs, discovered: found, startedAt })).missing;
+    return (await checker.recordSuccess(this.row(id), { inputs, discovered: found, start })).missing;
   }
 }
 

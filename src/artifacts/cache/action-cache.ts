@@ -9,6 +9,7 @@ import { declaredPatterns } from '../declared.js';
 import type { FileThreads } from '../file-threads.js';
 import { pathMatcher } from '../globs.js';
 import { entriesOf, filesOf, type TaskRecord } from '../records.js';
+import type { Start } from '../start.js';
 import type { Made } from '../success.js';
 import { TaskFlag } from '../task-files.js';
 import { ActionFiles } from './action-files.js';
@@ -41,8 +42,8 @@ export interface Candidate {
 export interface Execution {
   /** The inputs as they were before it: of the verdict. */
   readonly inputs: Int32Array;
-  /** `Date.now()` before it. */
-  readonly startedAt: number;
+  /** Before it. */
+  readonly start: Start;
   readonly made: Made;
   readonly output: Buffer;
   readonly truncated: boolean;
@@ -203,7 +204,7 @@ export class ActionCache {
   private async keepIn(
     blobs: BlobStore,
     task: Row,
-    { duration, inputs, made, output, startedAt, truncated }: Execution,
+    { duration, inputs, made, output, start, truncated }: Execution,
   ): Promise<NotKept | undefined> {
     const { run, version } = this.options;
     const { context } = this;
@@ -215,7 +216,7 @@ export class ActionCache {
     if (input !== undefined) return new NotKept(`its output ${quote(input)} is an input by its patterns`);
     const stray = this.options.checker.strayInput(task);
     if (stray !== undefined) return moved('input', stray);
-    const folder = this.options.checker.restlessFolder(task, startedAt);
+    const folder = this.options.checker.restlessFolder(task, start);
     if (folder !== undefined) {
       return new NotKept(`something came or went in ${quote(folder)}, where its inputs are, while it ran`);
     }

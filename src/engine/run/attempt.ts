@@ -49,7 +49,7 @@ export interface AttemptEnd {
 }
 
 /** What is to be known from before an execution. */
-type Before = Pick<Success, 'foreign' | 'startedAt'>;
+type Before = Pick<Success, 'foreign' | 'start'>;
 
 /** What all attempts of a run share. */
 export interface Tools {
@@ -97,13 +97,13 @@ async function restore(
   { cache, checker }: Tools,
   candidate: Candidate,
 ): Promise<AttemptEnd | undefined> {
-  const startedAt = Date.now();
+  const start = checker.begin(row, verdict.inputs);
   const began = performance.now();
   const restored = await cache!.restore(row, candidate);
   if (restored === undefined) return undefined;
   const { discovered, paths } = restored;
   try {
-    const success = { inputs: verdict.inputs, discovered, startedAt, restored: paths };
+    const success = { inputs: verdict.inputs, discovered, start, restored: paths };
     const { missing } = await checker.recordSuccess(row, success);
     if (missing.length === 0 && cache!.agrees(row, restored)) {
       return { outcome: 'cached', duration: performance.now() - began, restored };
@@ -129,7 +129,7 @@ async function execute(
     return failure(`It could not be started: ${(error as Error).message}.`);
   }
   const foreign = tools.checker.foreignOutputs(work.row);
-  const startedAt = Date.now();
+  const start = tools.checker.begin(work.row, work.verdict.inputs);
   const command = { ...laneCommand(details, root, terminal), ...(expected > 0 ? { expected } : {}), onBegin };
   const result: CallResult =
     details.function === undefined ? await tools.lanes.run(command, work.signal) : await tools.call(work);
@@ -138,7 +138,7 @@ async function execute(
     return unsuccessful(result, details);
   }
   try {
-    const end = await conclude(result, { startedAt, foreign });
+    const end = await conclude(result, { start, foreign });
     if (end.outcome === 'failed') tools.cache?.retire(work.row, work.verdict.inputs);
     return end;
   } catch (error) {
@@ -172,7 +172,7 @@ async function record(
   if (named === undefined && details.optionalOutputs !== true) {
     return failure(`${ended(details)}, but did not write its depfile ${quote(details.depfile!)}.`, result);
   }
-  const leftDepfile = named === undefined ? undefined : depfileLeft(details, root, before.startedAt);
+  const leftDepfile = named === undefined ? undefined : depfileLeft(details, root, before.start.at);
   const paths = (named ?? []).map((path) => pathFrom(details.cwd ?? '.', path, root));
   const discovered = checker.filesNamed(paths);
   const made = await checker.recordSuccess(row, { inputs: verdict.inputs, discovered, ...before });
@@ -188,8 +188,7 @@ async function record(
     ? new NotKept('it was tried again, and what it left before cannot be told apart')
     : leftDepfile;
   const notKept =
-    doubt ??
-    (await cache?.keep(row, { inputs, startedAt: before.startedAt, made, output, truncated, duration }));
+    doubt ?? (await cache?.keep(row, { inputs, start: before.start, made, output, truncated, duration }));
   if (notKept !== undefined) cache?.retire(row, inputs);
   const declared = declarations.warningsFor(row, details);
   const warnings =
