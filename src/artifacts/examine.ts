@@ -24,6 +24,8 @@ export interface HashedFile {
   /** SHA-256. */
   readonly digest: Uint8Array;
   readonly stat: FileStat;
+  /** When its inode was made, in milliseconds; 0 where the file system does not know. */
+  readonly born: number;
   /** A later change might leave this stat as it is. */
   readonly racy: boolean;
 }
@@ -92,6 +94,15 @@ export function isRacy(stat: FileStat, time: number): boolean {
   return changed > time - (changed % 1000 === 0 ? COARSE_TICK_MS : TICK_MS);
 }
 
+/**
+ * True if what holds the same as before is another inode with the same times: an identical copy, or what an overlay file system makes of a file
+ * that is opened for writing for the first time ("copy up"). No inode was changed before it was born.
+ */
+export function isCopyOf(before: FileStat, now: FileStat, born: number): boolean {
+  if (before.size !== now.size || before.mtimeMs !== now.mtimeMs) return false;
+  return before.ino !== now.ino || born > before.ctimeMs;
+}
+
 /** Undefined if the file moved meanwhile; on the last attempt, what was read, as racy. */
 function* hashOnce(path: string, isLast: boolean): Generator<void, Finding | undefined> {
   // The clock before the stat, the stat before the bytes: a change that the bytes don't show is later than this.
@@ -105,7 +116,8 @@ function* hashOnce(path: string, isLast: boolean): Generator<void, Finding | und
     const after = fstatSync(descriptor);
     const steady = bytes === after.size && isSame(before, after);
     if (!steady && !isLast) return undefined;
-    return { kind: 'hashed', digest, stat: toFileStat(after), racy: !steady || isRacy(after, time) };
+    const racy = !steady || isRacy(after, time);
+    return { kind: 'hashed', digest, stat: toFileStat(after), born: after.birthtimeMs, racy };
   } catch (error) {
     throw unreadable(path, error);
   } finally {

@@ -174,11 +174,15 @@ export class FileTable {
     );
   }
 
-  /** Records what was seen; writes nothing if that is known already. @param stat only for a regular file */
-  record(row: number, content: ContentId, stat: FileStat = NO_STAT, racy = false): void {
+  /**
+   * Records what was seen; writes nothing if that is known already.
+   * @param stat only for a regular file
+   * @param isCopy another stat says nothing: it is an identical copy
+   */
+  record(row: number, content: ContentId, stat: FileStat = NO_STAT, racy = false, isCopy = false): void {
     this.renew(row);
     const word = (content << 1) | (racy ? RACY : 0);
-    if (this.content(row) === content && this.hasStat(row, stat)) this.sightings.same(row);
+    if (isCopy || (this.content(row) === content && this.hasStat(row, stat))) this.sightings.same(row);
     else this.sightings.changed(row);
     if (this.state.get(row) !== word) this.state.set(row, word);
     // The first brings what the second changes.

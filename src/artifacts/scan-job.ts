@@ -4,7 +4,7 @@ import { type Finding, finish, hashInSteps, look, UNCHANGED } from './examine.js
 import { type FilesHandle, FileTable } from './files.js';
 import { WorkQueue, type WorkQueueHandle } from './work-queue.js';
 
-const STAT_FLOATS = 4;
+const STAT_FLOATS = 5;
 
 /** What a slot's code says; 0, as memory begins, is the only one that says nothing. */
 const CODES = ['none', 'unchanged', 'missing', 'folder', 'special', 'hashed', 'racy', 'failed'] as const;
@@ -27,7 +27,7 @@ export interface ScanJobHandle {
  * The thread that made the job writes findings into the tables at once; the others leave them in a slot per file, each
  * written by the thread that took the file and read after that thread has said that it is done.
  *
- * Slots, by index: code (1 byte), stat (4 float64), digest (32 bytes).
+ * Slots, by index: code (1 byte), stat (5 float64, the last when it was born), digest (32 bytes).
  */
 export class ScanJob {
   readonly rows: Int32Array<SharedArrayBuffer>;
@@ -89,11 +89,15 @@ export class ScanJob {
     if (code === 'unchanged') return UNCHANGED;
     if (code === 'none' || code === 'failed') return undefined;
     if (code !== 'hashed' && code !== 'racy') return { kind: code };
-    const [size, mtimeMs, ctimeMs, ino] = this.stats.subarray(index * STAT_FLOATS, (index + 1) * STAT_FLOATS);
+    const [size, mtimeMs, ctimeMs, ino, born] = this.stats.subarray(
+      index * STAT_FLOATS,
+      (index + 1) * STAT_FLOATS,
+    );
     return {
       kind: 'hashed',
       digest: this.digests.subarray(index * DIGEST_BYTES, (index + 1) * DIGEST_BYTES),
       stat: { size: size!, mtimeMs: mtimeMs!, ctimeMs: ctimeMs!, ino: ino! },
+      born: born!,
       racy: code === 'racy',
     };
   }
@@ -110,7 +114,7 @@ export class ScanJob {
       const finding = seen.kind === 'changed' ? finish(hashInSteps(path, seen.isPrivate)) : seen;
       if (finding.kind !== 'hashed') return finding.kind === 'changed' ? 'failed' : finding.kind;
       const { size, mtimeMs, ctimeMs, ino } = finding.stat;
-      this.stats.set([size, mtimeMs, ctimeMs, ino], index * STAT_FLOATS);
+      this.stats.set([size, mtimeMs, ctimeMs, ino, finding.born], index * STAT_FLOATS);
       this.digests.set(finding.digest, index * DIGEST_BYTES);
       return finding.racy ? 'racy' : 'hashed';
     } catch {

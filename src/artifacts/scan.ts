@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { FileUnreadable } from '../errors.js';
 import { locate } from '../paths.js';
 import { Content, type ContentId, type ContentTable } from './contents.js';
-import { changeTime, type Finding, finish, hashInSteps, isRacy, look } from './examine.js';
+import { changeTime, type Finding, finish, hashInSteps, isCopyOf, isRacy, look } from './examine.js';
 import type { FileThreads } from './file-threads.js';
 import type { FileTable } from './files.js';
 import { ScanJob } from './scan-job.js';
@@ -265,7 +265,10 @@ export class FileScanner {
     if (finding.kind === 'unchanged') return this.files.sightings.same(row);
     if (finding.kind === 'hashed') {
       if (finding.racy) this.racy.push(row);
-      this.files.record(row, this.contents.intern(finding.digest), finding.stat, finding.racy);
+      const { born, digest, racy, stat } = finding;
+      const content = this.contents.intern(digest);
+      const isCopy = this.files.content(row) === content && isCopyOf(this.files.stat(row), stat, born);
+      this.files.record(row, content, stat, racy, isCopy);
     } else if (finding.kind in ABSENT_BYTES) {
       this.files.record(row, ABSENT_BYTES[finding.kind as keyof typeof ABSENT_BYTES]);
     }

@@ -83,8 +83,10 @@ export class Ways {
   }
 }
 
+/** Also of a folder that an overlay file system has copied up: it has another change time, because it was born anew under the same number. */
 function isSame(before: Stats | undefined, now: Stats): boolean {
-  return before?.ino === now.ino && before.mtimeMs === now.mtimeMs && before.ctimeMs === now.ctimeMs;
+  if (before?.ino !== now.ino || before.mtimeMs !== now.mtimeMs) return false;
+  return before.ctimeMs === now.ctimeMs || (now.isDirectory() && now.birthtimeMs > before.ctimeMs);
 }
 
 /** Undefined if it is no link any more. */

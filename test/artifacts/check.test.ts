@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { cpSync, renameSync } from 'node:fs';
 import { describe, type TestContext, test } from 'node:test';
 import { afterLoad, artifactRegions, Content } from '../../src/artifacts/index.js';
 import { becomeOld, Project } from './support.js';
@@ -144,6 +145,27 @@ describe('a literal task', () => {
     project.write('in', '2');
     project.write('in', '1');
     await checker.recordSuccess(project.row('t'), { inputs, discovered: new Int32Array(0), start });
+    assert.deepEqual(await project.reason('t'), { kind: 'input-changed', path: 'in', count: 1 });
+  });
+
+  test('is fresh if an input was replaced by an identical copy while it ran, and not if it was put back', async (t) => {
+    const project = await ran(t);
+    const [path, other] = [project.path('in'), project.path('other')];
+    project.age('in');
+    await becomeOld();
+    const exchange = () => {
+      cpSync(path, other, { preserveTimestamps: true });
+      renameSync(other, path);
+    };
+    await project.run('t', exchange);
+    assert.equal(await project.reason('t'), 'fresh');
+    await becomeOld();
+    const putBack = () => {
+      renameSync(path, other);
+      project.write('in', '2');
+      renameSync(other, path);
+    };
+    await project.run('t', putBack);
     assert.deepEqual(await project.reason('t'), { kind: 'input-changed', path: 'in', count: 1 });
   });
 
