@@ -211,6 +211,20 @@ describe('millrace export and import', { concurrency: 2 }, () => {
     assert.ok(project.read('got').startsWith(`${text}millrace: exported to /dev/stdout (`));
   });
 
+  test('a name with a line end takes one line of what is told', async (t) => {
+    const project = new Project(t, { 'a\nb/millrace.json': '{"tasks": {"all": {"command": "true"}}}' });
+    await ok(project, '-C', 'a\nb');
+    const told = await Promise.all([
+      ok(project, '-C', 'a\nb', 'export'),
+      ok(project, '-C', 'a\nb', 'export', 'c\nd.json'),
+      ok(project, '-C', 'a\nb', 'backup'),
+    ]);
+    told.push(await ok(project, '-C', 'a\nb', 'import', 'c\nd.json'));
+    for (const text of told) {
+      assert.match(text, /^millrace: [^\n]*(?:a\\nb|c\\nd)[^\n]*\n$/);
+    }
+  });
+
   test('what killed commands have left is removed, and who only reads says that a store is missing', async (t) => {
     const project = await built(t);
     await ok(project, 'backup');

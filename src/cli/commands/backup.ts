@@ -5,7 +5,7 @@ import { type Context, writeJson } from '../context.js';
 import { ExitCode } from '../failure.js';
 import type { BackupCommandOptions, WaitCommandOptions } from '../options.js';
 import { stateDirectory, warnOn } from '../project.js';
-import { ago, bytes } from '../render/text.js';
+import { ago, bytes, display } from '../render/text.js';
 
 /** `millrace backup`: what is committed, also while a run is under way; or the list of backups. */
 export async function backup(options: BackupCommandOptions, context: Context): Promise<number> {
@@ -21,7 +21,7 @@ export async function backup(options: BackupCommandOptions, context: Context): P
   const made = await state.backup();
   if (made === undefined) throw noState(directory);
   if (options.json) writeJson(context, { backup: toJson(made) });
-  else context.stdout.write(`millrace: backed up to ${made.path} (${bytes(made.bytes)})\n`);
+  else context.stdout.write(`millrace: backed up to ${display(made.path)} (${bytes(made.bytes)})\n`);
   return ExitCode.Ok;
 }
 
@@ -38,7 +38,7 @@ export async function restore(
     ...waitingOf(options, context),
   });
   if (options.json) writeJson(context, { backup: toJson(done.backup), ...replacedJson(done) });
-  else context.stdout.write(`millrace: restored ${done.backup.name}${replacedText(done)}\n`);
+  else context.stdout.write(`millrace: restored ${done.backup.name}${display(replacedText(done))}\n`);
   return ExitCode.Ok;
 }
 

@@ -7,7 +7,7 @@ import { type Context, writeJson } from '../context.js';
 import { ExitCode } from '../failure.js';
 import type { ExportCommandOptions, WaitCommandOptions } from '../options.js';
 import { stateDirectory } from '../project.js';
-import { bytes, plural } from '../render/text.js';
+import { bytes, display, plural } from '../render/text.js';
 import { noState, replacedJson, replacedText, waitingOf } from './backup.js';
 
 /** `millrace export`: what is committed, also while a run is under way. */
@@ -27,7 +27,7 @@ export async function exportTo(
   const done = await exportState(directory, { ...how, ...(file === undefined ? {} : { file }) });
   if (done === undefined) throw noState(directory);
   if (options.json) writeJson(context, { export: done });
-  else context.stdout.write(`millrace: exported to ${done.path} (${bytes(done.bytes)})\n`);
+  else context.stdout.write(`millrace: exported to ${display(done.path)} (${bytes(done.bytes)})\n`);
   return ExitCode.Ok;
 }
 
@@ -47,7 +47,7 @@ export async function importFrom(
   if (options.json) writeJson(context, { file, tasks, runs, ...replacedJson(done) });
   else {
     const what = `${plural(tasks, 'task')}${runs === 0 ? '' : ` and ${plural(runs, 'run')}`}`;
-    context.stdout.write(`millrace: imported ${file}: ${what}${replacedText(done)}\n`);
+    context.stdout.write(`millrace: imported ${display(file)}: ${what}${display(replacedText(done))}\n`);
   }
   return ExitCode.Ok;
 }

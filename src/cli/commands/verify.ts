@@ -3,7 +3,7 @@ import { type Context, writeJson } from '../context.js';
 import { ExitCode } from '../failure.js';
 import type { VerifyCommandOptions } from '../options.js';
 import { stateDirectory } from '../project.js';
-import { number, plural } from '../render/text.js';
+import { display, number, plural } from '../render/text.js';
 import { noState, waitingOf } from './backup.js';
 
 /** `millrace verify`: reads all of the state, its backups and its exports. */
@@ -27,7 +27,7 @@ export async function verify(options: VerifyCommandOptions, context: Context): P
       ...(found.exports.length === 0 ? {} : { exports: found.exports.map(inJson) }),
       ...(found.misplaced.length === 0 ? {} : { misplaced: found.misplaced }),
     });
-  } else for (const line of describe(found)) context.stdout.write(`millrace: ${line}\n`);
+  } else for (const line of describe(found)) context.stdout.write(`millrace: ${display(line)}\n`);
   return found.ok || repaired ? ExitCode.Ok : ExitCode.Failed;
 }
 
