@@ -1,6 +1,10 @@
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { usualManifests } from '../manifest/index.js';
 import type { Manifest, ManifestInfo } from '../manifest/manifest.js';
 import { sha256Hex } from '../sha256.js';
+
+/** The record under which the state keeps the manifest's image. */
+export const IMAGE = 'manifest';
 
 /** File times come from a clock that may be that far behind `Date.now()`. */
 const CLOCK_LAG_MS = 20;
@@ -38,6 +42,15 @@ export function imageOf(manifest: Manifest, version: string, readSince: number):
 /** True if the image was made by this version of this manifest, and none of the files has changed since. */
 export function isCurrent(image: ManifestImage, path: string, version: string): boolean {
   return image.version === version && image.path === path && image.files.every(isUnchanged);
+}
+
+/**
+ * The files that are there of the manifest that a state was made of, and of those that have the usual names where it would be looked for.
+ * @param image its record; undefined if it is not known, as after an import
+ */
+export function filesOfManifests(image: unknown, directory: string): string[] {
+  const recorded = (image as ManifestImage | undefined)?.files.map(({ path }) => path) ?? [];
+  return [...recorded, ...usualManifests(directory)].filter((path) => existsSync(path));
 }
 
 function imageOfFile(path: string, readSince: number): FileImage {

@@ -8,16 +8,13 @@ import { type TaskId, TaskStatus } from '../task.js';
 import { replaceTasks } from '../tasks/sync.js';
 import { BuildEngine } from './engine.js';
 import type { BuildEvent, RunSummary } from './events.js';
-import { imageOf, isCurrent, type ManifestImage } from './manifest-image.js';
+import { IMAGE, imageOf, isCurrent, type ManifestImage } from './manifest-image.js';
 import { checkProjectOptions, checkRunOptions, type ProjectOptions, type RunOptions } from './options.js';
 import { settle } from './run/assess.js';
 import { describeEscaped } from './run/escaped.js';
 import { select } from './run/selection.js';
 import { requireApart } from './state-folder.js';
 import { VERSION } from './version.js';
-
-/** The record under which the state keeps the manifest's image. */
-const IMAGE = 'manifest';
 
 /** How often a manifest may make itself anew within one run. */
 const MAX_REGENERATIONS = 100;

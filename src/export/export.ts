@@ -1,7 +1,8 @@
 import { realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
+import { filesOfManifests, IMAGE } from '../engine/manifest-image.js';
 import { DiskFull, ExportFailed, InvalidArgument, StateCorrupt } from '../errors.js';
-import { type BuildState, openState } from '../state.js';
+import { type BuildState, openState, partsOf } from '../state.js';
 import { freePath, prepareFolder } from '../store/backup/folder.js';
 import { clearFolders } from '../store/clear-places.js';
 import { Log } from '../store/log.js';
@@ -35,7 +36,7 @@ export async function exportDirectory(
   if (!hasCommits(state)) return undefined;
   const paths = statePaths(directory);
   try {
-    const path = file === undefined ? await placeIn(paths, options, now) : placeAt(paths, file);
+    const path = file === undefined ? await placeIn(paths, options, now) : placeAt(paths, file, state);
     const bytes = await writeDocument(path, documentOf(state, options));
     await new Log(paths).write('exported', { name: basename(path), bytes });
     return { path, bytes };
@@ -59,12 +60,20 @@ async function placeIn(paths: StatePaths, { format = 'json' }: ExportOptions, no
   return freePath(paths.exports, now, `.${format}`);
 }
 
-/** @throws InvalidArgument in the state itself, where it might take the place of what that consists of; also if a link leads there */
-function placeAt({ directory, exports }: StatePaths, file: string): string {
+/**
+ * @throws InvalidArgument in the state itself, where it might take the place of what that consists of, and for a file of the manifest; also if a
+ *   link leads there
+ */
+function placeAt({ directory, exports }: StatePaths, file: string, state: BuildState): string {
   const path = resolve(file);
   const isInState = (place: string, state: string): boolean =>
     place.startsWith(state + sep) && dirname(place) !== join(state, basename(exports));
   if (isInState(path, directory) || isInState(targetOf(path), realpathSync(directory)))
     throw new InvalidArgument(`${path} is in the state: take another place for an export of it.`);
+  const manifests = filesOfManifests(partsOf(state).getRecord(IMAGE), dirname(directory));
+  if (manifests.some((manifest) => targetOf(manifest) === targetOf(path)))
+    throw new InvalidArgument(
+      `${path} is a file of the manifest, which an export would replace: take another place for it.`,
+    );
   return path;
 }

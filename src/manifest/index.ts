@@ -34,6 +34,11 @@ export function findManifest(directory: string, file?: string): string {
   return path;
 }
 
+/** The manifests of a directory that have one of the usual names: absolute paths. */
+export function usualManifests(directory: string): string[] {
+  return NAMES.map((name) => resolve(directory, name)).filter(isSomething);
+}
+
 /** Also for a link that leads nowhere. */
 function isSomething(path: string): boolean {
   if (existsSync(path)) return true;

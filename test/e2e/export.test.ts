@@ -211,6 +211,33 @@ describe('millrace export and import', { concurrency: 2 }, () => {
     assert.ok(project.read('got').startsWith(`${text}millrace: exported to /dev/stdout (`));
   });
 
+  test('an export takes the place of no file of the manifest', async (t) => {
+    const project = new Project(t, { in: 'a', 'sub.ninja': 'build out: copy in\n' });
+    const ninja = 'rule copy\n  command = cp $in $out\nsubninja sub.ninja\n';
+    project.write('other.ninja', ninja);
+    symlinkSync('other.ninja', project.path('link.json'));
+    await ok(project, '-f', 'other.ninja');
+    const refused = async (path: string) => {
+      const result = await project.millrace(['-f', 'other.ninja', 'export', path, '--json']);
+      assert.equal(result.exitCode, 2, explain(result));
+      assert.match(
+        result.stderr,
+        /^millrace: error: [^\n]+ is a file of the manifest, which an export would/,
+      );
+      assert.equal((JSON.parse(result.stdout.toString()) as { code: string }).code, 'INVALID_ARGUMENT');
+    };
+    for (const path of ['other.ninja', './sub.ninja', 'link.json']) await refused(path);
+    assert.equal(project.read('other.ninja'), ninja);
+    assert.equal(project.read('sub.ninja'), 'build out: copy in\n');
+    // An import forgets of what manifest the state was made.
+    project.write('build.ninja', ninja);
+    await ok(project, 'export', 'document.json');
+    await ok(project, 'import', 'document.json');
+    await refused('build.ninja');
+    assert.equal(project.read('build.ninja'), ninja);
+    await ok(project, 'export', 'millrace.txt');
+  });
+
   test('a name with a line end takes one line of what is told', async (t) => {
     const project = new Project(t, { 'a\nb/millrace.json': '{"tasks": {"all": {"command": "true"}}}' });
     await ok(project, '-C', 'a\nb');
