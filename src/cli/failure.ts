@@ -20,6 +20,7 @@ export const ExitCode = {
 /** What was asked for was understood, and did not come to pass. */
 const FAILURES = new Set([
   'FILE_UNREADABLE',
+  'OUTPUT_LOST',
   'NOT_RESTORED',
   'BACKUP_FAILED',
   'NO_BACKUP',

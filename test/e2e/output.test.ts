@@ -85,6 +85,29 @@ describe('what a task prints', { concurrency: 2 }, () => {
     assert.ok(project.exists('c'));
   });
 
+  test('that is to be kept is refused if it leads nowhere, and no null device that was meant is', async (t) => {
+    const project = new Project(t);
+    project.writeTasks({ a: { command: 'true' } });
+    await project.build();
+    const printed = async (args: string[], to: string) =>
+      await project.spawn(['sh', '-c', `${project.shellLine(args)} ${to}`]).result;
+    const lost = await printed(['export', '-'], '>&-');
+    assert.equal(lost.exitCode, 1, lost.stderr);
+    assert.match(
+      lost.stderr,
+      /^millrace: error: The output cannot be written: standard output is closed[^\n]+\n$/,
+    );
+    for (const to of ['>/dev/null', '| true']) {
+      const { exitCode, stderr } = await printed(['export', '-'], to);
+      assert.deepEqual([exitCode, stderr], [0, ''], to);
+    }
+    for (const args of [['export', '-'], ['history', '--json'], ['why', 'a'], ['graph'], ['status']]) {
+      const { exitCode, stderr } = await printed(args, '>/dev/full');
+      assert.equal(exitCode, 1, args.join(' '));
+      assert.equal(stderr, 'millrace: error: The output cannot be written: no space left on device.\n');
+    }
+  });
+
   test('comes in the order in which tasks end, with a summary', async (t) => {
     const project = new Project(t);
     project.writeTasks({

@@ -5,6 +5,7 @@ import { openState } from '../../state.js';
 import { exportState, importState } from '../../state-files.js';
 import { type Context, writeJson } from '../context.js';
 import { ExitCode } from '../failure.js';
+import { requireOutput } from '../lost-output.js';
 import type { ExportCommandOptions, WaitCommandOptions } from '../options.js';
 import { stateDirectory } from '../project.js';
 import { bytes, display, plural } from '../render/text.js';
@@ -57,6 +58,7 @@ async function print(
   how: { readonly history: boolean; readonly format?: 'json' | 'toml' },
   context: Context,
 ): Promise<number> {
+  requireOutput(context);
   await using state = await openState({ directory, readOnly: true, lazy: true });
   if (!hasCommits(state)) throw noState(directory);
   // What goes to a file, a pipe or a terminal is written when the call returns.
