@@ -46,7 +46,8 @@ const WAITING = { wait: milliseconds, onWait: callable } satisfies Record<keyof 
 const documentSource: Check = (value) => {
   if (typeof value === 'string') return filled(value);
   // A Buffer gives its bytes one by one, and a URL nothing.
-  return isObject(value) && Symbol.asyncIterator in value
+  return isObject(value) &&
+    typeof (value as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator] === 'function'
     ? undefined
     : wrong('must be the path of a file, or a stream of bytes', value);
 };

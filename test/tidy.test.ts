@@ -69,6 +69,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'make-folder',
     'sha256',
     'task',
+    'values',
     'memory',
     'tasks',
     'artifacts',

@@ -3,6 +3,7 @@ import { StringDecoder } from 'node:string_decoder';
 import type { z } from 'zod';
 import { isSystemError } from '../errors.js';
 import { sha256Hasher } from '../sha256.js';
+import { shown } from '../values.js';
 import { DocumentDamaged } from './damaged.js';
 import { type End, type Entry, endSchema, headSchema, type Item, SECTIONS } from './document.js';
 import { JSON_SYNTAX } from './json.js';
@@ -154,8 +155,8 @@ async function* linesOf(source: DocumentSource): AsyncGenerator<Line, void> {
   let rest: string[] = [];
   let characters = 0;
   let isFirst = true;
-  for await (const chunk of chunks as AsyncIterable<Buffer>) {
-    const text = decoder.write(chunk);
+  for await (const chunk of chunks as AsyncIterable<unknown>) {
+    const text = decoder.write(bytesOf(chunk));
     const [first, ...others] = (isFirst ? text.replace(/^\ufeff/, '') : text).split('\n');
     isFirst &&= text === '';
     rest.push(first!);
@@ -169,6 +170,14 @@ async function* linesOf(source: DocumentSource): AsyncGenerator<Line, void> {
   }
   const last = rest.join('') + decoder.end();
   if (last !== '') yield { line: withoutReturn(last), isWhole: false };
+}
+
+/** A stream of a program's own may give anything. @throws DocumentDamaged */
+function bytesOf(chunk: unknown): Buffer | string {
+  // Text is what a stream with an encoding gives.
+  if (typeof chunk === 'string') return chunk;
+  if (chunk instanceof Uint8Array) return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+  throw new DocumentDamaged(`the stream gives ${shown(chunk)} where it must give bytes (Uint8Array)`);
 }
 
 const withoutReturn = (line: string): string => (line.endsWith('\r') ? line.slice(0, -1) : line);
