@@ -72,7 +72,7 @@ export async function backupsOf(directory: string): Promise<BackupInfo[]> {
  * Makes a backup the state of a directory, which no process may have open for writing. What was the state before is backed up first, or moved aside if it is
  * damaged. Killed in between, the next one to open the state finds the backup of before. O(bytes).
  * @param options.backup its name, or how that begins (default: the newest)
- * @throws NoBackup if there is none, or it is not whole; StateLocked; BackupFailed; DiskFull; InvalidArgument; StateUnavailable for what the system refuses
+ * @throws NoBackup if there is none, or it is not whole; StateLocked; StateTooNew; BackupFailed; DiskFull; InvalidArgument; StateUnavailable for what the system refuses
  */
 export async function restoreState(
   directory: string,
@@ -88,7 +88,7 @@ export async function restoreState(
 /**
  * Reads a whole state that is not open, its backups, and the exports in it; other processes may write it meanwhile. O(bytes).
  * @param options.repair true: damaged backups and exports, and what lies in the place of any, are moved aside, and a damaged store is recovered as `openState` does it
- * @throws StateLocked if the store is damaged and to be repaired, and a process writes it: one that is sound needs nobody's leave; InvalidArgument; StateUnavailable for a directory that is not fit, and what the system refuses
+ * @throws StateLocked if the store is damaged and to be repaired, and a process writes it: one that is sound needs nobody's leave; StateTooNew; BackupFailed and DiskFull while it is repaired; InvalidArgument; StateUnavailable for a directory that is not fit, and what the system refuses
  */
 export async function verifyState(
   directory: string,
@@ -113,7 +113,7 @@ export async function verifyState(
  * @param options.file where to (default: a new one in `exports/` of the directory, from where `openState` recovers if no backup is fit)
  * @param options.format default: what the file's name ends with, else `json`
  * @returns undefined if nothing was ever committed
- * @throws ExportFailed; DiskFull; StateCorrupt; InvalidArgument; StateUnavailable for what the system refuses
+ * @throws ExportFailed; DiskFull; StateCorrupt; StateTooNew; InvalidArgument; StateUnavailable for what the system refuses
  */
 export async function exportState(
   directory: string,
@@ -130,7 +130,7 @@ export async function exportState(
  * Makes what a file holds the state of a directory, which no process may have open for writing; all of it or nothing. What was the state before is
  * backed up first, or moved aside if it is damaged. O(file).
  * @param source the file that `exportState` has written, in either syntax, or what is in it (a stream); the state is locked, and made if there is none, once its head was read
- * @throws NotImported if it is not whole; StateLocked; BackupFailed; DiskFull; InvalidArgument; StateUnavailable for what the system refuses
+ * @throws NotImported if it is not whole; StateLocked; StateTooNew; BackupFailed; DiskFull; InvalidArgument; StateUnavailable for what the system refuses
  */
 export async function importState(
   directory: string,

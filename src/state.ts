@@ -149,7 +149,7 @@ export class BuildState implements AsyncDisposable {
    * backups go that are neither among the newest nor the newest of a day. `BuildEngine` does so by itself. O(bytes), about 1 s for 100 MB.
    * @param retention which backups stay (default: the newest 3, and one a day for 7 days)
    * @returns undefined if nothing was ever committed
-   * @throws BackupFailed, CommitFailed, StateCorrupt; StateUnavailable if in memory, or closed; InvalidArgument
+   * @throws BackupFailed, CommitFailed, DiskFull, StateCorrupt; StateUnavailable if in memory, or closed; InvalidArgument
    */
   async backup(retention: Partial<Retention> = {}): Promise<BackupInfo | undefined> {
     this.requireOpen();
@@ -260,7 +260,8 @@ export class BuildState implements AsyncDisposable {
 
 /**
  * Opens the state in a directory, which is made if there is none.
- * @throws InvalidArgument; StateLocked if another process writes it, StateCorrupt if it is not recovered, StateTooNew; StateUnavailable for what
+ * @throws InvalidArgument; StateLocked if another process writes it, StateCorrupt if it is not recovered, StateTooNew; BackupFailed if it is of an older millrace;
+ *   DiskFull; StateUnavailable for what
  *   the system refuses
  */
 export async function openState(where: string | OpenOptions, ...surplus: never[]): Promise<BuildState> {
