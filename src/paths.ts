@@ -44,6 +44,11 @@ export function pathFrom(cwd: string, path: string, root: string): string {
   return rootPath(cwd === '.' || isAbsolute(path) ? path : `${cwd}/${path}`, root);
 }
 
+/** True for a folder, and for all below it: two paths of the same kind, without a slash at the end. */
+export function isIn(folder: string, path: string): boolean {
+  return path === folder || path.startsWith(folder.endsWith('/') ? folder : `${folder}/`);
+}
+
 /** Where a file of the file table is for the system. @param prefix the root with a slash behind it, or '' */
 export function locate(prefix: string, path: string): string {
   return isAbsolute(path) ? path : prefix + path;

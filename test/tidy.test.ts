@@ -64,6 +64,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'thread-pool',
   ],
   export: [
+    'paths',
     'errors',
     'first-error',
     'make-folder',

@@ -2,7 +2,7 @@ import { type Dirent, lstatSync, readdirSync, type Stats, statSync } from 'node:
 import { createRequire } from 'node:module';
 import { isAbsolute, relative, resolve } from 'node:path';
 import { FileUnreadable } from '../errors.js';
-import { cleanPath } from '../paths.js';
+import { cleanPath, isIn } from '../paths.js';
 import { picomatch } from '../tasks/glob.js';
 import { unreadable } from './examine.js';
 
@@ -138,7 +138,7 @@ function matcherOf(patterns: readonly string[]): Matcher {
 
 /** Matches the paths, and all below them. */
 function plainMatcher(paths: readonly string[]): Matcher {
-  return (path) => paths.some((plain) => path === plain || path.startsWith(`${plain}/`));
+  return (path) => paths.some((plain) => isIn(plain, path));
 }
 
 function isDynamic(pattern: string): boolean {

@@ -262,8 +262,8 @@ export class FileScanner {
   private apply(row: number, finding: Finding): void {
     this.markScanned(row);
     this.unreadable.delete(row);
-    if (finding.kind === 'unchanged') return this.files.sightings.same(row);
-    if (finding.kind === 'hashed') {
+    if (finding.kind === 'unchanged') this.files.sightings.same(row);
+    else if (finding.kind === 'hashed') {
       if (finding.racy) this.racy.push(row);
       const { born, digest, racy, stat } = finding;
       const content = this.contents.intern(digest);

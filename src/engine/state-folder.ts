@@ -1,5 +1,6 @@
-import { join, relative, resolve, sep } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { InvalidArgument, quote } from '../errors.js';
+import { isIn } from '../paths.js';
 import type { BuildState } from '../state.js';
 import type { TaskDetails } from '../tasks/details.js';
 
@@ -38,8 +39,3 @@ export function writesIntoState(
 
 const refusal = (what: string, path: string): string =>
   `Its ${what} ${quote(path)} lies in the state directory, where all files are millrace's own; name another path.`;
-
-/** True for a folder, and all below it. Both are absolute. */
-function isIn(folder: string, path: string): boolean {
-  return path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
-}

@@ -1,7 +1,8 @@
 import { realpathSync } from 'node:fs';
-import { basename, dirname, join, resolve, sep } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { filesOfManifests, IMAGE } from '../engine/manifest-image.js';
 import { DiskFull, ExportFailed, InvalidArgument, StateCorrupt } from '../errors.js';
+import { isIn } from '../paths.js';
 import { type BuildState, openState, partsOf } from '../state.js';
 import { freePath, prepareFolder } from '../store/backup/folder.js';
 import { clearFolders } from '../store/clear-places.js';
@@ -67,7 +68,7 @@ async function placeIn(paths: StatePaths, { format = 'json' }: ExportOptions, no
 function placeAt({ directory, exports }: StatePaths, file: string, state: BuildState): string {
   const path = resolve(file);
   const isInState = (place: string, state: string): boolean =>
-    place.startsWith(state + sep) && dirname(place) !== join(state, basename(exports));
+    isIn(state, place) && dirname(place) !== join(state, basename(exports));
   if (isInState(path, directory) || isInState(targetOf(path), realpathSync(directory)))
     throw new InvalidArgument(`${path} is in the state: take another place for an export of it.`);
   const manifests = filesOfManifests(partsOf(state).getRecord(IMAGE), dirname(directory));
