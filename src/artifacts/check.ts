@@ -44,6 +44,8 @@ export class TaskChecker {
   private readonly resolver: FileResolver;
   private readonly comparison: Comparison;
   private readonly first: FirstDifference;
+  /** See `WaysBefore`. */
+  private readonly folders = new Map<string, string>();
 
   constructor(context: CheckContext) {
     this.context = context;
@@ -129,7 +131,7 @@ export class TaskChecker {
   /** To be called right before a task's command is started. @param inputs as pairs, from the verdict */
   begin(task: Row, inputs: Int32Array): Start {
     const { artifacts, root, scanner } = this.context;
-    const ways = new WaysBefore(root);
+    const ways = new WaysBefore(root, this.folders);
     const discovered = artifacts.records.read(task)?.discovered ?? NOTHING;
     for (const file of [...filesOf(inputs), ...filesOf(discovered)]) ways.see(artifacts.files.pathOf(file));
     return { at: Date.now(), moment: scanner.moment(), ways };

@@ -8,15 +8,27 @@ export class WaysBefore {
   private readonly root: string;
   /** By absolute path. */
   private readonly known = new Map<string, Stats>();
+  private readonly folders: Map<string, string>;
 
-  /** @param root absolute; how it is reached is no matter */
-  constructor(root: string) {
+  /**
+   * @param root absolute; how it is reached is no matter
+   * @param folders of what was a file when it was looked at for another start: it is not looked at again, as what has become a link is just not known.
+   *   Absolute, by path; it is added to
+   */
+  constructor(root: string, folders: Map<string, string>) {
     this.root = root;
+    this.folders = folders;
   }
 
   /** Looks at the way to a file. @param path relative to the root, or absolute. O(its parts that are not known yet) */
   see(path: string): void {
-    this.look(resolve(this.root, path));
+    const folder = this.folders.get(path);
+    if (folder !== undefined) {
+      this.look(folder);
+      return;
+    }
+    const absolute = resolve(this.root, path);
+    if (this.look(absolute)?.isFile()) this.folders.set(path, dirname(absolute));
   }
 
   /** As `lstat` has it; undefined of a file, and of what was not there or not looked at. */
@@ -24,14 +36,15 @@ export class WaysBefore {
     return this.known.get(path);
   }
 
-  private look(path: string): void {
+  private look(path: string): Stats | undefined {
     const folder = dirname(path);
-    if (path === this.root || path === folder || this.known.has(path)) return;
+    if (path === this.root || path === folder || this.known.has(path)) return undefined;
     const stat = lookAt(path);
     if (stat !== undefined && !stat.isFile()) this.known.set(path, stat);
     this.look(folder);
     const target = stat?.isSymbolicLink() ? targetOf(path) : undefined;
     if (target !== undefined) this.look(resolve(folder, target));
+    return stat;
   }
 }
 

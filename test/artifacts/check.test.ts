@@ -153,14 +153,17 @@ describe('a literal task', () => {
     const [path, other] = [project.path('in'), project.path('other')];
     project.age('in');
     await becomeOld();
-    const exchange = () => {
+    const exchange = async () => {
+      await becomeOld();
       cpSync(path, other, { preserveTimestamps: true });
       renameSync(other, path);
     };
     await project.run('t', exchange);
     assert.equal(await project.reason('t'), 'fresh');
     await becomeOld();
-    const putBack = () => {
+    const putBack = async () => {
+      // The clock of files is some milliseconds late.
+      await becomeOld();
       renameSync(path, other);
       project.write('in', '2');
       renameSync(other, path);

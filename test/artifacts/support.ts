@@ -81,12 +81,16 @@ export class Project {
   }
 
   /** Runs a task as an engine does; `body` is the command. */
-  async run(id: string, body: () => void = () => {}, discovered: string[] = []): Promise<readonly string[]> {
+  async run(
+    id: string,
+    body: () => void | Promise<void> = () => {},
+    discovered: string[] = [],
+  ): Promise<readonly string[]> {
     const scanner = this.scanner();
     const checker = this.checker(scanner);
     const inputs = checker.inputsOf(this.row(id));
     const start = checker.begin(this.row(id), inputs);
-    body();
+    await body();
     const { files } = this.artifacts;
     const found = Int32Array.from(discovered, (path) => files.intern(path));
     return (await checker.recordSuccess(this.row(id), { inputs, discovered: found, start })).missing;
