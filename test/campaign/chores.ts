@@ -36,7 +36,7 @@ export class Chores {
   private readonly stateDirectory: string;
   private readonly start: Start;
   private readonly upTo: (limit: number) => number;
-  /** True once a store was damaged: what was moved aside stays, and until a run has recovered it only who writes looks into it. */
+  /** True once a store was damaged: what was moved aside stays. */
   hasDamaged = false;
   /** Kills in the midst of each. */
   readonly killed: Record<Chore, number> = {
@@ -73,9 +73,14 @@ export class Chores {
     return [...endings, ending].filter((one) => !this.isRefused(one));
   }
 
-  /** Whether it was refused a store that we have damaged, and that nothing has recovered yet, as what was to do that was killed. */
+  /** True once it may be that only who writes finds the store whole: it was damaged, or what was to replace it was killed between two renames. */
+  get mayBeUnreadable(): boolean {
+    return this.hasDamaged || this.killed.restore > 0;
+  }
+
+  /** Whether it was refused a store that is not whole by our doing, and that nothing has recovered yet, as what was to do that was killed. */
   mustRecover({ exitCode, stderr }: Ending): boolean {
-    return this.hasDamaged && exitCode === 3 && stderr.includes('the next "millrace run" recovers it');
+    return this.mayBeUnreadable && exitCode === 3 && stderr.includes('the next "millrace run" recovers it');
   }
 
   private isRefused(ending: Ending): boolean {

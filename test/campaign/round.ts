@@ -245,7 +245,7 @@ export class Round {
     try {
       const { stateDirectory } = this.project;
       const words =
-        this.migrations.hasMade || this.chores.hasDamaged
+        this.migrations.hasMade || this.chores.mayBeUnreadable
           ? [INSPECT, this.migrations.copy(), 'write']
           : [INSPECT, stateDirectory];
       const { stdout } = await promisify(execFile)(process.execPath, words, { timeout: INSPECT_DEADLINE_MS });
