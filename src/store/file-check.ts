@@ -48,11 +48,14 @@ function examineDescriptor(descriptor: number, intent: Intent): string | undefin
   return damage;
 }
 
-/** Which commit of a store that is there is the newest. @throws Damage; what `node:fs` throws */
-export function newestTransaction({ data }: StatePaths): bigint {
+/** Which commit of a store that is there is the newest; undefined if the headers do not tell, as others commit meanwhile. @throws what `node:fs` throws */
+export function newestTransaction({ data }: StatePaths): bigint | undefined {
   const descriptor = openSync(data, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     return newestMeta(new PageReader(descriptor, fstatSync(descriptor).size)).transaction;
+  } catch (error) {
+    if (error instanceof Damage) return undefined;
+    throw error;
   } finally {
     closeSync(descriptor);
   }

@@ -65,7 +65,8 @@ export class DirectoryLock {
     this.path = path;
     this.own = own;
     this.isUnclean = last !== undefined;
-    this.predecessor = last === undefined || isOfAnother(last, dirname(path)) ? undefined : last;
+    // Who still runs has it in another directory, of which this is a copy.
+    this.predecessor = last === undefined || mayBeRunning(last) ? undefined : last;
   }
 
   /** @throws StateLocked with the holder's pid */
@@ -141,9 +142,9 @@ export function standingOf(path: string): 'free' | 'held' | 'left' {
   return mayHold(holder, path) ? 'held' : 'left';
 }
 
-/** False if it has surely ended, or what it wrote this for is another directory. */
-function mayHold(holder: Holder, path: string): boolean {
-  return !isOfAnother(holder, dirname(path)) && mayBeRunning(holder);
+/** False if it has surely ended, or what it wrote this for is another directory. @param draft as of `isOfAnother` */
+function mayHold(holder: Holder, path: string, draft?: string): boolean {
+  return mayBeRunning(holder) && !isOfAnother(holder, dirname(path), draft);
 }
 
 /** Whose it was, if that one has ended; `swept` if somebody removed the draft, who could not read it yet. */
@@ -153,7 +154,8 @@ function takeLock(path: string, draft: string, directory: string): 'free' | Hold
     const chain = holders(path);
     const last = lastOf(chain);
     if (last === undefined) continue;
-    if (mayHold(last, path)) throw new StateLocked(directory, last.pid, new Date(last.since), placeOf(last));
+    if (mayHold(last, path, basename(draft)))
+      throw new StateLocked(directory, last.pid, new Date(last.since), placeOf(last));
     const claim = successorPath(path, chain);
     if (!tryLink(draft, claim)) continue;
     // Only now, with the claim made: whoever succeeded this holder before has put another name into the lock.

@@ -2,28 +2,40 @@ import { lstatSync, mkdirSync, readdirSync, renameSync, rmdirSync } from 'node:f
 import { join } from 'node:path';
 import { isSystemError } from '../errors.js';
 
-/** What moving a folder ends with until all of it is there. */
-const UNFINISHED = '.moving';
+/** Of a store: without it, the rest is none, and whoever comes next sees that the move was begun. */
+const FIRST = 'data.mdb';
+/** Looks at a folder into which others put something meanwhile. */
+const ATTEMPTS = 10;
 
 /**
- * Renames what lies at a path. A folder that a layer of a container's image brings cannot be renamed (EXDEV, overlayfs): of that, what is in it is moved to a new
- * folder, which gets its name when it has all. O(1), or O(entries).
+ * Renames what lies at a path. A folder that a layer of a container's image brings cannot be renamed (EXDEV, overlayfs): what is in it is moved instead, each by
+ * itself, which copies it. If that was ended in its midst, the same call goes on with it. O(1), or O(bytes).
  * @throws what `node:fs` throws
  */
 export function move(from: string, to: string): void {
   try {
     renameSync(from, to);
   } catch (error) {
-    if (!isAcross(error) || !lstatSync(from).isDirectory()) throw error;
-    moveEntries(from, `${to}${UNFINISHED}`);
-    renameSync(`${to}${UNFINISHED}`, to);
+    if (!isSystemError(error) || !UNMOVABLE.has(error.code!) || !lstatSync(from).isDirectory()) throw error;
+    moveEntries(from, to);
   }
 }
 
-function moveEntries(from: string, to: string): void {
-  mkdirSync(to, { mode: lstatSync(from).mode & 0o777 });
-  for (const name of readdirSync(from)) move(join(from, name), join(to, name));
-  rmdirSync(from);
-}
+/** The latter if something was moved already. */
+const UNMOVABLE = new Set(['EXDEV', 'ENOTEMPTY']);
 
-const isAcross = (error: unknown): boolean => isSystemError(error) && error.code === 'EXDEV';
+function moveEntries(from: string, to: string): void {
+  mkdirSync(to, { recursive: true, mode: lstatSync(from).mode & 0o777 });
+  for (let attempt = 1; ; attempt++) {
+    const names = readdirSync(from);
+    const ordered = [...names.filter((name) => name === FIRST), ...names.filter((name) => name !== FIRST)];
+    for (const name of ordered) move(join(from, name), join(to, name));
+    try {
+      rmdirSync(from);
+      return;
+    } catch (error) {
+      const isFilled = isSystemError(error) && error.code === 'ENOTEMPTY';
+      if (!isFilled || attempt === ATTEMPTS) throw error;
+    }
+  }
+}

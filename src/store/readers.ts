@@ -8,7 +8,7 @@ import { saysFull } from './room.js';
 
 /** More than LMDB needs for `MAX_READERS`: it would lengthen a shorter file, and does not survive that this is refused. */
 const READERS_BYTES = 2 ** 17;
-/** So many may read at a time. */
+/** So many may read at a time, at least. */
 export const MAX_READERS = 1024;
 
 /** What is behind a link is not ours; a pipe is not waited for. */
@@ -24,7 +24,7 @@ const ZERO = Buffer.alloc(1);
  */
 export function prepareReaders(paths: StatePaths): void {
   if (hasRoom(paths)) return;
-  // A link that leads nowhere.
+  // What is behind it is not ours.
   if (lstatSync(paths.readers, { throwIfNoEntry: false })?.isSymbolicLink()) rmSync(paths.readers);
   if (takeRoom(paths)) return;
   giveReserve(paths);
@@ -32,7 +32,7 @@ export function prepareReaders(paths: StatePaths): void {
   throw new DiskFull(`the state in ${paths.directory}`, 'it cannot be opened');
 }
 
-/** The first page is taken first, and has slots for sixty at a time. Some file systems give zeros no more blocks than one. */
+/** The first page is taken first, and has slots for sixty at a time. File systems that compress give zeros hardly any blocks. */
 function hasRoom({ readers }: StatePaths): boolean {
   const found = lstatSync(readers, { throwIfNoEntry: false });
   return found !== undefined && found.size >= READERS_BYTES && found.blocks > 0;

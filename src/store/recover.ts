@@ -15,8 +15,14 @@ import { draftStore, emptyDraft, placeDraft } from './draft.js';
 import { Log } from './log.js';
 import { canMigrate, readMigrated } from './migrate.js';
 import { move } from './move.js';
-import type { StatePaths } from './paths.js';
-import { type RescuePlan, readRescueNote, removeRescueNote, writeRescueNote } from './rescue-note.js';
+import { dataAt, type StatePaths } from './paths.js';
+import {
+  type Begun,
+  type RescuePlan,
+  readRescueNote,
+  removeRescueNote,
+  writeRescueNote,
+} from './rescue-note.js';
 
 /**
  * A store with what an export holds, beside the one that it may take the place of: see `draftStore`.
@@ -52,8 +58,11 @@ export async function rescue(
   const search: Search = { paths, problem, damaged: [] };
   const { draft, ...found } = (await draftBackup(search)) ??
     (await draftNewest(search, draftExport)) ?? { draft: emptyDraft(paths) };
-  const moves = [...search.damaged, ...storeOf(paths)].map((from) => ({ from, to: freeAside(from, now) }));
-  const plan = await planOf(search, found, moves);
+  const begun = readRescueNote(paths);
+  const aside = (from: string): string =>
+    (from === paths.store ? restGoesTo(paths, begun) : undefined) ?? freeAside(from, now);
+  const moves = [...search.damaged, ...storeOf(paths)].map((from) => ({ from, to: aside(from) }));
+  const plan = await planOf(search, begun, found, moves);
   writeRescueNote(paths, draft, plan);
   for (const { from, to } of moves) move(from, to);
   placeDraft(draft, paths);
@@ -75,6 +84,11 @@ export async function settleRescue(paths: StatePaths): Promise<Rescue | undefine
   return begun.isPlaced || begun.movedAside !== undefined ? done : undefined;
 }
 
+/** Where the rest of a store goes whose folder had to be moved file by file, and that was ended in its midst. */
+function restGoesTo(paths: StatePaths, begun: Begun | undefined): string | undefined {
+  return begun?.isPlaced === false && dataAt(paths) === undefined ? begun.movedAside : undefined;
+}
+
 interface Move {
   readonly from: string;
   readonly to: string;
@@ -83,17 +97,18 @@ interface Move {
 /** With what was done before by one that was ended in its midst: its store is gone, and who had that moved told nobody. */
 async function planOf(
   { paths, problem }: Search,
+  begun: Begun | undefined,
   found: Omit<Found, 'draft'>,
   moves: readonly Move[],
 ): Promise<RescuePlan> {
-  const begun = readRescueNote(paths);
   // It was ended after all was done, and what it had restored is damaged by now.
   if (begun?.isPlaced) await told(paths, begun);
   const before = begun?.isPlaced ? undefined : begun;
   const movedAside = moves.find(({ from }) => from === paths.store)?.to;
   const unfit = moves.map(({ to }) => to).filter((to) => to !== movedAside);
+  const isFirst = before?.movedAside === undefined || (movedAside ?? before.movedAside) !== before.movedAside;
   return {
-    problem: (movedAside === undefined && before?.movedAside !== undefined ? before : { problem }).problem,
+    problem: isFirst ? problem : before.problem,
     movedAside: movedAside ?? before?.movedAside,
     ...{ backup: undefined, export: undefined, ...found },
     unfit: [...(before?.unfit ?? []), ...unfit],

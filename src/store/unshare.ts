@@ -16,13 +16,13 @@ const RETRY_MS = 50;
 /**
  * Gives a state a store of its own if its files are those of another one, too: hard links, as `cp -al` makes them. LMDB writes to a file in place, and each of
  * the two has a lock of its own, so both would write to it at a time, and one that was kept as a snapshot would change. For who holds the lock, before the store is
- * looked at. If it is killed, the files are still those of both, or its own.
+ * looked at. If it is killed, the data is still that of both, or its own.
  * @throws StateUnavailable if the other one is written to all the time; what `node:fs` throws
  */
 export async function unshare(paths: StatePaths): Promise<void> {
   if (!isShared(paths) || examineFile(paths, 'write') !== undefined) return;
   const draft = await copyOf(paths);
-  // Ours alone: the other state keeps its name for it. Before the data, which it would tell of another file's transactions.
+  // The other state keeps its name for it. Before the data, or who comes in between would look up that one's transactions in ours.
   rmSync(paths.readers, { force: true });
   renameDurably(draft.data, paths.data, paths.store);
   removeDrafts(paths);
@@ -44,7 +44,8 @@ async function copyOf(paths: StatePaths): Promise<StatePaths> {
     const before = newestTransaction(paths);
     copyFileSync(paths.data, draft.data, constants.COPYFILE_FICLONE);
     // No commit writes to a page that the last one has led to, so that one is whole if none has come after it.
-    const isWhole = newestTransaction(paths) === before && examineFile(draft, 'write') === undefined;
+    const isOfOne = before !== undefined && newestTransaction(paths) === before;
+    const isWhole = isOfOne && examineFile(draft, 'write') === undefined;
     if (isWhole) {
       syncFile(draft.data);
       return draft;

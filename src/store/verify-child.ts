@@ -11,14 +11,11 @@ export type Verdict =
   | { readonly tooNew: number }
   | { readonly refused: string };
 
-/**
- * What the end of such a process tells of the store. `crash`: a signal that damage causes; `abort`: one that has other causes, too; `failure`: nothing of
- * the store.
- */
+/** What the end of such a process tells of the store. `crash`: a signal that damage causes, and seldom something else; `failure`: nothing of the store. */
 type Ending =
   | { readonly kind: 'verdict'; readonly problem: string | undefined }
   | { readonly kind: 'too-new'; readonly found: number }
-  | { readonly kind: 'crash' | 'abort' | 'failure'; readonly why: string };
+  | { readonly kind: 'crash' | 'failure'; readonly why: string };
 
 /** Milliseconds that a child may take to verify a store: many times what a large one needs. */
 const CHILD_TIMEOUT = 300_000;
@@ -38,12 +35,11 @@ export async function verifyInChild(paths: StatePaths): Promise<string | undefin
   preparePossible(paths);
   const { directory } = paths;
   const first = await runChild(directory);
-  const isTelling = first.kind !== 'abort' && first.kind !== 'failure';
+  const isTelling = first.kind === 'verdict' || first.kind === 'too-new';
   const last = isTelling ? first : await runChild(directory);
   if (last.kind === 'verdict') return last.problem;
   if (last.kind === 'too-new') throw new StateTooNew(directory, last.found, SCHEMA_VERSION);
-  const isDamage = last.kind === 'crash' || (last.kind === 'abort' && first.kind === 'abort');
-  if (isDamage) return `reading it ended a process with ${last.why}`;
+  if (first.kind === 'crash' && last.kind === 'crash') return `reading it ended a process with ${last.why}`;
   throw new StateUnavailable(
     `The state in ${directory} could not be verified: the process that reads it ${toldOf(last)}. Nothing was changed; run it again.`,
   );
@@ -80,8 +76,9 @@ function endingOf(verdict: Verdict | undefined, error: ExecFileException | null,
   if (error?.killed) return failure(`took more than ${CHILD_TIMEOUT / 1000} s`);
   if (isSystemError(error)) return failure(`could not be started (${systemWords(error)})`);
   const signal = error?.signal;
-  if (signal === 'SIGSEGV' || signal === 'SIGBUS') return { kind: 'crash', why: signal };
-  if (signal === 'SIGABRT' && !WANTING.test(stderr)) return { kind: 'abort', why: signal };
+  const isCrash =
+    signal === 'SIGSEGV' || signal === 'SIGBUS' || (signal === 'SIGABRT' && !WANTING.test(stderr));
+  if (isCrash) return { kind: 'crash', why: signal };
   if (signal) return failure(`was ended by ${signal}`);
   const said = /^\w*Error.*$/m.exec(stderr)?.[0];
   return failure(`ended without a verdict${said === undefined ? '' : ` (${said})`}`);

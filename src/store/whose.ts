@@ -1,4 +1,5 @@
-import { realpathSync } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
 import { identifyFile } from './paths.js';
 
 /** Which state directory a mark was made in, so that it tells nothing in a copy of that. */
@@ -16,11 +17,18 @@ export function whoseIs(directory: string): Whose {
 
 /**
  * True if a mark in a directory was made in another one, of which this is a copy: that one is still where it was. One that was only moved, or is seen under
- * another name, is the same.
+ * another name, is the same. What cannot be looked at from here proves nothing.
  * @param said what the mark says; nothing, if it is that of an older millrace
+ * @param draft the name of a file that was just made in this directory: an overlay and its upper layer are one, and have two numbers
  */
-export function isOfAnother(said: object, directory: string): boolean {
+export function isOfAnother(said: object, directory: string, draft?: string): boolean {
   const { directory: made, entry } = said as Partial<Record<keyof Whose, unknown>>;
-  if (typeof made !== 'string' || typeof entry !== 'string' || entry === '') return false;
-  return identifyFile(directory) !== entry && identifyFile(made) === entry;
+  if (typeof made !== 'string' || !isAbsolute(made) || typeof entry !== 'string' || entry === '')
+    return false;
+  try {
+    if (identifyFile(directory) === entry || identifyFile(made) !== entry) return false;
+    return draft === undefined || statSync(join(made, draft), { throwIfNoEntry: false }) === undefined;
+  } catch {
+    return false;
+  }
 }

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { cpSync, readFileSync, renameSync, symlinkSync } from 'node:fs';
+import fs, { cpSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { type TestContext, test } from 'node:test';
 import { type BuildState, openState } from 'millrace';
 import { statePaths } from '../../src/store/paths.js';
+import { thisProcess } from '../../src/store/process.js';
 import { isAlive } from '../engine/lane-support.js';
 import { stateDirectory, withState } from './support.js';
 
@@ -55,4 +57,37 @@ test('a state that was moved while it is written, or is named by a link, is stil
   await assert.rejects(openState(moved), { code: 'STATE_LOCKED' });
   renameSync(directory, `${directory}-other`);
   renameSync(moved, directory);
+});
+
+test('a lock that names a directory which cannot be looked at is judged by its process', async (t) => {
+  const directory = await stateDirectory(t);
+  await withState(directory, () => {});
+  const { lock } = statePaths(directory);
+  const left = { ...thisProcess(), since: new Date().toISOString(), id: 'left-behind', entry: '1:1' };
+  for (const made of ['/proc/self/mem/x', '/a\0b', `/${'a'.repeat(300)}`]) {
+    writeFileSync(lock, JSON.stringify({ ...left, directory: made }));
+    await assert.rejects(openState(directory), { code: 'STATE_LOCKED' });
+    writeFileSync(lock, JSON.stringify({ ...left, directory: made, boot: 'another boot' }));
+    await withState(directory, (state) => assert.equal(state.recovery.unclean, true));
+  }
+});
+
+test('a directory that shows what is made in the other one is the same, whatever its number', async (t) => {
+  const [directory] = await opened(t, 'none');
+  const other = `${directory}-view`;
+  cpSync(directory, other, { recursive: true });
+  // As if it were one: a draft that is made here appears there.
+  const exists = fs.statSync;
+  const stat = (path: fs.PathLike, options?: fs.StatSyncOptions): unknown =>
+    exists(
+      String(path).endsWith('.new') ? String(path).replace(`${directory}/`, `${other}/`) : path,
+      options,
+    );
+  Object.assign(fs, { statSync: stat });
+  syncBuiltinESMExports();
+  t.after(() => {
+    Object.assign(fs, { statSync: exists });
+    syncBuiltinESMExports();
+  });
+  await assert.rejects(openState(other), { code: 'STATE_LOCKED' });
 });

@@ -7,8 +7,11 @@ import { exportState, importState, openState, restoreState } from 'millrace';
 import { identifyFile, statePaths } from '../../src/store/paths.js';
 import { stateDirectory, withState } from './support.js';
 
-/** From now on the folders that a directory has are those of a lower layer, as overlayfs has them: they cannot be renamed. */
-function layer(t: TestContext, directory: string): void {
+/**
+ * From now on the folders that a directory has are those of a lower layer, as overlayfs has them: they cannot be renamed.
+ * @param refuse whether another rename fails, of which path
+ */
+function layer(t: TestContext, directory: string, refuse: (from: string) => boolean = () => false): void {
   const isFolder = (path: string): boolean =>
     lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
   const names = readdirSync(directory, { recursive: true }) as string[];
@@ -20,6 +23,8 @@ function layer(t: TestContext, directory: string): void {
   );
   const rename = fs.renameSync;
   fs.renameSync = (from, to) => {
+    if (refuse(String(from)))
+      throw Object.assign(new Error('EIO'), { code: 'EIO', errno: -5, syscall: 'rename' });
     if (!lower.has(identifyFile(String(from)))) return rename(from, to);
     throw Object.assign(new Error('EXDEV: cross-device link not permitted, rename'), {
       ...{ code: 'EXDEV', errno: -18, syscall: 'rename' },
@@ -82,4 +87,34 @@ test('a damaged store whose folder cannot be renamed is moved aside with all tha
   assert.deepEqual(readFileSync(join(movedAside, 'data.mdb')), damaged);
   assert.equal(readFileSync(join(movedAside, 'folder/file'), 'utf8'), 'mine');
   assert.deepEqual(asideIn(directory).length, 1);
+});
+
+test('a move that was ended in its midst goes on, and is told of as one', async (t) => {
+  const { directory } = await sample(t);
+  const { data } = statePaths(directory);
+  truncateSync(data, 5000);
+  let isEnded = false;
+  layer(t, directory, (from) => !isEnded && from.endsWith('/lock.mdb'));
+  await assert.rejects(openState({ directory, onCorrupt: 'recover' }), { code: 'STATE_UNAVAILABLE' });
+  isEnded = true;
+  const state = await openState({ directory, onCorrupt: 'recover' });
+  t.after(() => state.close());
+  const { message, movedAside } = state.recovery;
+  assert.match(
+    message!,
+    /store\/data\.mdb is cut off\); it was moved to .*; what a backup of .* holds was restored/,
+  );
+  assert.deepEqual(readdirSync(movedAside!).sort(), ['data.mdb', 'lock.mdb']);
+  assert.equal(asideIn(directory).length, 1);
+});
+
+test('a restore that was ended in the midst of a move is done by the next one', async (t) => {
+  const { directory } = await sample(t);
+  let isEnded = false;
+  layer(t, directory, (from) => !isEnded && from.endsWith('/lock.mdb'));
+  await assert.rejects(restoreState(directory));
+  isEnded = true;
+  await restoreState(directory);
+  assert.deepEqual(asideIn(directory), []);
+  await withState(directory, (state) => assert.equal(state.tasks.counts().total, 2));
 });

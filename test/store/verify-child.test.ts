@@ -100,7 +100,7 @@ test('a store stays where it is when no process can be started to verify it', as
 test('the second process that verifies a store may have better luck than the first', async (t) => {
   const directory = await doubtful(t);
   const again = `[ "$(wc -l <"$(dirname "$0")/starts")" = 1 ] || exec '${NODE}' "$@"`;
-  for (const signal of ['KILL', 'ABRT']) {
+  for (const signal of ['KILL', 'ABRT', 'SEGV']) {
     writeFileSync(statePaths(directory).unverified, '');
     const starts = await replaceNode(t, `${again}\nkill -${signal} $$`);
     await withState(directory, (state) => assert.equal(state.recovery.movedAside, undefined));
@@ -109,18 +109,14 @@ test('the second process that verifies a store may have better luck than the fir
 });
 
 test('a store that crashes the process that reads it is damaged', async (t) => {
-  for (const [signal, count] of [
-    ['SEGV', 1],
-    ['BUS', 1],
-    ['ABRT', 2],
-  ] as const) {
+  for (const signal of ['SEGV', 'BUS', 'ABRT']) {
     const directory = await doubtful(t);
     const starts = await replaceNode(t, `kill -${signal} $$`);
     await withState(directory, (state) => {
       assert.match(state.recovery.message!, new RegExp(`reading it ended a process with SIG${signal}`));
       assert.equal(everything(state).tasks.length, 1);
     });
-    assert.equal(starts(), count);
+    assert.equal(starts(), 2);
     process.execPath = NODE;
   }
 });

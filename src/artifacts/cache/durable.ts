@@ -66,7 +66,8 @@ function sweep(folder: string, draft: RegExp): void {
 
 function isOld(path: string): boolean {
   const stat = lstatSync(path, { throwIfNoEntry: false });
-  return stat !== undefined && Date.now() - stat.mtimeMs > LONGEST_MS;
+  // A second name that was given to an older file has changed nothing but that time.
+  return stat !== undefined && Date.now() - Math.max(stat.mtimeMs, stat.ctimeMs) > LONGEST_MS;
 }
 
 /**
