@@ -48,11 +48,11 @@ function examineDescriptor(descriptor: number, intent: Intent): string | undefin
   return damage;
 }
 
-/** Which commit of a store that is there is the newest; undefined if the headers do not tell, as others commit meanwhile. @throws what `node:fs` throws */
-export function newestTransaction({ data }: StatePaths): bigint | undefined {
+/** Where the newest commit of a store that is there begins; undefined if the headers do not tell, as others commit meanwhile. @throws what `node:fs` throws */
+export function newestCommit({ data }: StatePaths): Meta | undefined {
   const descriptor = openSync(data, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    return newestMeta(new PageReader(descriptor, fstatSync(descriptor).size)).transaction;
+    return newestMeta(new PageReader(descriptor, fstatSync(descriptor).size));
   } catch (error) {
     if (error instanceof Damage) return undefined;
     throw error;

@@ -1,11 +1,13 @@
 import { statfsSync, statSync } from 'node:fs';
 import { CommitFailed, DiskFull, isSystemError, StateUnavailable } from '../errors.js';
 import { fileSizeLimit } from '../process-limits.js';
+import { newestCommit } from './file-check.js';
 import type { DirectoryLock } from './lock.js';
 import { identifyFile, type StatePaths } from './paths.js';
 import { whyRefused } from './refusal.js';
 import { giveReserve, hasReserve } from './reserve.js';
 import { giveRoom, makeRoom, NoRoom, roomFor, saysFull } from './room.js';
+import { suggestVerification } from './unverified.js';
 
 /** Left free on the disk: LMDB doesn't survive a full one. */
 const LEFT_FREE_BYTES = 4 << 20;
@@ -65,12 +67,14 @@ export function takeRoom(paths: StatePaths, bytes: number): boolean {
 
 /**
  * Looks, before each commit, whether it may be written: if the files under a state were deleted or replaced, LMDB goes
- * on writing to files that nobody will find again, or waits for ever.
+ * on writing to files that nobody will find again, or waits for ever; if they were overwritten, its commit makes one of two.
  */
 export class Guard {
   private readonly paths: StatePaths;
   private readonly lock: DirectoryLock;
   private readonly identities: readonly string[];
+  /** The newest commit in the file, as far as is known: ours, or the one that was there when it was opened. */
+  private newest: string | undefined;
   /** True once the reserve was needed. */
   isDiskFull = false;
 
@@ -78,12 +82,18 @@ export class Guard {
     this.paths = paths;
     this.lock = lock;
     this.identities = this.identify();
+    this.settled();
+  }
+
+  /** After each commit, however it ended. */
+  settled(): void {
+    this.newest = this.look();
   }
 
   /** @param bytes what will be written @throws StateUnavailable, or CommitFailed if the disk is full */
   check(bytes: number): void {
     const { directory } = this.paths;
-    if (!this.isOurs()) {
+    if (!this.isOurs() || this.isOverwritten()) {
       throw new StateUnavailable(
         `The files of the state in ${directory} were deleted or replaced while it was open, so nothing more is written; see that nobody does that while something runs, and run it again.`,
       );
@@ -105,6 +115,24 @@ export class Guard {
   private isOurs(): boolean {
     const now = this.identify();
     return this.lock.isHeld() && now.every((identity, index) => identity === this.identities[index]);
+  }
+
+  /** True if the file's newest commit is not the one that it was. Nobody has looked at what is there now: the next one does. */
+  private isOverwritten(): boolean {
+    const now = this.look();
+    const isOther = now !== undefined && this.newest !== undefined && now !== this.newest;
+    if (isOther) suggestVerification(this.paths);
+    return isOther;
+  }
+
+  /** Undefined if that cannot be seen at the moment. */
+  private look(): string | undefined {
+    try {
+      const commit = newestCommit(this.paths);
+      return commit && Object.values(commit).join();
+    } catch {
+      return undefined;
+    }
   }
 
   private identify(): string[] {

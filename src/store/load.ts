@@ -18,13 +18,13 @@ export interface Parts {
 }
 
 /** Where nothing is written, or nothing on a disk. */
-export const UNGUARDED = { check() {}, end() {}, isDiskFull: false };
+export const UNGUARDED = { check() {}, settled() {}, end() {}, isDiskFull: false };
 
 /** Loads what is committed. @param restore completes the table of tasks @throws StateCorrupt */
 export function loadParts(
   database: Database,
   directory: string,
-  guard: Pick<Guard, 'check' | 'end' | 'isDiskFull'>,
+  guard: Pick<Guard, 'check' | 'settled' | 'end' | 'isDiskFull'>,
   kind: 'disk' | 'memory',
   loading: Pick<StoreParts<TableControl>, 'beforeLoad' | 'sleeps' | 'onDamage'> = {},
   restore: (table: TaskTable, control: TableControl) => void = restoreTable,
@@ -42,7 +42,11 @@ export function loadParts(
       body();
     });
   };
-  const guarding = { guard: (bytes: number) => guard.check(bytes), closed: () => guard.end() };
+  const guarding = {
+    guard: (bytes: number) => guard.check(bytes),
+    settled: () => guard.settled(),
+    closed: () => guard.end(),
+  };
   const parts = { database, directory, extents, control, undisturbed, ...guarding, ...loading };
   const store = new Store<TableControl>(parts);
   const stored = store.load(extents().map(([region]) => region));

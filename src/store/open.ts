@@ -237,7 +237,11 @@ async function loadWriter(
 ): Promise<Parts> {
   let guard: Guard | undefined;
   const isolation = options.isolation ?? 'none';
-  const database = await openToWrite(paths, unclean, isolation, (bytes) => guard?.check(bytes));
+  const database = await openToWrite(paths, unclean, isolation, (bytes) => {
+    // The process that has failed may have written.
+    guard?.settled();
+    guard?.check(bytes);
+  });
   return closingOnError(database, () => {
     guard = new Guard(paths, lock);
     return loadParts(database, paths.directory, guard, 'disk', {

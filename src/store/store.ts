@@ -37,6 +37,8 @@ export interface StoreParts<Control> extends PageSource {
   readonly guard: (bytes: number) => void;
   /** Called when the database is closed. */
   readonly closed?: (() => void) | undefined;
+  /** Called after each commit, however it ended. */
+  readonly settled?: (() => void) | undefined;
 }
 
 /**
@@ -126,7 +128,7 @@ export class Store<Control> {
     if (bytes === 0) return;
     try {
       this.parts.guard(bytes);
-      await this.transact();
+      await this.transact().finally(() => this.parts.settled?.());
       this.sequence++;
       this.pages.written();
       this.records.written();

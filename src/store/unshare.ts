@@ -5,7 +5,7 @@ import { makeFolder, PRIVATE } from '../make-folder.js';
 import { syncFile } from '../sync-folder.js';
 import { renameDurably } from './backup/folder.js';
 import { draftPaths, removeDrafts } from './draft.js';
-import { examineFile, newestTransaction } from './file-check.js';
+import { examineFile, newestCommit } from './file-check.js';
 import { Log } from './log.js';
 import { dataAt, type StatePaths } from './paths.js';
 
@@ -41,10 +41,10 @@ async function copyOf(paths: StatePaths): Promise<StatePaths> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const draft = draftPaths(paths);
     makeFolder(draft.store, PRIVATE);
-    const before = newestTransaction(paths);
+    const before = newestCommit(paths)?.transaction;
     copyFileSync(paths.data, draft.data, constants.COPYFILE_FICLONE);
     // No commit writes to a page that the last one has led to, so that one is whole if none has come after it.
-    const isOfOne = before !== undefined && newestTransaction(paths) === before;
+    const isOfOne = before !== undefined && newestCommit(paths)?.transaction === before;
     const isWhole = isOfOne && examineFile(draft, 'write') === undefined;
     if (isWhole) {
       syncFile(draft.data);
