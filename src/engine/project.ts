@@ -5,7 +5,7 @@ import { findManifest, readManifest } from '../manifest/index.js';
 import type { ManifestInfo } from '../manifest/manifest.js';
 import { type BuildState, openState, partsOf } from '../state.js';
 import { type TaskId, TaskStatus } from '../task.js';
-import { replaceTasks } from '../tasks/sync.js';
+import { planTasks } from '../tasks/sync.js';
 import { BuildEngine } from './engine.js';
 import type { BuildEvent, RunSummary } from './events.js';
 import { IMAGE, imageOf, isCurrent, type ManifestImage } from './manifest-image.js';
@@ -243,7 +243,7 @@ async function load(state: BuildState, path: string): Promise<ManifestInfo> {
   const next = imageOf(manifest, VERSION, readSince);
   try {
     // In memory only, so that a plan can be made of a manifest that has changed.
-    if (state.readOnly) replaceTasks(parts.tableToChange(), manifest.tasks, true);
+    if (state.readOnly) planTasks(parts.tableToChange(), manifest.tasks);
     else state.tasks.replaceByManifest(manifest.tasks);
   } catch (error) {
     if (!(error instanceof DependencyCycle)) throw error;

@@ -4,7 +4,7 @@ import { Control } from '../memory/layout.js';
 import type { RowLists } from '../memory/lists.js';
 import { giveBackRows, makeLive, takeRows } from '../memory/rows.js';
 import { TaskTable } from '../memory/table.js';
-import type { Row, TaskDefinition } from '../task.js';
+import { type Row, type TaskDefinition, TaskStatus } from '../task.js';
 import { defineTasks } from './define.js';
 import { derive } from './derive.js';
 import { reset } from './lifecycle.js';
@@ -37,6 +37,13 @@ export function replaceTasks(
   const wanted = TaskTable.create();
   defineTasks(wanted, definitions, haveOwnOutputs ? () => {} : refuseSharedOutputs);
   return table.changes.make(() => become(table, wanted, definitions));
+}
+
+/** The same of what was read of a state, to plan with it: what another process has InProgress there is Pending, as nobody works on it here. */
+export function planTasks(table: TaskTable, definitions: readonly TaskDefinition[]): void {
+  for (let row = 0; row < table.rowCount; row++)
+    table.transition(row as Row, TaskStatus.InProgress, TaskStatus.Pending, 0);
+  replaceTasks(table, definitions, true);
 }
 
 /** @param definitions those of the rows of `wanted` */

@@ -37,6 +37,12 @@ describe('a second process', { concurrency: 2 }, () => {
       const { exitCode, stderr } = await project.millrace(args);
       assert.equal(exitCode, 0, stderr);
     }
+    // Also with a manifest that has changed since, and has no such task any more.
+    project.writeTasks({ done: { command: 'touch done', outputs: ['done'] }, other: { command: 'true' } });
+    for (const args of [['status'], ['artifacts'], ['graph'], ['-n']]) {
+      const { exitCode, stderr } = await project.millrace(args);
+      assert.equal(exitCode, 0, stderr);
+    }
     gate.open();
     const result = await first.result;
     assert.equal(result.exitCode, 0, explain(result));
