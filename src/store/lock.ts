@@ -26,6 +26,9 @@ export interface Waiting {
 /** Milliseconds between two looks for whether a holder has ended. */
 const RETRY_MS = 50;
 
+/** Ids of locks that this process has given back, also of a directory that was elsewhere then: its file is still there when the directory is back. */
+const givenBack = new Set<string>();
+
 /** What may be a part of a file's name, as that of a claim. */
 const ID = /^[\w-]{1,100}$/;
 
@@ -128,6 +131,7 @@ export class DirectoryLock {
   }
 
   release(): void {
+    givenBack.add(this.own.id);
     if (this.isHeld()) rmSync(this.path, { force: true });
   }
 }
@@ -144,7 +148,7 @@ export function standingOf(path: string): 'free' | 'held' | 'left' {
 
 /** False if it has surely ended, or what it wrote this for is another directory. @param draft as of `isOfAnother` */
 function mayHold(holder: Holder, path: string, draft?: string): boolean {
-  return mayBeRunning(holder) && !isOfAnother(holder, dirname(path), draft);
+  return !givenBack.has(holder.id) && mayBeRunning(holder) && !isOfAnother(holder, dirname(path), draft);
 }
 
 /** Whose it was, if that one has ended; `swept` if somebody removed the draft, who could not read it yet. */

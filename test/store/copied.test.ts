@@ -91,3 +91,15 @@ test('a directory that shows what is made in the other one is the same, whatever
   });
   await assert.rejects(openState(other), { code: 'STATE_LOCKED' });
 });
+
+test('a state that was elsewhere when it was closed can be opened again', async (t) => {
+  const directory = await stateDirectory(t);
+  const state = await openState(directory);
+  state.tasks.define({ id: 'a' });
+  await state.commit();
+  renameSync(directory, `${directory}-moved`);
+  state.tasks.define({ id: 'b' });
+  await assert.rejects(state.close(), { code: 'STATE_UNAVAILABLE' });
+  renameSync(`${directory}-moved`, directory);
+  await withState(directory, (again) => assert.equal(again.tasks.counts().total, 1));
+});
