@@ -126,6 +126,23 @@ describe('millrace run', { concurrency: 2 }, () => {
     assert.deepEqual([...(await project.build()).keys()], ['other']);
   });
 
+  test('--failed says that there is more to run than what has failed', async (t) => {
+    const project = new Project(t);
+    project.writeTasks({ a: { command: 'test -e ok' }, b: { command: 'true' }, c: { command: 'true' } });
+    const first = await project.millrace(['run', '-j1', 'a']);
+    assert.equal(first.exitCode, 1);
+    project.write('ok', '');
+    const more = '; 2 tasks that did not run yet are for a run without --failed';
+    for (const said of ['all is done that failed', 'nothing failed, was blocked, interrupted or stopped']) {
+      const { exitCode, stderr } = await project.millrace(['run', '--failed']);
+      assert.equal(exitCode, 0);
+      assert.ok(stderr.endsWith(`millrace: ${said} last time${more}\n`), stderr);
+    }
+    await project.build();
+    const { stderr } = await project.millrace(['run', '--failed']);
+    assert.equal(stderr, 'millrace: nothing failed, was blocked, interrupted or stopped last time\n');
+  });
+
   test('--since runs again what was tried in a run or later', async (t) => {
     const project = flakyProject(t);
     project.write('ok', '');

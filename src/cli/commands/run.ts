@@ -8,6 +8,7 @@ import { Interruption } from '../interruption.js';
 import type { RunCommandOptions } from '../options.js';
 import { withProject } from '../project.js';
 import { createRenderer } from '../render/index.js';
+import { plural } from '../render/text.js';
 
 /** Milliseconds for a commit that is under way when the run is killed. */
 const LEAVE_MS = 2000;
@@ -41,7 +42,7 @@ export async function run(
       });
       const chosen = await chosenBy(project, targets, options);
       if (chosen?.length === 0) {
-        renderer.notice(nothingChosen(targets, options));
+        renderer.notice(nothingChosen(targets, options) + leftOut(project, targets, options));
         return ExitCode.Ok;
       }
       const summary = await project.run({
@@ -59,6 +60,8 @@ export async function run(
           renderer.handle(event);
         },
       });
+      const others = summary.result === 'succeeded' ? leftOut(project, targets, options) : '';
+      if (others !== '') renderer.notice(`all is done that failed last time${others}`);
       return exitCodeOf(summary, interruption);
     },
   );
@@ -91,6 +94,13 @@ function nothingChosen(names: readonly string[], { failed, since }: RunCommandOp
   const which = names.length === 0 ? 'nothing' : 'none of the targets';
   const tried = since === undefined ? '' : `, and was tried in run ${since} or later`;
   return `${which} failed, was blocked, interrupted or stopped last time${tried}`;
+}
+
+/** What a run that stopped early never came to: nothing of it has failed, and still not all is built. */
+function leftOut(project: Project, names: readonly string[], { dryRun, failed }: RunCommandOptions): string {
+  const { pending } = project.state.tasks.counts();
+  if (failed !== true || dryRun === true || names.length > 0 || pending === 0) return '';
+  return `; ${plural(pending, 'task')} that did not run yet ${pending === 1 ? 'is' : 'are'} for a run without --failed`;
 }
 
 /** True if more follows than the news that all is fresh. */
