@@ -4,6 +4,7 @@ import { DependencyCycle } from '../errors.js';
 import { findManifest, readManifest } from '../manifest/index.js';
 import type { ManifestInfo } from '../manifest/manifest.js';
 import { type BuildState, openState, partsOf } from '../state.js';
+import { whileWaiting } from '../store/lock.js';
 import { type TaskId, TaskStatus } from '../task.js';
 import { planTasks } from '../tasks/sync.js';
 import { BuildEngine } from './engine.js';
@@ -49,7 +50,7 @@ async function openStateOf(path: string, options: ProjectOptions, threads: FileT
     directory,
     ...(options.wait === undefined ? {} : { wait: options.wait }),
     ...(options.isolation === undefined ? {} : { isolation: options.isolation }),
-    onWait: ({ problem }) => options.onWarning?.(`${problem}; waiting for it to end.`),
+    onWait: (holder) => options.onWarning?.(whileWaiting(holder)),
     lazy: true,
     beforeLoad: (sizes) => {
       if (FileTable.rowsIn(sizes) >= MANY_FILES) threads.start();

@@ -23,6 +23,11 @@ export interface Waiting {
   readonly onWait?: ((holder: StateLocked) => void) | undefined;
 }
 
+/** What is said while a holder is waited for, as sentences; of one that cannot be seen from here, what else to do. */
+export function whileWaiting({ message, place, problem }: StateLocked): string {
+  return place === undefined ? `${problem}; waiting for it to end.` : `${message} Waiting for it to end.`;
+}
+
 /** Milliseconds between two looks for whether a holder has ended. */
 const RETRY_MS = 50;
 

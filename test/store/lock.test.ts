@@ -13,6 +13,7 @@ import fs, {
 import { syncBuiltinESMExports } from 'node:module';
 import { type TestContext, test } from 'node:test';
 import { openState, StateLocked } from 'millrace';
+import { whileWaiting } from '../../src/store/lock.js';
 import { statePaths } from '../../src/store/paths.js';
 import { thisProcess } from '../../src/store/process.js';
 import { isAlive, temporaryFolder, until } from '../engine/lane-support.js';
@@ -90,7 +91,23 @@ test('a lock that cannot be judged from here is respected', async (t) => {
       `in use by process 4194305 ${place}, started .*; wait until it is closed, or make sure that nothing runs there any more, and remove ${statePaths(directory).lock}\\.$`,
     );
     await assert.rejects(openState(directory), { code: 'STATE_LOCKED', place, message });
+    // Who waits is told, too, what else to do.
+    const told: string[] = [];
+    const onWait = (holder: StateLocked): unknown => told.push(whileWaiting(holder));
+    await assert.rejects(openState({ directory, wait: 100, onWait }), { code: 'STATE_LOCKED' });
+    assert.equal(told.length, 1);
+    assert.match(told[0]!, / and remove .*\/lock\. Waiting for it to end\.$/);
   }
+});
+
+test('a state directory that is a link to nowhere, a volume that is not mounted, is no empty state', async (t) => {
+  const directory = await stateDirectory(t);
+  symlinkSync('/nowhere/at/all', directory);
+  for (const readOnly of [true, false])
+    await assert.rejects(openState({ directory, readOnly }), {
+      code: 'STATE_UNAVAILABLE',
+      message: /there is a link to nowhere where a folder should be/,
+    });
 });
 
 test('who cannot look into /proc writes nothing, and takes nobody for dead', {

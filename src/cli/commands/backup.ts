@@ -1,6 +1,7 @@
 import { InvalidArgument, StateUnavailable } from '../../errors.js';
 import { openState } from '../../state.js';
 import { type BackupInfo, backupsOf, type Replaced, restoreState, type Waiting } from '../../state-files.js';
+import { whileWaiting } from '../../store/lock.js';
 import { type Context, writeJson } from '../context.js';
 import { ExitCode } from '../failure.js';
 import type { BackupCommandOptions, WaitCommandOptions } from '../options.js';
@@ -52,7 +53,7 @@ export function waitingOf({ wait }: WaitCommandOptions, { stderr }: Context): Wa
   const warn = warnOn(stderr);
   return {
     wait: Number.POSITIVE_INFINITY,
-    onWait: ({ problem }) => warn(`${problem}; waiting for it to end.`),
+    onWait: (holder) => warn(whileWaiting(holder)),
   };
 }
 
