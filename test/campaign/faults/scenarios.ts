@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import {
   cpSync,
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -11,6 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { mayBeRunning, type ProcessIdentity } from '../../../src/store/process.js';
 import { makeOld } from '../../store/old-schema.js';
 import { type Ending, runToEnd } from './to-end.js';
 
@@ -192,7 +194,15 @@ export function leftovers(folder: string): string[] {
   const found = readdirSync(folder, { recursive: true, encoding: 'utf8' });
   return found
     .filter((path) => /(^|\/)(\.millrace-|draft$|store\.replaced|(backup-attempt|recovery)$)/.test(path))
+    .filter((path) => !isUnderWay(join(folder, path)))
     .map((path) => `${path} was left`);
+}
+
+/** Whether it is the note of a backup in the background whose process is still at it, or has just ended: that of a killed run goes on. */
+function isUnderWay(path: string): boolean {
+  if (!path.endsWith('backup-attempt')) return false;
+  if (!existsSync(path)) return true;
+  return mayBeRunning((JSON.parse(readFileSync(path, 'utf8')) as { process: ProcessIdentity }).process);
 }
 
 /** Makes a copy of a project ready for a scenario, in place of what was there. */
