@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { StringDecoder } from 'node:string_decoder';
 import type { z } from 'zod';
 import { isSystemError } from '../errors.js';
@@ -148,8 +148,7 @@ interface Line {
 
 /** Lines end with LF, or as other systems write them, CR LF; a mark of UTF-8 may come before the first. */
 async function* linesOf(source: DocumentSource): AsyncGenerator<Line, void> {
-  const chunks =
-    typeof source === 'string' ? createReadStream(source, { highWaterMark: CHUNK_BYTES }) : source;
+  const chunks = typeof source === 'string' ? chunksOf(source) : source;
   const decoder = new StringDecoder('utf8');
   /** The parts of a line that has not ended yet. */
   let rest: string[] = [];
@@ -170,6 +169,12 @@ async function* linesOf(source: DocumentSource): AsyncGenerator<Line, void> {
   }
   const last = rest.join('') + decoder.end();
   if (last !== '') yield { line: withoutReturn(last), isWhole: false };
+}
+
+/** Closed when this ends, and not some time after. */
+async function* chunksOf(path: string): AsyncGenerator<Buffer, void> {
+  await using file = await open(path);
+  yield* file.createReadStream({ autoClose: false, highWaterMark: CHUNK_BYTES }) as AsyncIterable<Buffer>;
 }
 
 /** A stream of a program's own may give anything. @throws DocumentDamaged */

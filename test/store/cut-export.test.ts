@@ -5,6 +5,7 @@ import { Readable } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import { exportState, importState } from 'millrace';
 import { readDocument, whyUnreadable } from '../../src/export/read.js';
+import { openFiles } from '../engine/lane-support.js';
 import { stateDirectory, withState } from './support.js';
 
 async function exported(t: TestContext, format: 'json' | 'toml'): Promise<string> {
@@ -93,6 +94,20 @@ test('an export of which only the number of entries was changed is told so', asy
     assert.equal(
       await problemOf(text),
       'the number of its entries is 2, and its end says 3, so it was changed or damaged after it was written',
+    );
+  }
+});
+
+test('an export is closed once it is said what is wrong with it, and not some time after', async (t) => {
+  const directory = await stateDirectory(t);
+  const file = `${directory}.json`;
+  const texts = ['\0'.repeat(5000), '{\n'.repeat(200_000), await exported(t, 'json')];
+  for (const text of texts) {
+    writeFileSync(file, text);
+    await whyUnreadable(file);
+    assert.deepEqual(
+      openFiles().filter((path) => path.includes(file)),
+      [],
     );
   }
 });
