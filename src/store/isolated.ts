@@ -3,7 +3,7 @@ import type { Database, Key, KeyPrefix, Snapshot, Writer } from './database.js';
 import { LmdbDatabase, type LmdbOptions } from './lmdb.js';
 import { Log } from './log.js';
 import { identifyFile, type StatePaths } from './paths.js';
-import { prepareFiles } from './readers.js';
+import { prepareToWrite } from './readers.js';
 import { WriterProcess } from './writer.js';
 
 export interface IsolatedOptions extends LmdbOptions {
@@ -40,7 +40,7 @@ export class IsolatedDatabase implements Database {
 
   /** As `LmdbDatabase.open`. */
   static open(paths: StatePaths, { beforeRetry, ...options }: IsolatedOptions): IsolatedDatabase {
-    prepareFiles(paths);
+    prepareToWrite(paths);
     return new IsolatedDatabase(LmdbDatabase.open(paths, true, options), paths, beforeRetry);
   }
 

@@ -7,7 +7,7 @@ import type { Database, Key, KeyPrefix, Snapshot, Writer } from './database.js';
 import { HEAD_BYTES, SCHEMA_VERSION, seal, unseal } from './envelope.js';
 import { enterStore } from './open-stores.js';
 import type { StatePaths } from './paths.js';
-import { MAX_READERS, prepareFiles, preparePossible } from './readers.js';
+import { MAX_READERS, prepareToRead, prepareToWrite } from './readers.js';
 import { requireWith } from './require.js';
 import { packStamp, readStamp } from './stamp.js';
 
@@ -267,8 +267,8 @@ export class LmdbDatabase implements Database {
  */
 function openLmdb(paths: StatePaths, readOnly: boolean): Lmdb {
   requireDescriptors();
-  if (readOnly) preparePossible(paths);
-  else prepareFiles(paths);
+  if (readOnly) prepareToRead(paths);
+  else prepareToWrite(paths);
   const { open } = loadLmdb();
   try {
     return open<Buffer, LmdbKey>({ ...SETTINGS, path: paths.store, readOnly });

@@ -22,7 +22,7 @@ const ZERO = Buffer.alloc(1);
  * that a page of it finds no room on the disk when it is first written to, be it by who reads.
  * @throws DiskFull; what `node:fs` throws
  */
-export function prepareReaders(paths: StatePaths): void {
+function prepareReaders(paths: StatePaths): void {
   if (hasRoom(paths)) return;
   // What is behind it is not ours.
   if (lstatSync(paths.readers, { throwIfNoEntry: false })?.isSymbolicLink()) rmSync(paths.readers);
@@ -39,13 +39,13 @@ function hasRoom({ readers }: StatePaths): boolean {
 }
 
 /** The same for who writes, and so must be allowed to. @throws DiskFull; StateUnavailable for files that this user may not write */
-export function prepareFiles(paths: StatePaths): void {
+export function prepareToWrite(paths: StatePaths): void {
   prepareReaders(paths);
   requireAccess(paths);
 }
 
 /** The same for who only reads: where that is forbidden, LMDB does without. @throws DiskFull; what `node:fs` throws */
-export function preparePossible(paths: StatePaths): void {
+export function prepareToRead(paths: StatePaths): void {
   try {
     prepareReaders(paths);
   } catch (error) {

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { isSystemError, StateTooNew, StateUnavailable, systemWords } from '../errors.js';
 import { SCHEMA_VERSION } from './envelope.js';
 import type { StatePaths } from './paths.js';
-import { preparePossible } from './readers.js';
+import { prepareToRead } from './readers.js';
 
 /** What the process that verifies a store says of it: what is wrong, that its schema is too new to be judged, or why the store could not be read. */
 export type Verdict =
@@ -32,7 +32,7 @@ const WANTING =
  */
 export async function verifyInChild(paths: StatePaths): Promise<string | undefined> {
   // Here, as that it has no room on the disk is told to us.
-  preparePossible(paths);
+  prepareToRead(paths);
   const { directory } = paths;
   const first = await runChild(directory);
   const isTelling = first.kind === 'verdict' || first.kind === 'too-new';
