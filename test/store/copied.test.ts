@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import fs, { cpSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
-import { syncBuiltinESMExports } from 'node:module';
 import { type TestContext, test } from 'node:test';
 import { type BuildState, openState } from 'millrace';
 import { statePaths } from '../../src/store/paths.js';
 import { thisProcess } from '../../src/store/process.js';
 import { isAlive } from '../engine/lane-support.js';
-import { stateDirectory, withState } from './support.js';
+import { replaceInFs, stateDirectory, withState } from './support.js';
 
 type Isolation = 'none' | 'process';
 
@@ -77,17 +76,12 @@ test('a directory that shows what is made in the other one is the same, whatever
   const other = `${directory}-view`;
   cpSync(directory, other, { recursive: true });
   // As if it were one: a draft that is made here appears there.
-  const exists = fs.statSync;
-  const stat = (path: fs.PathLike, options?: fs.StatSyncOptions): unknown =>
-    exists(
-      String(path).endsWith('.new') ? String(path).replace(`${directory}/`, `${other}/`) : path,
-      options,
-    );
-  Object.assign(fs, { statSync: stat });
-  syncBuiltinESMExports();
-  t.after(() => {
-    Object.assign(fs, { statSync: exists });
-    syncBuiltinESMExports();
+  const { statSync } = fs;
+  replaceInFs(t, {
+    statSync(path: fs.PathLike, options?: fs.StatSyncOptions) {
+      const isDraft = String(path).endsWith('.new');
+      return statSync(isDraft ? String(path).replace(`${directory}/`, `${other}/`) : path, options);
+    },
   });
   await assert.rejects(openState(other), { code: 'STATE_LOCKED' });
 });

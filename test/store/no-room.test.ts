@@ -1,38 +1,28 @@
 import assert from 'node:assert/strict';
 import fs, { readdirSync, rmSync, truncateSync } from 'node:fs';
-import { syncBuiltinESMExports } from 'node:module';
-import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { BuildEngine, exportState, importState, openState } from 'millrace';
 import { statePaths } from '../../src/store/paths.js';
-import { stateDirectory, withState } from './support.js';
+import { refusal, replaceInFs, stateDirectory, withState } from './support.js';
 
 const STATFS = fs.statfsSync;
 /** As many as are committed together, before the others are read. */
 const MANY = 2 ** 16;
 
 function refused(): never {
-  const { EIO } = constants.errno;
-  throw Object.assign(new Error('EIO: i/o error, statfs'), { code: 'EIO', errno: -EIO, syscall: 'statfs' });
+  throw refusal('EIO', 'statfs');
 }
 
 /** From the nth look at the file system of a folder on, this is what comes of them. */
-function lookAt(t: TestContext, folder: string, outcome: () => Partial<fs.StatsFs>, nth = 1): void {
+function lookAt(t: TestContext, folder: string, outcome: () => Partial<fs.StatsFs>, nth = 1): () => void {
   let looks = 0;
   const statfs = (path: string): fs.StatsFs => {
     if (path.includes(folder)) looks++;
     const isMeant = path.includes(folder) && looks >= nth;
     return { ...STATFS(path), ...(isMeant ? outcome() : {}) } as fs.StatsFs;
   };
-  fs.statfsSync = statfs as typeof STATFS;
-  syncBuiltinESMExports();
-  t.after(allow);
-}
-
-function allow(): void {
-  fs.statfsSync = STATFS;
-  syncBuiltinESMExports();
+  return replaceInFs(t, { statfsSync: statfs });
 }
 
 const allNames = (directory: string): string[] =>
@@ -56,12 +46,13 @@ test('whatever keeps a recovery from writing, the export is not blamed for it', 
   const confused = (): never => {
     throw new RangeError('Array buffer allocation failed');
   };
+  let allow = (): void => {};
   for (const [outcome, why] of [
     [refused, /could not be written \(i\/o error/],
     [confused, /could not be written \(Array buffer allocation failed\)/],
   ] as const)
     for (const nth of [1, 2]) {
-      lookAt(t, '/draft', outcome, nth);
+      allow = lookAt(t, '/draft', outcome, nth);
       await assert.rejects(openState(directory), { code: 'STATE_UNAVAILABLE', message: why });
       assert.deepEqual(allNames(directory), before);
     }
@@ -98,7 +89,7 @@ test('a run for which the system does not say how much room there is has begun n
     state.tasks.define({ id: 'a', command: 'true' });
     await state.commit();
     const engine = new BuildEngine(state, { root: dirname(directory) });
-    lookAt(t, '/store', refused);
+    const allow = lookAt(t, '/store', refused);
     await assert.rejects(engine.run(), {
       code: 'STATE_UNAVAILABLE',
       message: `The state in ${directory} cannot be used: i/o error.`,
@@ -112,14 +103,14 @@ test('a recovery that cannot move the store leaves no draft', async (t) => {
   const directory = await damaged(t, 10);
   const { store } = statePaths(directory);
   const { renameSync } = fs;
-  const { mock } = t.mock.method(fs, 'renameSync', (from: string, to: string) => {
-    if (from !== store) return renameSync(from, to);
-    throw Object.assign(new Error('EIO: i/o error, rename'), { code: 'EIO', syscall: 'rename' });
+  const putBack = replaceInFs(t, {
+    renameSync(from: string, to: string) {
+      if (from !== store) return renameSync(from, to);
+      throw refusal('EIO', 'rename');
+    },
   });
-  syncBuiltinESMExports();
   await assert.rejects(openState(directory), { code: 'STATE_UNAVAILABLE' });
-  mock.restore();
-  syncBuiltinESMExports();
+  putBack();
   assert.deepEqual(
     allNames(directory).filter((name) => name.startsWith('draft')),
     [],

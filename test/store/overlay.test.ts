@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import fs, { lstatSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
-import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { exportState, importState, openState, restoreState } from 'millrace';
 import { identifyFile, statePaths } from '../../src/store/paths.js';
-import { stateDirectory, withState } from './support.js';
+import { refusal, replaceInFs, stateDirectory, withState } from './support.js';
 
 /**
  * From now on the folders that a directory has are those of a lower layer, as overlayfs has them: they cannot be renamed.
@@ -21,24 +20,18 @@ function layer(t: TestContext, directory: string, refuse: (from: string) => bool
       .filter(isFolder)
       .map(identifyFile),
   );
-  const rename = fs.renameSync;
-  fs.renameSync = (from, to) => {
-    if (refuse(String(from)))
-      throw Object.assign(new Error('EIO'), { code: 'EIO', errno: -5, syscall: 'rename' });
-    if (!lower.has(identifyFile(String(from)))) return rename(from, to);
-    throw Object.assign(new Error('EXDEV: cross-device link not permitted, rename'), {
-      ...{ code: 'EXDEV', errno: -18, syscall: 'rename' },
-    });
-  };
-  syncBuiltinESMExports();
-  t.after(() => {
-    fs.renameSync = rename;
-    syncBuiltinESMExports();
+  const { renameSync } = fs;
+  replaceInFs(t, {
+    renameSync(from: string, to: string) {
+      if (refuse(from)) throw refusal('EIO', 'rename');
+      if (!lower.has(identifyFile(from))) return renameSync(from, to);
+      throw refusal('EXDEV', 'rename');
+    },
   });
 }
 
 const asideIn = (directory: string): string[] =>
-  readdirSync(directory).filter((name) => /\.(corrupt|moving|replaced)/.test(name));
+  readdirSync(directory).filter((name) => /\.(corrupt|replaced)/.test(name));
 
 /** With a backup and an export, neither of which knows task `b`. */
 async function sample(t: TestContext): Promise<{ directory: string; file: string }> {

@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict';
 import fs, { existsSync, lstatSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { syncBuiltinESMExports } from 'node:module';
 import { type TestContext, test } from 'node:test';
 import { openState } from 'millrace';
 import { type StatePaths, statePaths } from '../../src/store/paths.js';
-import { runCode, stateDirectory, withState } from './support.js';
+import { refusal, replaceInFs, runCode, stateDirectory, withState } from './support.js';
 
-const WRITE = fs.writeSync;
 /** Of `blocks`. */
 const BLOCK_BYTES = 512;
 /** Blocks of 512 bytes, or of 1,024: more than a small state needs, and less than the table of readers. */
@@ -28,25 +26,16 @@ async function stateOfOne(t: TestContext): Promise<StatePaths> {
   return statePaths(directory);
 }
 
-/** So many writes are possible, and then there is no room on the disk. */
-function fillDisk(t: TestContext, writes = 0): void {
+/** So many writes are possible, and then there is no room on the disk. @returns frees it */
+function fillDisk(t: TestContext, writes: number): () => void {
+  const { writeSync } = fs;
   let count = 0;
-  const write = (...args: Parameters<typeof fs.writeSync>): number => {
-    if (count++ < writes) return WRITE(...args);
-    throw Object.assign(new Error('ENOSPC: no space left on device, write'), {
-      code: 'ENOSPC',
-      errno: -28,
-      syscall: 'write',
-    });
-  };
-  fs.writeSync = write as typeof WRITE;
-  syncBuiltinESMExports();
-  t.after(freeDisk);
-}
-
-function freeDisk(): void {
-  fs.writeSync = WRITE;
-  syncBuiltinESMExports();
+  return replaceInFs(t, {
+    writeSync(...args: Parameters<typeof fs.writeSync>) {
+      if (count++ < writes) return writeSync(...args);
+      throw refusal('ENOSPC', 'write');
+    },
+  });
 }
 
 for (const [how, lose] of Object.entries(LOST)) {
@@ -85,7 +74,7 @@ test('where the disk is full, the reserve makes way for the table of readers', a
   const paths = await stateOfOne(t);
   rmSync(paths.readers);
   writeFileSync(paths.reserve, 'room');
-  fillDisk(t, 3);
+  const freeDisk = fillDisk(t, 3);
   await assert.rejects(openState({ directory: paths.directory, readOnly: true }), {
     code: 'STATE_DISK_FULL',
   });

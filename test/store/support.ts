@@ -1,4 +1,7 @@
 import { execFile } from 'node:child_process';
+import fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { type BuildState, openState } from 'millrace';
@@ -10,6 +13,35 @@ const INDEX = import.meta.resolve('millrace');
 /** A directory for a state, not made yet, removed at the end of the test. */
 export async function stateDirectory(t: TestContext): Promise<string> {
   return join(await temporaryFolder(t), '.millrace');
+}
+
+/** Whatever was put in their place since. */
+const NODES = { ...fs };
+
+/**
+ * Puts functions in the place of those of `node:fs`, for all modules, until the end of the test.
+ * @returns puts those back at once
+ */
+export function replaceInFs(
+  t: TestContext,
+  functions: Partial<Record<keyof typeof fs, unknown>>,
+): () => void {
+  const own = Object.keys(functions).map((name) => [name, NODES[name as keyof typeof fs]] as const);
+  const put = (all: object): void => {
+    Object.assign(fs, all);
+    syncBuiltinESMExports();
+  };
+  const putBack = (): void => put(Object.fromEntries(own));
+  put(functions);
+  t.after(putBack);
+  return putBack;
+}
+
+/** What `node:fs` throws where the system refuses a call. */
+export function refusal(code: keyof typeof constants.errno, call: string): NodeJS.ErrnoException {
+  return Object.assign(new Error(`${code}: refused, ${call}`), {
+    ...{ code, errno: -constants.errno[code], syscall: call },
+  });
 }
 
 export async function withState<T>(

@@ -10,13 +10,12 @@ import fs, {
   statSync,
   truncateSync,
 } from 'node:fs';
-import { syncBuiltinESMExports } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { openState } from 'millrace';
 import { type StatePaths, statePaths } from '../../src/store/paths.js';
 import { temporaryFolder } from '../engine/lane-support.js';
-import { withState } from './support.js';
+import { replaceInFs, withState } from './support.js';
 
 /** A state of some tasks, and another that consists of hard links to its files, as `cp -al` makes it. */
 async function twoOfOne(t: TestContext): Promise<[StatePaths, StatePaths]> {
@@ -82,16 +81,13 @@ test('a snapshot of hard links stays as it is while its state is written', async
 
 test('a store that is written to whenever it is copied is refused, and left', async (t) => {
   const [one, other] = await twoOfOne(t);
-  const copy = fs.copyFileSync;
-  // A writer that comes in between makes a copy that is of no moment.
-  fs.copyFileSync = (from, to) => {
-    copy(from, to);
-    truncateSync(to, 4096);
-  };
-  syncBuiltinESMExports();
-  t.after(() => {
-    fs.copyFileSync = copy;
-    syncBuiltinESMExports();
+  const { copyFileSync } = fs;
+  replaceInFs(t, {
+    // A writer that comes in between makes a copy that is of no moment.
+    copyFileSync(from: string, to: string) {
+      copyFileSync(from, to);
+      truncateSync(to, 4096);
+    },
   });
   await assert.rejects(openState(other.directory), {
     code: 'STATE_UNAVAILABLE',
