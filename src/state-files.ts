@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { DiskFull, isSystemError, StateUnavailable } from './errors.js';
+import { DiskFull, isSystemError } from './errors.js';
 import type { ExportInfo } from './export/export.js';
 import type { ImportReport } from './export/import.js';
 import type { DocumentSource } from './export/read.js';
@@ -11,7 +11,7 @@ import { type BackupHealth, examineState, type Misplaced, type StateHealth } fro
 import type { Waiting } from './store/lock.js';
 import { openWriter, type Recovery } from './store/open.js';
 import { statePaths } from './store/paths.js';
-import { whyRefused } from './store/refusal.js';
+import { refusedState } from './store/refusal.js';
 import { type Replaced, type RestoreReport, restoreBackup } from './store/restore.js';
 import { saysFull } from './store/room.js';
 import { requireUsable } from './store/usable.js';
@@ -167,7 +167,6 @@ async function withSystem<Result>(
   } catch (error) {
     if (!isSystemError(error)) throw error;
     if (saysFull(error)) throw new DiskFull(`the state in ${resolve(directory)}`, 'this was not possible');
-    const message = `The state in ${resolve(directory)} cannot be used: ${whyRefused(error, intent)}.`;
-    throw new StateUnavailable(message, { cause: error });
+    throw refusedState(resolve(directory), error, intent);
   }
 }

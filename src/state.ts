@@ -14,7 +14,7 @@ import type { Retention } from './store/backup/retention.js';
 import type { BuildHistory } from './store/history/history.js';
 import { type Opened, openMemory, openReader, openWriter, type Recovery } from './store/open.js';
 import type { StatePaths } from './store/paths.js';
-import { whyRefused } from './store/refusal.js';
+import { refusedState } from './store/refusal.js';
 import { type VerifyReport, verifyDatabase } from './store/verify.js';
 import { giveBackOwn, takeUpFromDead } from './tasks/dead-threads.js';
 import { ReadOnlyTasks } from './tasks/read-only.js';
@@ -277,8 +277,7 @@ export async function openState(where: string | OpenOptions, ...surplus: never[]
     );
   } catch (error) {
     if (!isSystemError(error)) throw error;
-    const why = whyRefused(error, readOnly ? 'read' : 'read or write');
-    throw new StateUnavailable(`The state in ${directory} cannot be used: ${why}.`, { cause: error });
+    throw refusedState(directory, error, readOnly ? 'read' : 'read or write');
   }
 }
 

@@ -4,7 +4,7 @@ import { fileSizeLimit } from '../process-limits.js';
 import { newestCommit } from './file-check.js';
 import type { DirectoryLock } from './lock.js';
 import { identifyFile, type StatePaths } from './paths.js';
-import { whyRefused } from './refusal.js';
+import { refusedState } from './refusal.js';
 import { giveReserve, hasReserve } from './reserve.js';
 import { giveRoom, makeRoom, NoRoom, roomFor, saysFull } from './room.js';
 import { suggestVerification } from './unverified.js';
@@ -32,8 +32,7 @@ function hasRoom(paths: StatePaths): boolean {
     return (hasReserve(paths) || isFree(paths, SMALL_BYTES)) && isAllowed(paths, SMALL_BYTES);
   } catch (error) {
     if (!isSystemError(error)) throw error;
-    const why = whyRefused(error, 'read or write');
-    throw new StateUnavailable(`The state in ${paths.directory} cannot be used: ${why}.`, { cause: error });
+    throw refusedState(paths.directory, error, 'read or write');
   }
 }
 

@@ -1,8 +1,8 @@
 import { accessSync, closeSync, constants, lstatSync, openSync, rmSync, writeSync } from 'node:fs';
-import { DiskFull, StateUnavailable } from '../errors.js';
+import { DiskFull } from '../errors.js';
 import { PAGE_SIZE } from './lmdb-file.js';
 import type { StatePaths } from './paths.js';
-import { whyRefused } from './refusal.js';
+import { refusedState } from './refusal.js';
 import { giveReserve } from './reserve.js';
 import { saysFull } from './room.js';
 
@@ -83,8 +83,7 @@ function requireAccess({ directory, data, readers }: StatePaths): void {
     try {
       accessSync(file, constants.R_OK | constants.W_OK);
     } catch (error) {
-      const why = whyRefused(error as NodeJS.ErrnoException, 'read or write');
-      throw new StateUnavailable(`The state in ${directory} cannot be used: ${why}.`, { cause: error });
+      throw refusedState(directory, error as NodeJS.ErrnoException, 'read or write');
     }
   }
 }

@@ -1,6 +1,6 @@
 import { accessSync, constants, existsSync, lstatSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { isSystemError, systemWords } from '../errors.js';
+import { isSystemError, StateUnavailable, systemWords } from '../errors.js';
 
 const { R_OK, W_OK, X_OK } = constants;
 const DENIED = new Set(['EACCES', 'EPERM']);
@@ -31,6 +31,16 @@ export function whyRefused(
   if (!DENIED.has(code)) return `${systemWords(error)}${path === undefined ? '' : ` (${path})`}`;
   const at = path === undefined ? undefined : deniedAt(path);
   return `there is no permission to ${intent} ${at ?? 'it'}; ${permission(at)}`;
+}
+
+/** Of a state at which the system does not let us. @param intent as of `whyRefused` */
+export function refusedState(
+  directory: string,
+  error: NodeJS.ErrnoException,
+  intent: string,
+): StateUnavailable {
+  const problem = `The state in ${directory} cannot be used: ${whyRefused(error, intent)}`;
+  return new StateUnavailable(`${problem}.`, { cause: error });
 }
 
 /** Only its owner may change the mode of a file. */
