@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, openSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import timers from 'node:timers/promises';
 import { type BuildState, openState, TaskStatus } from 'millrace';
 import { BatchReader, BatchWriter } from '../../src/store/batch.js';
 import type { Key } from '../../src/store/database.js';
@@ -169,6 +171,41 @@ test('a batch that no process can write is refused, and said so', async (t) => {
   assert.equal(failuresIn(directory), 2, 'three were tried');
   await withState(directory, ({ tasks }) => assert.deepEqual([tasks.has('a'), tasks.has('b')], [true, true]));
 });
+
+test('a writer that does not answer in two minutes is ended, and another one is given the batch', async (t) => {
+  const [state, directory] = await isolatedState(t);
+  state.tasks.define({ id: 'a' });
+  await state.commit();
+  const hanging = writerOf(directory)!;
+  process.kill(hanging, 'SIGSTOP');
+  t.after(() => isAlive(hanging) && process.kill(hanging, 'SIGKILL'));
+  const waits = withoutFirstWait(t, 120_000);
+  state.tasks.define({ id: 'b' });
+  await state.commit();
+  assert.deepEqual(waits, [120_000, 120_000], 'of the second one the time is what it is');
+  assert.equal(isAlive(hanging), false);
+  assert.notEqual(writerOf(directory), hanging);
+  assert.match(readFileSync(join(directory, 'log', 'millrace.log'), 'utf8'), /did not answer within 120 s/);
+  const expected = everything(state);
+  await state.close();
+  await withState(directory, (again) => assert.deepEqual(everything(again), expected));
+});
+
+/** Has the first timer of so many milliseconds end at once. @returns those that were started, to be looked at later */
+function withoutFirstWait(t: TestContext, milliseconds: number): number[] {
+  const { setTimeout: delay } = timers;
+  const waits: number[] = [];
+  const replace = (setTimeout: typeof delay): void => {
+    timers.setTimeout = setTimeout;
+    syncBuiltinESMExports();
+  };
+  t.after(() => replace(delay));
+  replace((time, ...others) => {
+    if (time !== milliseconds) return delay(time, ...others);
+    return delay(waits.push(time) === 1 ? 0 : time, ...others);
+  });
+  return waits;
+}
 
 test('a process that is killed leaves no writer, and its successor waits for one that hangs', async (t) => {
   const directory = await stateDirectory(t);
