@@ -25,9 +25,8 @@ export async function withProject<Result>(
   { options, mode, onWarning, wait = 0, isolation = 'none' }: ProjectUse,
   use: (project: Project) => Promise<Result>,
 ): Promise<Result> {
-  if (options.directory !== undefined) enter(options.directory);
   await using project = await openProject({
-    directory: process.cwd(),
+    directory: workingFolder(options),
     ...(options.file === undefined ? {} : { manifest: manifestPath(options.file) }),
     ...(options.state === undefined ? {} : { stateDirectory: namedState(options.state) }),
     mode,
@@ -51,15 +50,27 @@ export async function withState<Result>(
 
 /** The state directory that the options mean, for what needs no manifest. @throws NoManifest if only a manifest could say where it is */
 export function stateDirectory(options: GlobalOptions): string {
-  if (options.directory !== undefined) enter(options.directory);
+  const folder = workingFolder(options);
   if (options.state !== undefined) return namedState(options.state);
   const manifest = options.file === undefined ? undefined : manifestPath(options.file);
-  return join(dirname(findManifest(process.cwd(), manifest)), '.millrace');
+  return join(dirname(findManifest(folder, manifest)), '.millrace');
 }
 
 function namedState(directory: string): string {
   if (directory === '') throw new InvalidArgument('--state needs the name of a folder; it is empty.');
   return resolve(directory);
+}
+
+/** The folder that is worked in, after `-C`. Absolute. @throws InvalidArgument */
+function workingFolder({ directory }: GlobalOptions): string {
+  if (directory !== undefined) enter(directory);
+  try {
+    return process.cwd();
+  } catch {
+    throw new InvalidArgument(
+      'The folder that this is started in has been deleted; change to another one (cd, also to one of the same name), or name it (-C DIR).',
+    );
+  }
 }
 
 /** All that follows takes place in that folder, as if the command had been started there. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +9,7 @@ import { toDot } from '../../src/cli/commands/graph.js';
 import { failureOf } from '../../src/cli/failure.js';
 import { main } from '../../src/cli/program.js';
 import { DependencyCycle, MillraceError, StateCorrupt, StateLocked } from '../../src/errors.js';
+import { MAIN } from './e2e-support.js';
 import { fakeContext } from './support.js';
 
 /** Runs the command line in this process, with what it wrote. */
@@ -69,6 +71,17 @@ test('a folder without a manifest is told, with its code', async (t) => {
   assert.equal(exitCode, 2);
   assert.equal(JSON.parse(stdout).code, 'NO_MANIFEST');
   assert.match(stderr, /^millrace: error: .*millrace\.toml/);
+});
+
+test('a working folder that was deleted is told', () => {
+  const script = 'cd "$(mktemp -d)" && rmdir "$PWD" && exec "$@"';
+  for (const command of ['run', 'status']) {
+    const { status, stderr } = spawnSync('sh', ['-c', script, 'sh', process.execPath, MAIN, command], {
+      encoding: 'utf8',
+    });
+    assert.equal(status, 2);
+    assert.match(stderr, /^millrace: error: The folder that this is started in has been deleted; [^\n]*\n$/);
+  }
 });
 
 test('--help explains the commands, their options and shows examples', async () => {
