@@ -124,11 +124,11 @@ export class Guard {
     return isOther;
   }
 
-  /** Undefined if that cannot be seen at the moment. */
+  /** Undefined if the system does not let us look at the moment; empty if there is no whole header, as nobody else commits. */
   private look(): string | undefined {
     try {
       const commit = newestCommit(this.paths);
-      return commit && Object.values(commit).join();
+      return commit === undefined ? '' : Object.values(commit).join();
     } catch {
       return undefined;
     }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { openState } from 'millrace';
+import { PAGE_SIZE } from '../../src/store/lmdb-file.js';
 import { statePaths } from '../../src/store/paths.js';
 import { stateDirectory, withState } from './support.js';
 
@@ -33,3 +34,17 @@ for (const isolation of ['none', 'process'] as const) {
     });
   });
 }
+
+test('a store that is being overwritten while it is open is written to no more', async (t) => {
+  const directory = await stateDirectory(t);
+  const { data } = statePaths(directory);
+  const state = await openState(directory);
+  state.tasks.define({ id: 'a' });
+  await state.commit();
+  // As cp leaves it for a while: of what is to come there is no header yet.
+  writeFileSync(data, Buffer.alloc(2 * PAGE_SIZE), { flag: 'r+' });
+  state.tasks.define({ id: 'b' });
+  await assert.rejects(state.commit(), { code: 'STATE_UNAVAILABLE' });
+  await assert.rejects(state.close());
+  await withState(directory, ({ recovery }) => assert.ok(recovery.movedAside));
+});
