@@ -6,6 +6,7 @@ import {
   readSync,
   realpathSync,
   type Stats,
+  statfsSync,
   statSync,
 } from 'node:fs';
 import { FileUnreadable, isSystemError, systemWords } from '../errors.js';
@@ -42,6 +43,8 @@ const SPECIAL: Finding = { kind: 'special' };
 export const TICK_MS = 20;
 /** The same for file systems that keep whole seconds (or, as FAT, even ones). */
 const COARSE_TICK_MS = 2_020;
+/** The number of Linux's overlay file system: statfs(2). */
+const OVERLAY = 0x794c7630;
 /** How often a file that changes while it is hashed is hashed anew at once. */
 const ATTEMPTS = 3;
 /** What is read and hashed at a stretch. Bytes. */
@@ -95,12 +98,21 @@ export function isRacy(stat: FileStat, time: number): boolean {
 }
 
 /**
- * True if what holds the same as before is another inode with the same times: an identical copy, or what an overlay file system makes of a file
- * that is opened for writing for the first time ("copy up"). No inode was changed before it was born.
+ * True if what holds the same as before is what an overlay file system has made of a file that was opened for writing for the first time ("copy
+ * up"): the same size and mtime, and another inode, or one that was born since it was changed last. Elsewhere that is an identical copy that somebody
+ * has put in its place, who may have changed it before.
  */
-export function isCopyOf(before: FileStat, now: FileStat, born: number): boolean {
+export function isCopiedUp(path: string, before: FileStat, now: FileStat, born: number): boolean {
   if (before.size !== now.size || before.mtimeMs !== now.mtimeMs) return false;
-  return before.ino !== now.ino || born > before.ctimeMs;
+  return (before.ino !== now.ino || born > before.ctimeMs) && isOnOverlay(path);
+}
+
+function isOnOverlay(path: string): boolean {
+  try {
+    return statfsSync(path).type === OVERLAY;
+  } catch {
+    return false;
+  }
 }
 
 /** Undefined if the file moved meanwhile; on the last attempt, what was read, as racy. */

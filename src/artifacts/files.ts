@@ -177,7 +177,7 @@ export class FileTable {
   /**
    * Records what was seen; writes nothing if that is known already.
    * @param stat only for a regular file
-   * @param isCopy another stat says nothing: it is an identical copy
+   * @param isCopy another stat says nothing: see `isCopiedUp`
    */
   record(row: number, content: ContentId, stat: FileStat = NO_STAT, racy = false, isCopy = false): void {
     this.renew(row);

@@ -2,9 +2,9 @@ import { setImmediate } from 'node:timers/promises';
 import { FileUnreadable } from '../errors.js';
 import { locate } from '../paths.js';
 import { Content, type ContentId, type ContentTable } from './contents.js';
-import { changeTime, type Finding, finish, hashInSteps, isCopyOf, isRacy, look } from './examine.js';
+import { changeTime, type Finding, finish, hashInSteps, isCopiedUp, isRacy, look } from './examine.js';
 import type { FileThreads } from './file-threads.js';
-import type { FileTable } from './files.js';
+import type { FileStat, FileTable } from './files.js';
 import { ScanJob } from './scan-job.js';
 import type { Start } from './start.js';
 
@@ -267,11 +267,15 @@ export class FileScanner {
       if (finding.racy) this.racy.push(row);
       const { born, digest, racy, stat } = finding;
       const content = this.contents.intern(digest);
-      const isCopy = this.files.content(row) === content && isCopyOf(this.files.stat(row), stat, born);
-      this.files.record(row, content, stat, racy, isCopy);
+      const isSame = this.files.content(row) === content && this.isCopiedUp(row, stat, born);
+      this.files.record(row, content, stat, racy, isSame);
     } else if (finding.kind in ABSENT_BYTES) {
       this.files.record(row, ABSENT_BYTES[finding.kind as keyof typeof ABSENT_BYTES]);
     }
+  }
+
+  private isCopiedUp(row: number, stat: FileStat, born: number): boolean {
+    return isCopiedUp(locate(this.prefix, this.files.pathOf(row)), this.files.stat(row), stat, born);
   }
 
   /** The system refused to show the file. */
