@@ -23,6 +23,12 @@ export interface Waiting {
   readonly onWait?: ((holder: StateLocked) => void) | undefined;
 }
 
+/**
+ * Called when a lock was there that nobody has given back, before it is replaced: what throws leaves it there.
+ * @param ended who wrote here last; undefined if that one still runs, and has it in another directory, of which this is a copy
+ */
+export type OnLeft = (ended: ProcessIdentity | undefined) => void;
+
 /** What is said while a holder is waited for, as sentences; of one that cannot be seen from here, what else to do. */
 export function whileWaiting({ message, place, problem }: StateLocked): string {
   return place === undefined ? `${problem}; waiting for it to end.` : `${message} Waiting for it to end.`;
@@ -62,23 +68,16 @@ const UNREADABLE: Holder = {
  * itself has no flock.
  */
 export class DirectoryLock {
-  /** True if a lock was there that nobody has given back. */
-  readonly isUnclean: boolean;
-  /** The last process that wrote here, if it ended without giving the lock back. */
-  readonly predecessor: ProcessIdentity | undefined;
   private readonly path: string;
   private readonly own: Holder;
 
-  private constructor(path: string, own: Holder, last: Holder | undefined) {
+  private constructor(path: string, own: Holder) {
     this.path = path;
     this.own = own;
-    this.isUnclean = last !== undefined;
-    // Who still runs has it in another directory, of which this is a copy.
-    this.predecessor = last === undefined || mayBeRunning(last) ? undefined : last;
   }
 
-  /** @throws StateLocked with the holder's pid */
-  static acquire(path: string, directory: string): DirectoryLock {
+  /** @throws StateLocked with the holder's pid; what `onLeft` throws */
+  static acquire(path: string, directory: string, onLeft: OnLeft): DirectoryLock {
     const own: Holder = {
       ...identityOf(process.pid),
       ...whoseIs(dirname(path)),
@@ -89,9 +88,8 @@ export class DirectoryLock {
     try {
       for (;;) {
         writeFileSync(draft, JSON.stringify(own), { mode: 0o600 });
-        const taken = takeLock(path, draft, directory);
-        if (taken === 'swept') continue;
-        const lock = new DirectoryLock(path, own, taken === 'free' ? undefined : taken);
+        if (!takeLock(path, draft, directory, onLeft)) continue;
+        const lock = new DirectoryLock(path, own);
         lock.sweep();
         return lock;
       }
@@ -115,12 +113,13 @@ export class DirectoryLock {
     { wait = 0, onWait }: Waiting,
     path: string,
     directory: string,
+    onLeft: OnLeft,
   ): Promise<DirectoryLock> {
     const deadline = performance.now() + wait;
     let hasTold = false;
     for (;;) {
       try {
-        return DirectoryLock.acquire(path, directory);
+        return DirectoryLock.acquire(path, directory, onLeft);
       } catch (error) {
         if (!(error instanceof StateLocked) || performance.now() >= deadline) throw error;
         if (!hasTold) onWait?.(error);
@@ -156,10 +155,10 @@ function mayHold(holder: Holder, path: string, draft?: string): boolean {
   return !givenBack.has(holder.id) && mayBeRunning(holder) && !isOfAnother(holder, dirname(path), draft);
 }
 
-/** Whose it was, if that one has ended; `swept` if somebody removed the draft, who could not read it yet. */
-function takeLock(path: string, draft: string, directory: string): 'free' | Holder | 'swept' {
+/** @returns false if somebody removed the draft, who could not read it yet */
+function takeLock(path: string, draft: string, directory: string, onLeft: OnLeft): boolean {
   while (existsSync(draft)) {
-    if (tryLink(draft, path)) return 'free';
+    if (tryLink(draft, path)) return true;
     const chain = holders(path);
     const last = lastOf(chain);
     if (last === undefined) continue;
@@ -169,14 +168,25 @@ function takeLock(path: string, draft: string, directory: string): 'free' | Hold
     if (!tryLink(draft, claim)) continue;
     // Only now, with the claim made: whoever succeeded this holder before has put another name into the lock.
     if (sameHolders(chain, holders(path).slice(0, chain.length))) {
-      renameSync(claim, path);
+      succeed(path, claim, () => onLeft(mayBeRunning(last) ? undefined : last));
       for (let count = 1; count <= chain.length; count++)
         rmSync(successorPath(path, chain.slice(0, count)), { force: true });
-      return last;
+      return true;
     }
     rmSync(claim, { force: true });
   }
-  return 'swept';
+  return false;
+}
+
+/** The lock of who has ended says that it did so uncleanly, until something else does: that comes first. */
+function succeed(path: string, claim: string, before: () => void): void {
+  try {
+    before();
+    renameSync(claim, path);
+  } catch (error) {
+    rmSync(claim, { force: true });
+    throw error;
+  }
 }
 
 /** Removes drafts and claims of processes that were killed before they could do so. The caller holds the lock. */

@@ -14,10 +14,11 @@ export async function takeDirectory(paths: StatePaths, waiting: Waiting = {}): P
   makeFolder(paths.directory, PRIVATE);
   requireUsable(paths);
   makePrivate(paths);
-  const lock = await DirectoryLock.acquireWithin(waiting, paths.lock, paths.directory);
+  // The mark outlives the lock: until the store was verified, every opener verifies it.
+  const lock = await DirectoryLock.acquireWithin(waiting, paths.lock, paths.directory, (ended) =>
+    requireVerification(paths, ended),
+  );
   try {
-    // The mark outlives the lock: until the store was verified, every opener verifies it.
-    if (lock.isUnclean) requireVerification(paths, lock.predecessor);
     await awaitLeftWriter(paths);
     return lock;
   } catch (error) {

@@ -24,7 +24,7 @@ for (const [who, use] of Object.entries(USES)) {
     const directory = await stateDirectory(t);
     await withState(directory, (state) => void state.tasks.define({ id: 'kept' }));
     const { data, lock, store } = statePaths(directory);
-    const held = DirectoryLock.acquire(lock, directory);
+    const held = DirectoryLock.acquire(lock, directory, () => {});
     const aside = `${store}.replaced`;
     renameSync(store, aside);
     const real = fs.lstatSync as (...args: unknown[]) => unknown;

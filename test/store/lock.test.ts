@@ -17,7 +17,7 @@ import { whileWaiting } from '../../src/store/lock.js';
 import { statePaths } from '../../src/store/paths.js';
 import { thisProcess } from '../../src/store/process.js';
 import { isAlive, temporaryFolder, until } from '../engine/lane-support.js';
-import { runCode, shellArguments, stateDirectory, withState } from './support.js';
+import { refusal, replaceInFs, runCode, shellArguments, stateDirectory, withState } from './support.js';
 
 /** A lock as a process that is not ours would have left it. */
 function leaveLock(directory: string, changes: object): void {
@@ -209,7 +209,7 @@ test('of processes that race for a stale lock exactly one gets it', async (t) =>
     };
     meet('start', 4);
     try {
-      const held = DirectoryLock.acquire(${JSON.stringify(lock)}, directory);
+      const held = DirectoryLock.acquire(${JSON.stringify(lock)}, directory, () => {});
       meet('end', 4);
       console.log(held.isHeld() ? 'kept' : 'lost');
       held.release();
@@ -276,6 +276,25 @@ test('a lock is given back if the folder that it is in cannot be read', async (t
   await withState(directory, (state) => assert.equal(state.recovery.unclean, false));
 });
 
+test('an unclean end is known until it is marked: also if the system refuses the mark', async (t) => {
+  const directory = await closedState(t);
+  const { lock, unverified } = statePaths(directory);
+  leaveLock(directory, { pid: 2 ** 22 + 1 });
+  const { appendFileSync } = fs;
+  const putBack = replaceInFs(t, {
+    appendFileSync(...args: Parameters<typeof appendFileSync>) {
+      if (args[0] === unverified) throw refusal('ENOSPC', 'write');
+      appendFileSync(...args);
+    },
+  });
+  await assert.rejects(openState(directory), { code: 'STATE_DISK_FULL' });
+  putBack();
+  assert.ok(existsSync(lock));
+  assert.deepEqual(readdirSync(directory), ['lock', 'store']);
+  await withState(directory, (state) => assert.equal(state.recovery.unclean, true));
+  assert.deepEqual(readdirSync(directory), ['store']);
+});
+
 test('processes that sweep one another away still get the lock or are told who has it', async (t) => {
   const directory = await closedState(t);
   const { lock } = statePaths(directory);
@@ -284,7 +303,7 @@ test('processes that sweep one another away still get the lock or are told who h
     let held = 0;
     for (let round = 0; round < 500; round++) {
       try {
-        DirectoryLock.acquire(${JSON.stringify(lock)}, directory).release();
+        DirectoryLock.acquire(${JSON.stringify(lock)}, directory, () => {}).release();
         held++;
       } catch (error) {
         if (error.code !== 'STATE_LOCKED') throw error;
