@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { endPool, startPool, type ThreadPool } from '../thread-pool.js';
 
 const MAX_HELPERS = 7;
+const FILENAME = new URL('../../bundle/workers/files.cjs', import.meta.url).href;
 
 /** What the threads can do: the functions of `workers/files.ts`. */
 export type FileWork = 'scan' | 'store' | 'extract' | 'move';
@@ -16,6 +17,8 @@ export class FileThreads {
   /** How many there are when they run. */
   readonly count: number;
   private pool: ThreadPool | undefined;
+  /** The system has no more threads for this process, or had none when they were started. */
+  private isRefused = false;
 
   /** @param count default: one less than may run at once, the caller's thread being the other; at most 7 */
   constructor(count = Math.min(availableParallelism() - 1, MAX_HELPERS)) {
@@ -26,17 +29,23 @@ export class FileThreads {
     return this.pool !== undefined;
   }
 
-  /** Begins to start the threads, which happens beside whatever the caller does next. */
+  /** Begins to start the threads, which happens beside whatever the caller does next. If the system refuses them, he does all by himself. */
   start(): void {
-    if (this.count === 0) return;
-    const threads = { minThreads: this.count, maxThreads: this.count };
-    this.pool ??= startPool(new URL('../../bundle/workers/files.cjs', import.meta.url).href, threads);
+    if (this.count === 0 || this.isRefused) return;
+    try {
+      this.pool ??= startPool(FILENAME, { minThreads: this.count, maxThreads: this.count });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ERR_WORKER_INIT_FAILED') throw error;
+      this.isRefused = true;
+    }
   }
 
   /** All threads work for the job. Resolves when none does any more, also if one breaks down: what it leaves is the caller's. */
   async help(name: FileWork, job: object): Promise<void> {
     this.start();
-    await Promise.allSettled(Array.from({ length: this.count }, () => this.pool!.run(job, { name })));
+    const { pool } = this;
+    if (pool === undefined) return;
+    await Promise.allSettled(Array.from({ length: this.count }, async () => pool.run(job, { name })));
   }
 
   /** Ends the threads; none may be at work. The next job starts them anew. */

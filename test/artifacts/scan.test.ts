@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { describe, test } from 'node:test';
+import workers from 'node:worker_threads';
 import { isRacy } from '../../src/artifacts/examine.js';
 import { Content, createArtifacts, FileScanner, FileThreads } from '../../src/artifacts/index.js';
 import { becomeOld, Project } from './support.js';
@@ -217,6 +218,26 @@ describe('FileScanner', () => {
       ]);
     };
     assert.deepEqual(await scan(true), await scan(false));
+  });
+
+  test('looks at all by itself if the system refuses it threads', async (t) => {
+    const project = new Project(t);
+    project.write('in', 'text');
+    const row = project.artifacts.files.intern('in');
+    const { Worker } = workers;
+    const refused = class {
+      constructor() {
+        throw Object.assign(new Error('EAGAIN'), { code: 'ERR_WORKER_INIT_FAILED' });
+      }
+    };
+    Object.assign(workers, { Worker: refused });
+    t.after(() => Object.assign(workers, { Worker }));
+    const threads = new FileThreads(2);
+    const scanner = project.scanner();
+    await scanner.scanTogether(new Int32Array(500).fill(row), threads);
+    assert.equal(threads.started, false);
+    assert.ok(scanner.contentOf(row) > Content.Special);
+    await threads.close();
   });
 
   test('meets an error of another thread itself', async (t) => {
