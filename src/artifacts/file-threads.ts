@@ -17,7 +17,7 @@ export class FileThreads {
   /** How many there are when they run. */
   readonly count: number;
   private pool: ThreadPool | undefined;
-  /** The system has no more threads for this process, or had none when they were started. */
+  /** The system has no threads for this process, or no memory for them. */
   private isRefused = false;
 
   /** @param count default: one less than may run at once, the caller's thread being the other; at most 7 */
@@ -31,13 +31,24 @@ export class FileThreads {
 
   /** Begins to start the threads, which happens beside whatever the caller does next. If the system refuses them, he does all by himself. */
   start(): void {
-    if (this.count === 0 || this.isRefused) return;
+    if (this.count === 0 || this.isRefused || this.started) return;
     try {
-      this.pool ??= startPool(FILENAME, { minThreads: this.count, maxThreads: this.count });
+      const pool = startPool(FILENAME, { minThreads: this.count, maxThreads: this.count });
+      // Of one that had no work.
+      pool.on('error', () => this.died(pool));
+      this.pool = pool;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ERR_WORKER_INIT_FAILED') throw error;
       this.isRefused = true;
     }
+  }
+
+  /** When no thread is left, nobody would ever take what waits for one. */
+  private died(pool: ThreadPool): void {
+    if (pool.threads.length > 0 || this.pool !== pool) return;
+    this.isRefused = true;
+    this.pool = undefined;
+    void endPool(pool);
   }
 
   /** All threads work for the job. Resolves when none does any more, also if one breaks down: what it leaves is the caller's. */

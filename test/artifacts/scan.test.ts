@@ -14,7 +14,21 @@ import { describe, test } from 'node:test';
 import workers from 'node:worker_threads';
 import { isRacy } from '../../src/artifacts/examine.js';
 import { Content, createArtifacts, FileScanner, FileThreads } from '../../src/artifacts/index.js';
+import { until } from '../engine/lane-support.js';
 import { becomeOld, Project } from './support.js';
+
+/** As Node.js has it where no more threads may be started. */
+class Refused {
+  constructor() {
+    throw Object.assign(new Error('EAGAIN'), { code: 'ERR_WORKER_INIT_FAILED' });
+  }
+}
+
+class Ending extends workers.Worker {
+  constructor(_: string, options: workers.WorkerOptions) {
+    super('throw new Error("there is no memory")', { ...options, eval: true });
+  }
+}
 
 const one = (row: number) => Int32Array.of(row);
 
@@ -220,25 +234,27 @@ describe('FileScanner', () => {
     assert.deepEqual(await scan(true), await scan(false));
   });
 
-  test('looks at all by itself if the system refuses it threads', async (t) => {
-    const project = new Project(t);
-    project.write('in', 'text');
-    const row = project.artifacts.files.intern('in');
-    const { Worker } = workers;
-    const refused = class {
-      constructor() {
-        throw Object.assign(new Error('EAGAIN'), { code: 'ERR_WORKER_INIT_FAILED' });
-      }
-    };
-    Object.assign(workers, { Worker: refused });
-    t.after(() => Object.assign(workers, { Worker }));
-    const threads = new FileThreads(2);
-    const scanner = project.scanner();
-    await scanner.scanTogether(new Int32Array(500).fill(row), threads);
-    assert.equal(threads.started, false);
-    assert.ok(scanner.contentOf(row) > Content.Special);
-    await threads.close();
-  });
+  for (const [what, refused] of [
+    ['the system refuses it threads', Refused],
+    ['its threads end before they can do anything', Ending],
+  ] as const) {
+    test(`looks at all by itself if ${what}`, async (t) => {
+      const project = new Project(t);
+      project.write('in', 'text');
+      const row = project.artifacts.files.intern('in');
+      const { Worker } = workers;
+      Object.assign(workers, { Worker: refused });
+      t.after(() => Object.assign(workers, { Worker }));
+      const threads = new FileThreads(2);
+      t.after(() => threads.close());
+      const scanner = project.scanner();
+      await scanner.scanTogether(new Int32Array(500).fill(row), threads);
+      await until('the threads are given up', () => !threads.started);
+      await scanner.scanTogether(new Int32Array(500).fill(row), threads);
+      assert.equal(threads.started, false);
+      assert.ok(scanner.contentOf(row) > Content.Special);
+    });
+  }
 
   test('meets an error of another thread itself', async (t) => {
     const project = new Project(t);
