@@ -53,10 +53,12 @@ export async function restoreBackup(
 ): Promise<RestoreReport> {
   const paths = statePaths(directory);
   requireUsable(paths);
-  const backup = findBackup(paths, name);
+  // Before anything is made or waited for; and after it, as others may have made and removed backups meanwhile.
+  findBackup(paths, name);
   const lock = await takeDirectory(paths, waiting);
   try {
     await clearPlaces(paths);
+    const backup = findBackup(paths, name);
     await requireFit(backup);
     const draft = await draftStore(paths, readMigrated(backup.path));
     const { before, movedAside } = await replaceStore(paths, draft, now);

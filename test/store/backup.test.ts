@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { EventEmitter, once } from 'node:events';
 import {
   copyFileSync,
   existsSync,
@@ -192,6 +193,23 @@ test('a state is restored by name, after it was backed up itself', async (t) => 
   };
   await assert.rejects(restoreState(directory), refused);
   await withState(directory, (state) => assert.ok(state.tasks.has('later')));
+});
+
+test('who waits to restore gets the backup that is the newest by then', async (t) => {
+  const directory = await stateDirectory(t);
+  await using state = await openState(directory);
+  state.tasks.define({ id: 'a' });
+  await state.commit();
+  await state.backup();
+  const holder = new EventEmitter();
+  const waiting = once(holder, 'waited for');
+  const restored = restoreState(directory, { wait: 60_000, onWait: () => holder.emit('waited for') });
+  await waiting;
+  state.tasks.define({ id: 'b' });
+  await state.commit();
+  const newest = await state.backup();
+  await state.close();
+  assert.equal((await restored).backup.name, newest!.name);
 });
 
 test('a restore that is killed between two renames leaves the state of before', async (t) => {
