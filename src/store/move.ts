@@ -29,7 +29,8 @@ function moveEntries(from: string, to: string): void {
   for (let attempt = 1; ; attempt++) {
     const names = readdirSync(from);
     const ordered = [...names.filter((name) => name === FIRST), ...names.filter((name) => name !== FIRST)];
-    for (const name of ordered) move(join(from, name), join(to, name));
+    for (const name of ordered)
+      move(join(from, name), freeIn(to, name, lstatSync(join(from, name)).isDirectory()));
     try {
       rmdirSync(from);
       return;
@@ -37,5 +38,16 @@ function moveEntries(from: string, to: string): void {
       const isFilled = isSystemError(error) && error.code === 'ENOTEMPTY';
       if (!isFilled || attempt === ATTEMPTS) throw error;
     }
+  }
+}
+
+/** Where something of that name goes: another thing that has it there, and was put in between, stays. */
+function freeIn(folder: string, name: string, isFolder: boolean): string {
+  const path = join(folder, name);
+  for (let count = 0; ; count++) {
+    const free = count === 0 ? path : `${path}.${count}`;
+    const found = lstatSync(free, { throwIfNoEntry: false });
+    // What is left of a folder goes into it.
+    if (found === undefined || (isFolder && found.isDirectory())) return free;
   }
 }

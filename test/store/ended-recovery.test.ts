@@ -181,3 +181,28 @@ test('what is said of a recovery that did not begin, or is no note, is believed 
   await assert.rejects(openState({ directory, readOnly: true }), { code: 'STATE_CORRUPT' });
   await withState(directory, ({ recovery }) => assert.ok(recovery.backup));
 });
+
+test('what is put in the place of the store meanwhile takes the place of nothing that was moved aside', async (t) => {
+  const directory = await sample(t);
+  const { store } = statePaths(directory);
+  DAMAGE.damaged!(directory);
+  writeFileSync(join(store, 'notes'), 'the first');
+  const killed = `
+    import fs from 'node:fs';
+    import { syncBuiltinESMExports } from 'node:module';
+    const { renameSync } = fs;
+    fs.renameSync = (from, to) => {
+      if (to === ${JSON.stringify(store)}) process.kill(process.pid, 'SIGKILL');
+      renameSync(from, to);
+    };
+    syncBuiltinESMExports();
+    await openState(directory);`;
+  await runCode(directory, killed);
+  mkdirSync(store, { mode: 0o700 });
+  writeFileSync(join(store, 'notes'), 'the second');
+  await withState(directory, ({ recovery }) => {
+    const kept = readdirSync(recovery.movedAside!).filter((name) => name.startsWith('notes'));
+    const texts = kept.map((name) => readFileSync(join(recovery.movedAside!, name), 'utf8'));
+    assert.deepEqual(texts.sort(), ['the first', 'the second']);
+  });
+});
