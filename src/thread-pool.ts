@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import type { Piscina } from 'piscina';
+import { MillraceError } from './errors.js';
 
 export interface ThreadPoolOptions {
   /** Threads that start at once, and how many there are at most. */
@@ -11,6 +12,17 @@ export interface ThreadPoolOptions {
 
 export type ThreadPool = Piscina;
 
+/** The system has no threads for this process, or no memory for them. */
+export class ThreadsRefused extends MillraceError {
+  constructor(cause: Error) {
+    super(
+      'THREADS_REFUSED',
+      `No further thread can be started (${cause.message}); allow this process more threads (ulimit -u, or the limit of its container), or run fewer jobs.`,
+      { cause },
+    );
+  }
+}
+
 /**
  * Threads that run what `filename` exports, each one thing at a time. Piscina is loaded here, because most runs never need it; by `require`, which
  * takes half as long.
@@ -18,19 +30,33 @@ export type ThreadPool = Piscina;
  * What they load is one file, CommonJS, and read at once: a thread that is ended while it loads ES modules leaves the descriptors of those that it was reading
  * open, or even ends the process (Node.js 20, `v8::Module::IsGraphAsync`). So it is bundled from `workers/`.
  * @param filename URL of it
+ * @throws ThreadsRefused
  */
 export function startPool(filename: string, { memory, ...threads }: ThreadPoolOptions): ThreadPool {
   const { Piscina } = createRequire(import.meta.url)('piscina') as typeof import('piscina');
   const resourceLimits = memory === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: memory } };
-  return new Piscina({
-    filename,
-    ...threads,
-    // With atomics, an idle thread would serve neither messages nor promises.
-    atomics: 'disabled',
-    // Until `endPool`: the next work would have to wait for another one.
-    idleTimeout: Number.POSITIVE_INFINITY,
-    ...resourceLimits,
-  });
+  return starting(
+    () =>
+      new Piscina({
+        filename,
+        ...threads,
+        // With atomics, an idle thread would serve neither messages nor promises.
+        atomics: 'disabled',
+        // Until `endPool`: the next work would have to wait for another one.
+        idleTimeout: Number.POSITIVE_INFINITY,
+        ...resourceLimits,
+      }),
+  );
+}
+
+/** What may start a thread. @throws ThreadsRefused; what `body` throws else */
+export function starting<T>(body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_WORKER_INIT_FAILED') throw error;
+    throw new ThreadsRefused(error as Error);
+  }
 }
 
 /** Ends the threads, whatever they do. */

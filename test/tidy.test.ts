@@ -92,7 +92,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   sha256: [],
   'sync-folder': [],
   task: [],
-  'thread-pool': [],
+  'thread-pool': ['errors'],
   values: ['errors', 'hint'],
 };
 

@@ -73,7 +73,7 @@ export class BuildEngine {
    * Runs the targets and all that they need.
    *
    * A run that has failed tasks, or was cancelled, is a result and no error.
-   * @throws UnknownTask for a target; InvalidArgument; StateUnavailable if a run is under way; IllegalTransition if somebody holds a task of it; DuplicateOutput;
+   * @throws UnknownTask for a target; InvalidArgument; StateUnavailable if a run is under way; IllegalTransition if somebody holds a task of it; DuplicateOutput; ThreadsRefused;
    *   CommitFailed if the state could not be written (all commands have ended by then)
    */
   async run(options: RunOptions = {}): Promise<RunSummary> {

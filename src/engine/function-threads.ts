@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { sub, wordsOf } from '../memory/atomic.js';
-import { endPool, startPool, type ThreadPool } from '../thread-pool.js';
+import { endPool, starting, startPool, type ThreadPool } from '../thread-pool.js';
 import type { CallJob, CallMessage, CallStop, ServeJob } from './function/messages.js';
 
 /** Milliseconds to wait for a sign that a thread is gone. */
@@ -40,25 +40,27 @@ export class FunctionThreads {
     this.#options = options;
   }
 
-  /** Begins to start threads, which happens beside whatever the caller does next. */
+  /** Begins to start threads, which happens beside whatever the caller does next. @throws ThreadsRefused */
   prepare(count: number): void {
     this.#pool ??= start(this.#options, count);
   }
 
-  /** @param receive gets every message, in order; all have come when `done` settles */
+  /** @param onMessage gets every message, in order; all have come when `done` settles @throws ThreadsRefused */
   start({ name, job }: Work, onMessage: (message: CallMessage) => void): ThreadWork {
     const { port1, port2 } = new MessageChannel();
     const controller = new AbortController();
     const backlog = new Backlog();
     const end = new PortEnd(port1);
     this.#pool ??= start(this.#options, 0);
+    const pool = this.#pool;
     const receive = (message: CallMessage): void => {
       if (message.type === 'progress') backlog.received();
       onMessage(message);
     };
     port1.on('message', receive);
     const options = { name, signal: controller.signal, transferList: [port2] };
-    const run = this.#pool.run({ ...job, port: port2, backlog: backlog.buffer }, options) as Promise<void>;
+    const message = { ...job, port: port2, backlog: backlog.buffer };
+    const run = starting(() => pool.run(message, options)) as Promise<void>;
     const done = run.then(
       () => end.drain(receive),
       async (error: unknown) => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { Worker } from 'node:worker_threads';
+import workers, { Worker } from 'node:worker_threads';
 import { BuildEngine, type BuildEvent, openState, type RunOptions } from 'millrace';
 import { TaskTable } from '../../src/memory/table.js';
 import { openFiles, temporaryFolder, until } from './lane-support.js';
@@ -72,6 +72,25 @@ test('a task of a run cannot be removed, nor anything be replaced, before its en
   assert.equal((await run({ onEvent })).summary.executed, 2);
   await assert.rejects(run({ targets: ['none'] }), { code: 'UNKNOWN_TASK' });
   assert.equal(state.tasks.replaceAll(all.slice(0, 1)).removed, 1);
+});
+
+test('a run for which no thread can be started says so, and the next one goes on', async (t) => {
+  const { run, state } = await setUp(t);
+  state.tasks.define([{ id: 'command', command: 'true' }, call('a', 'quick')]);
+  const { Worker: own } = workers;
+  const refused = class {
+    constructor() {
+      throw Object.assign(new Error('EAGAIN'), { code: 'ERR_WORKER_INIT_FAILED' });
+    }
+  };
+  Object.assign(workers, { Worker: refused });
+  t.after(() => Object.assign(workers, { Worker: own }));
+  await assert.rejects(run(), {
+    code: 'THREADS_REFUSED',
+    message: /^No further thread can be started \(EAGAIN\);/,
+  });
+  Object.assign(workers, { Worker: own });
+  assert.equal((await run()).summary.executed, 2);
 });
 
 test('a run whose task was made to wait for what is not of it does not say that all went well', async (t) => {
