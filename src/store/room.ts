@@ -17,7 +17,7 @@ const QUOTA_REACHED = -constants.errno.EDQUOT;
 /** There was no room for a commit, and LMDB was not asked for it. */
 export class NoRoom extends Error {
   constructor() {
-    super('the disk is full, or a quota or limit for files is reached');
+    super('the disk is full, or a quota or limit for files is reached; free some space, or raise the limit');
   }
 }
 
