@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import {
   lstatSync,
   readdirSync,
@@ -59,6 +60,8 @@ function manyTasks(count: number): TaskDefinition[] {
   }));
 }
 
+const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex');
+
 describe('millrace export and import', { concurrency: 2 }, () => {
   test('what was exported, imported and exported again is the same, byte by byte, in both syntaxes', async (t) => {
     const project = await built(t);
@@ -100,6 +103,29 @@ describe('millrace export and import', { concurrency: 2 }, () => {
       runs.runs.map(({ run }) => run),
       [4, 3, 2, 1],
     );
+  });
+
+  test('what attempts saw is exported as it was, however much there is to look up for it', async (t) => {
+    const project = new Project(t);
+    // So many contents that a reader fetches them page by page, between one attempt and the next.
+    const inputs = Array.from({ length: 1100 }, (_, at) => `in/${at}`);
+    const textOf = (input: string, run: number): string => `${run} ${input}`;
+    project.writeTasks(
+      Object.fromEntries(inputs.map((input) => [`of ${input}`, { command: ['true'], inputs: [input] }])),
+    );
+    for (const run of [1, 2]) {
+      for (const input of inputs) project.write(input, textOf(input, run));
+      await ok(project, 'run', '--no-cache');
+    }
+    type Seen = {
+      readonly task: string;
+      readonly run: number;
+      readonly was?: { readonly inputs?: string[][] };
+    };
+    const { attempts } = JSON.parse(await ok(project, 'export', '--history', '-')) as { attempts: Seen[] };
+    const seen = attempts.filter(({ run }) => run === 2).map(({ task, was }) => [task, was?.inputs]);
+    const expected = inputs.map((input) => [`of ${input}`, [[input, digestOf(textOf(input, 1))]]]);
+    assert.deepEqual(new Map(seen as []), new Map(expected as []));
   });
 
   test('an export is as its JSON Schema says', async (t) => {

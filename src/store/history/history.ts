@@ -270,9 +270,8 @@ export class BuildHistory {
     for (const [run, { definition, outcome, saw, was }] of this.storedOf({ task })) {
       yield {
         ...{ run, outcome },
-        // They lie in memory that is used again for what is read next.
-        ...(saw === undefined ? {} : { saw: Uint8Array.from(saw) }),
-        ...(was === undefined ? {} : { was: Uint8Array.from(was) }),
+        ...(saw === undefined ? {} : { saw }),
+        ...(was === undefined ? {} : { was }),
         ...(definition === undefined ? {} : { definition }),
       };
     }

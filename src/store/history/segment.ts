@@ -87,9 +87,10 @@ export class Segment<Item extends OfTask> {
     }
   }
 
+  /** Of a copy: what it holds in bytes lies in what it was unpacked from, and memory that a record was read into is used again for the next one. */
   private itemAt(index: number): Item {
     const start = index === 0 ? 0 : this.ends[index - 1]!;
-    return unpack(this.items.subarray(start, this.ends[index])) as Item;
+    return unpack(new Uint8Array(this.items.subarray(start, this.ends[index]))) as Item;
   }
 }
 
