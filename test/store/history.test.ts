@@ -81,6 +81,21 @@ test('old runs are forgotten, for good', async (t) => {
   await reader.close();
 });
 
+test('a run that began under a wrong clock is forgotten only with those before it', async (t) => {
+  await withState(await stateDirectory(t), ({ history }) => {
+    for (const [index, start] of [500, 600, 1, 700].entries()) {
+      history.beginKnown(index + 1, { targets: [], jobs: 1, start });
+      history.endRun(index + 1, END);
+    }
+    const left = (): number[] => history.runs().map(({ run }) => run);
+    assert.deepEqual([history.prune(100, 500), left()], [0, [4, 3, 2, 1]]);
+    assert.deepEqual([history.prune(100, 550), left()], [1, [4, 3, 2]]);
+    assert.deepEqual([history.prune(3, 600), left()], [0, [4, 3, 2]]);
+    assert.deepEqual([history.prune(2, 1), left()], [1, [4, 3]]);
+    assert.deepEqual([history.prune(100, 550), left()], [1, [4]]);
+  });
+});
+
 test('runs and attempts are kept, in order, also before they are committed', async (t) => {
   const directory = await stateDirectory(t);
   let state = await openState(directory);

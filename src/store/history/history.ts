@@ -214,15 +214,17 @@ export class BuildHistory {
   /**
    * Forgets the oldest runs with their attempts. What is left stays whole: an attempt says how what it saw differs from the ones after it.
    * O(runs + what is forgotten).
-   * @param keepRuns how many at most are left @param since milliseconds since the epoch: what began before goes, too
+   * @param keepRuns how many at most are left @param since milliseconds since the epoch: what began before goes, too, unless one before it did not
    * @returns how many runs were forgotten @throws StateUnavailable if the state is open for reading only
    */
   prune(keepRuns: number, since: number): number {
     if (this.options.readOnly) throw new StateUnavailable('The state is open for reading only.');
-    const old = this.runIds().filter((run, index) => {
-      if (run === this.current) return false;
-      return index >= keepRuns || (this.records.get(runKey(run)) as StoredRun).start < since;
-    });
+    const all = this.runIds();
+    const isYoung = (run: RunId): boolean =>
+      run === this.current || (this.records.get(runKey(run)) as StoredRun).start >= since;
+    // None out of their midst, whatever the clock was: what is before a gap would be led to from the wrong end of it.
+    const left = all.slice(0, keepRuns).findLastIndex(isYoung) + 1;
+    const old = all.slice(left).filter((run) => run !== this.current);
     this.blocks.remove(old);
     for (const run of old) {
       this.log.remove(run);
