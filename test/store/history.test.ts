@@ -252,6 +252,29 @@ test('many commits of a run leave few keys, and all attempts in order', async (t
   });
 });
 
+test('who reads the attempts of a run while it goes on and ends gets each of them once', async (t) => {
+  const directory = await stateDirectory(t);
+  await withState(directory, async (state) => {
+    const { history } = state;
+    const run = history.beginRun({ targets: [], jobs: 1 });
+    const add = async (task: string): Promise<void> => {
+      history.addAttempt({ task, start: 1, duration: 1, outcome: 'executed' });
+      await state.commit();
+    };
+    const tasks = ['a', 'b', 'c', 'd'];
+    for (const task of tasks) await add(task);
+    const seen: string[] = [];
+    for (const { task } of history.attempts({ run })) {
+      seen.push(task);
+      if (task !== 'b') continue;
+      await add('e');
+      history.endRun(run, END);
+      await state.commit();
+    }
+    assert.deepEqual(seen, [...tasks, 'e']);
+  });
+});
+
 test('tasks whose names have the same hash are told apart', async (t) => {
   // Under FNV-1a of 32 bits.
   const [one, other] = ['costarring', 'liquid'];

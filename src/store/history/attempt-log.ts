@@ -72,15 +72,29 @@ export class AttemptLog<Item extends Essentials> {
     return open.columns.count;
   }
 
-  /** In the order in which they ended. */
+  /** In the order in which they ended. Attempts may be added to the run while its reader waits, and the run may end, or be forgotten. */
   *ofRun(run: number): Generator<Item, void> {
-    for (const key of this.segments(run)) yield* this.segment(key).all();
+    let [group, given] = [0, 0];
+    for (const key of this.segments(run)) {
+      if (key[2] !== group) [group, given] = [key[2] as number, 0];
+      for (const item of this.itemsBehind(key, given)) {
+        yield item;
+        given++;
+      }
+    }
+  }
+
+  /** Of a segment; or of the one that its group has become since it was found, those behind so many. */
+  private itemsBehind(key: Key, given: number): Item[] {
+    const [, run, group] = key;
+    const joined = segmentKey(run as number, group as number, JOINED);
+    return this.find(key)?.all() ?? this.find(joined)?.all().slice(given) ?? [];
   }
 
   /** Newest first. */
-  *ofTask(run: number, task: string): Generator<Item, void> {
-    for (const key of this.segmentsAbout(run, task).reverse())
-      yield* this.segment(key).ofTask(task).reverse();
+  ofTask(run: number, task: string): Item[] {
+    const found = this.segmentsAbout(run, task).flatMap((key) => this.segment(key).ofTask(task));
+    return found.reverse();
   }
 
   /** What there is to count of a run, the last part first. O(attempts), a few ns each; a run that was interrupted, or has few, is unpacked. */
@@ -168,8 +182,13 @@ export class AttemptLog<Item extends Essentials> {
   }
 
   private segment(key: Key): GrowingSegment<Item> | Segment<Item> {
+    return this.find(key)!;
+  }
+
+  private find(key: Key): GrowingSegment<Item> | Segment<Item> | undefined {
     const value = this.records.get(key);
-    return value instanceof GrowingSegment ? value : new Segment<Item>(value as StoredSegment);
+    if (value === undefined || value instanceof GrowingSegment) return value;
+    return new Segment<Item>(value as StoredSegment);
   }
 }
 
