@@ -47,7 +47,8 @@ export class Recorder {
 
   /** @param forgets true if the task's record is cleared after this */
   end(row: Row, end: AttemptEnd, reason: Reason | undefined, forgets: boolean): void {
-    if (!isWorthRecording(end, reason)) return;
+    // Of a task that has a record each attempt counts: older ones say how what they saw differs from it.
+    if (!isWorthRecording(end, reason) && !this.#beginnings.has(row)) return;
     const { result, outcome, duration, message } = end;
     const attempt = {
       task: this.#context.table.names.nameOf(row),
