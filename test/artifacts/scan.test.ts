@@ -14,15 +14,8 @@ import { describe, test } from 'node:test';
 import workers from 'node:worker_threads';
 import { isRacy } from '../../src/artifacts/examine.js';
 import { Content, createArtifacts, FileScanner, FileThreads } from '../../src/artifacts/index.js';
-import { until } from '../engine/lane-support.js';
+import { RefusedWorker, replaceWorker, until } from '../engine/lane-support.js';
 import { becomeOld, Project } from './support.js';
-
-/** As Node.js has it where no more threads may be started. */
-class Refused {
-  constructor() {
-    throw Object.assign(new Error('EAGAIN'), { code: 'ERR_WORKER_INIT_FAILED' });
-  }
-}
 
 class Ending extends workers.Worker {
   constructor(_: string, options: workers.WorkerOptions) {
@@ -235,16 +228,14 @@ describe('FileScanner', () => {
   });
 
   for (const [what, refused] of [
-    ['the system refuses it threads', Refused],
+    ['the system refuses it threads', RefusedWorker],
     ['its threads end before they can do anything', Ending],
   ] as const) {
     test(`looks at all by itself if ${what}`, async (t) => {
       const project = new Project(t);
       project.write('in', 'text');
       const row = project.artifacts.files.intern('in');
-      const { Worker } = workers;
-      Object.assign(workers, { Worker: refused });
-      t.after(() => Object.assign(workers, { Worker }));
+      replaceWorker(t, refused);
       const threads = new FileThreads(2);
       t.after(() => threads.close());
       const scanner = project.scanner();

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import workers, { Worker } from 'node:worker_threads';
+import { Worker } from 'node:worker_threads';
 import { BuildEngine, type BuildEvent, openState, type RunOptions } from 'millrace';
 import { TaskTable } from '../../src/memory/table.js';
-import { openFiles, temporaryFolder, until } from './lane-support.js';
+import { openFiles, RefusedWorker, replaceWorker, temporaryFolder, until } from './lane-support.js';
 
 const MODULE = `
 export const quick = () => 1;
@@ -77,19 +77,12 @@ test('a task of a run cannot be removed, nor anything be replaced, before its en
 test('a run for which no thread can be started says so, and the next one goes on', async (t) => {
   const { run, state } = await setUp(t);
   state.tasks.define([{ id: 'command', command: 'true' }, call('a', 'quick')]);
-  const { Worker: own } = workers;
-  const refused = class {
-    constructor() {
-      throw Object.assign(new Error('EAGAIN'), { code: 'ERR_WORKER_INIT_FAILED' });
-    }
-  };
-  Object.assign(workers, { Worker: refused });
-  t.after(() => Object.assign(workers, { Worker: own }));
+  const putBack = replaceWorker(t, RefusedWorker);
   await assert.rejects(run(), {
     code: 'THREADS_REFUSED',
     message: /^No further thread can be started \(EAGAIN\);/,
   });
-  Object.assign(workers, { Worker: own });
+  putBack();
   assert.equal((await run()).summary.executed, 2);
 });
 

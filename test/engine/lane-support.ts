@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import workers from 'node:worker_threads';
 import {
   type LaneCommand,
   LanePool,
@@ -102,4 +103,20 @@ export function openFiles(): string[] {
       return '';
     }
   });
+}
+
+/** As Node.js has it where no more threads may be started. */
+export class RefusedWorker {
+  constructor() {
+    throw Object.assign(new Error('EAGAIN'), { code: 'ERR_WORKER_INIT_FAILED' });
+  }
+}
+
+/** Has pools start their threads by another class until the end of the test. @returns what puts Node's back before that */
+export function replaceWorker(t: TestContext, replacement: new (...args: never[]) => object): () => void {
+  const { Worker } = workers;
+  const putBack = (): void => void Object.assign(workers, { Worker });
+  Object.assign(workers, { Worker: replacement });
+  t.after(putBack);
+  return putBack;
 }
