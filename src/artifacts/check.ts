@@ -240,12 +240,12 @@ function foldersAbove(paths: readonly string[]): Set<string> {
   return folders;
 }
 
-/** Ends the walk at the first difference, which is the reason. */
 /** What is not there may be by now. */
 function isOfAbsence({ kind }: Reason): boolean {
   return kind === 'input-missing' || kind === 'input-unreadable';
 }
 
+/** Ends the walk at the first difference, which is the reason. */
 class FirstDifference implements DifferenceSink {
   reason: Reason | undefined;
   private readonly comparison: Comparison;
