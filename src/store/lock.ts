@@ -24,8 +24,9 @@ export interface Waiting {
 }
 
 /**
- * Called when a lock was there that nobody has given back, before it is replaced: what throws leaves it there.
- * @param ended who wrote here last; undefined if that one still runs, and has it in another directory, of which this is a copy
+ * Called when a lock was there that nobody has given back, before it is replaced: what throws leaves it there, and who is killed is succeeded by
+ * one who calls it again.
+ * @param ended whom the lock names, who wrote here last; undefined if that one still runs, and has it in another directory, of which this is a copy
  */
 export type OnLeft = (ended: ProcessIdentity | undefined) => void;
 
@@ -168,7 +169,9 @@ function takeLock(path: string, draft: string, directory: string, onLeft: OnLeft
     if (!tryLink(draft, claim)) continue;
     // Only now, with the claim made: whoever succeeded this holder before has put another name into the lock.
     if (sameHolders(chain, holders(path).slice(0, chain.length))) {
-      succeed(path, claim, () => onLeft(mayBeRunning(last) ? undefined : last));
+      // Those after the first have only claimed the lock: they have written nothing, and need not have told of the first.
+      const [holder] = chain as [Holder, ...Holder[]];
+      succeed(path, claim, () => onLeft(mayBeRunning(holder) ? undefined : holder));
       for (let count = 1; count <= chain.length; count++)
         rmSync(successorPath(path, chain.slice(0, count)), { force: true });
       return true;

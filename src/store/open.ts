@@ -166,11 +166,12 @@ async function openLocked(paths: StatePaths, options: WriterOptions): Promise<Op
     return await closingOnError(parts.database, async () => {
       const swept = await sweepLeftovers(paths);
       const complete = (): void => {};
-      const escaped = await findMarked(marksOfEnded(paths), END_MS);
-      rmSync(paths.unverified, { force: true });
       const interrupted = interruptAll(parts.table, complete);
       const told = (await settleRescue(paths)) ?? rescued;
       const message = joined(told.message, cleared, swept);
+      const escaped = await findMarked(marksOfEnded(paths), END_MS);
+      // Last: who is killed before this leaves all of it to its successor, also whom to tell of.
+      rmSync(paths.unverified, { force: true });
       const recovery: Recovery = { unclean, interrupted, escaped, ...told, message };
       if (options.autosave !== false) parts.store.autosave();
       const history = new BuildHistory(parts.store.records, { readOnly: false, isWriting: () => false });

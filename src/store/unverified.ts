@@ -33,7 +33,9 @@ export function voidVerification(paths: StatePaths): void {
 /** The marks of what they have started who have ended so, and were not succeeded by anybody who got as far as to look for it. */
 export function marksOfEnded({ unverified }: StatePaths): string[] {
   if (!existsSync(unverified)) return [];
-  return readMark(unverified).split('\n').flatMap(parseIdentity).slice(-MOST_ENDED).map(markOf);
+  const marks = readMark(unverified).split('\n').flatMap(parseIdentity).map(markOf);
+  // Who was killed before it took the lock has named the same as its successor.
+  return [...new Set(marks)].slice(-MOST_ENDED);
 }
 
 /** None if the line is not whole: the crash of a machine may cut it off. */

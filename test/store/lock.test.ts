@@ -13,6 +13,7 @@ import fs, {
 import { syncBuiltinESMExports } from 'node:module';
 import { type TestContext, test } from 'node:test';
 import { openState, StateLocked } from 'millrace';
+import { MARK, markOf } from '../../src/marked-processes.js';
 import { whileWaiting } from '../../src/store/lock.js';
 import { statePaths } from '../../src/store/paths.js';
 import { thisProcess } from '../../src/store/process.js';
@@ -223,12 +224,18 @@ test('of processes that race for a stale lock exactly one gets it', async (t) =>
   }
 });
 
-test('a successor that dies half-way is succeeded', async (t) => {
+test('a successor that dies half-way is succeeded, and what its predecessor has started is told of', async (t) => {
   const directory = await closedState(t);
-  leaveLock(directory, { pid: 2 ** 22 + 1, id: 'first' });
+  const first = { ...thisProcess(), pid: 2 ** 22 + 1 };
+  leaveLock(directory, { ...first, id: 'first' });
   const second = { ...thisProcess(), pid: 2 ** 22 + 2, since: new Date().toISOString(), id: 'second' };
   writeFileSync(`${statePaths(directory).lock}.first`, JSON.stringify(second));
-  await withState(directory, (state) => assert.equal(state.recovery.unclean, true));
+  const escaped = spawn('sleep', ['300.5'], { env: { ...process.env, [MARK]: markOf(first) } });
+  t.after(() => escaped.kill());
+  await withState(directory, ({ recovery }) => {
+    assert.equal(recovery.unclean, true);
+    assert.deepEqual(recovery.escaped, [{ pid: escaped.pid, command: 'sleep 300.5' }]);
+  });
   assert.deepEqual(readdirSync(directory), ['store']);
 });
 
