@@ -67,8 +67,9 @@ function fill(content: string): void {
     });
     const rest = { links: [], folders: [], log: null, duration: 12 };
     const origin = { run: 1, host: 'bench', version: '0.1.0', time: Date.now() };
-    const bytes = encodeEntry({ task: `package-${entry}#build`, files, ...rest, origin });
-    writeFileSync(storedPath(content, 'actions', sha256Hex(`entry ${entry}`)), bytes);
+    const key = sha256Hex(`entry ${entry}`);
+    const bytes = encodeEntry(key, { task: `package-${entry}#build`, files, ...rest, origin });
+    writeFileSync(storedPath(content, 'actions', key), bytes);
   }
   const paths = Array.from({ length: GARBAGE }, (_, at) =>
     storedPath(content, 'blobs', sha256Hex(`garbage ${at}`)),

@@ -178,7 +178,7 @@ export class ArtifactManager {
     for (const { key, path, usedAt } of await inSlices(listed(this.directory, 'actions', beginning))) {
       const bytes = readIfThere(path);
       if (bytes === undefined) continue;
-      const entry = decodeEntry(bytes);
+      const entry = decodeEntry(key, bytes);
       if (entry === undefined) unreadable++;
       else
         versions.push({
@@ -241,7 +241,7 @@ export class ArtifactManager {
     if (typeof of !== 'string') checkOptions('restore', of, { task: filled }, ['task']);
     const found = typeof of === 'string' ? await this.lookup(of) : await this.lastOf(of.task);
     const bytes = readIfThere(storedPath(this.directory, 'actions', found.version));
-    const entry = bytes && decodeEntry(bytes);
+    const entry = bytes && decodeEntry(found.version, bytes);
     const isWhole = entry !== undefined && (await restoreTo(into, this.directory, entry));
     if (!isWhole) throw new UnknownVersion(found.version, 0);
     return found;

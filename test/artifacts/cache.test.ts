@@ -13,6 +13,8 @@ const LARGE = 3 * 2 ** 20 + 5;
 
 const sha256 = (bytes: Uint8Array | string) => hash('sha256', bytes) as Digest;
 
+const KEY = sha256('key');
+
 const ENTRY: Omit<ActionEntry, 'version'> = {
   task: 'a',
   files: [{ path: 'dist/a', digest: sha256('a'), size: 1, executable: false }],
@@ -25,16 +27,20 @@ const ENTRY: Omit<ActionEntry, 'version'> = {
 
 describe('an entry', () => {
   test('comes back as it was', () => {
-    assert.deepEqual(decodeEntry(encodeEntry(ENTRY)), { version: 1, ...ENTRY });
+    assert.deepEqual(decodeEntry(KEY, encodeEntry(KEY, ENTRY)), { version: 1, ...ENTRY });
+  });
+
+  test('is refused in the place of another one', () => {
+    assert.equal(decodeEntry(sha256('another key'), encodeEntry(KEY, ENTRY)), undefined);
   });
 
   test('is refused if a single bit is another, or it is cut off', () => {
-    const bytes = encodeEntry(ENTRY);
+    const bytes = encodeEntry(KEY, ENTRY);
     for (let at = 0; at < bytes.length; at++) {
       const other = Buffer.from(bytes);
       other[at]! ^= 1 << (at % 8);
-      assert.equal(decodeEntry(other), undefined, `byte ${at}`);
-      assert.equal(decodeEntry(bytes.subarray(0, at)), undefined, `${at} bytes`);
+      assert.equal(decodeEntry(KEY, other), undefined, `byte ${at}`);
+      assert.equal(decodeEntry(KEY, bytes.subarray(0, at)), undefined, `${at} bytes`);
     }
   });
 
@@ -55,15 +61,21 @@ describe('an entry', () => {
   for (const path of paths) {
     test(`is refused if a path is ${JSON.stringify(path)}`, () => {
       const file = { ...ENTRY.files[0]!, path };
-      assert.equal(decodeEntry(encodeEntry({ ...ENTRY, files: [file] })), undefined);
-      assert.equal(decodeEntry(encodeEntry({ ...ENTRY, folders: [path] })), undefined);
-      assert.equal(decodeEntry(encodeEntry({ ...ENTRY, links: [{ path, target: 'a' }] })), undefined);
+      assert.equal(decodeEntry(KEY, encodeEntry(KEY, { ...ENTRY, files: [file] })), undefined);
+      assert.equal(decodeEntry(KEY, encodeEntry(KEY, { ...ENTRY, folders: [path] })), undefined);
+      assert.equal(
+        decodeEntry(KEY, encodeEntry(KEY, { ...ENTRY, links: [{ path, target: 'a' }] })),
+        undefined,
+      );
     });
   }
 
   for (const target of ['', '/etc', '..', '../..', '../../a', 'a/../../../b', 'a/..', '../a//../b', 'a\0']) {
     test(`is refused if a link leads to ${JSON.stringify(target)}`, () => {
-      assert.equal(decodeEntry(encodeEntry({ ...ENTRY, links: [{ path: 'dist/l', target }] })), undefined);
+      assert.equal(
+        decodeEntry(KEY, encodeEntry(KEY, { ...ENTRY, links: [{ path: 'dist/l', target }] })),
+        undefined,
+      );
     });
   }
 
@@ -90,7 +102,7 @@ describe('an entry', () => {
     ];
     for (const entry of hostile) {
       assert.equal(
-        decodeEntry(encodeEntry(entry as unknown as ActionEntry)),
+        decodeEntry(KEY, encodeEntry(KEY, entry as unknown as ActionEntry)),
         undefined,
         JSON.stringify(entry).slice(0, 500),
       );

@@ -32,7 +32,7 @@ class Content {
     const time = this.count++;
     const key = String(time).padStart(64, '0') as Digest;
     const rest = { links: [], folders: [], log: null, duration: 1, origin: { ...ORIGIN, time } };
-    this.actions.write('actions', key, encodeEntry({ task, files, ...rest }));
+    this.actions.write('actions', key, encodeEntry(key, { task, files, ...rest }));
     for (const { digest } of blobs) this.age(this.store.pathOf(digest), age);
     this.age(this.pathOf(key), age);
     return { key, blobs };

@@ -81,6 +81,6 @@ function isWhole(path: string, temporary: string): boolean {
   if (path.startsWith(temporary)) return false;
   const bytes = readFileSync(path);
   const kind = basename(dirname(dirname(path)));
-  if (kind === 'actions') return decodeEntry(bytes) !== undefined;
-  return hash('sha256', bytes) === basename(dirname(path)) + basename(path);
+  const key = basename(dirname(path)) + basename(path);
+  return kind === 'actions' ? decodeEntry(key, bytes) !== undefined : hash('sha256', bytes) === key;
 }

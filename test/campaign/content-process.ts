@@ -40,14 +40,16 @@ async function keep(action: number): Promise<void> {
   }
   const rest = { links: [], folders: [], log: null, duration: 1 };
   const origin = { run: 1, host: 'here', version: '0', time: 1 };
-  actions.write('actions', keyOf(action), encodeEntry({ task: `${action}`, files, ...rest, origin }));
+  const key = keyOf(action);
+  actions.write('actions', key, encodeEntry(key, { task: `${action}`, files, ...rest, origin }));
 }
 
 /** True if there was something to restore, and it was right. */
 async function restore(action: number): Promise<boolean> {
-  const bytes = actions.read('actions', keyOf(action));
+  const key = keyOf(action);
+  const bytes = actions.read('actions', key);
   if (bytes === undefined) return false;
-  const entry = decodeEntry(bytes);
+  const entry = decodeEntry(key, bytes);
   assert.ok(entry !== undefined, 'an entry is torn');
   writeFileSync(join(root, OVER), String(isThere));
   if ((await restoreEntry(root, store, entry, REPLACE_ALL)) !== 'restored') return false;

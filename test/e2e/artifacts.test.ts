@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -196,6 +205,28 @@ test('what is kept can be listed, restored elsewhere, pinned and verified', asyn
   }
   assert.equal(stored(project, 'quarantine').length, 2);
   assert.equal((await project.millrace(['artifacts', 'verify'])).exitCode, 0);
+});
+
+test('a kept execution in the place of another one is damage, and nobody gets what it made', async (t) => {
+  const project = new Project(t, { in: 'first' });
+  project.writeTasks({ copy: COPY });
+  await run(project);
+  project.write('in', 'second');
+  await run(project);
+  const [one, other] = stored(project, 'actions') as [string, string];
+  renameSync(one, `${one}-aside`);
+  renameSync(other, one);
+  renameSync(`${one}-aside`, other);
+  project.write('in', 'first');
+  assert.deepEqual(outcomes(await run(project)), { copy: 'executed' });
+  assert.equal(project.read('out'), 'first');
+  // The run has met one of the two.
+  const verified = await project.millrace(['artifacts', 'verify']);
+  assert.equal(verified.exitCode, 1);
+  assert.match(
+    verified.stdout.toString(),
+    /^lost: version [0-9a-f]+ of a task that cannot be told\n.*: 1 damaged and set aside\n$/,
+  );
 });
 
 test('verify finds lists of inputs that are damaged and files that are gone, and nothing waits for a pipe', async (t) => {

@@ -162,7 +162,7 @@ export class ActionCache {
     if (bytes.length > LARGE_ENTRY_BYTES) threads?.start();
     // Loaded only if there is something to restore.
     const { decodeInSteps } = await import('./decode-entry.js');
-    const entry = await inSlices(decodeInSteps(bytes));
+    const entry = await inSlices(decodeInSteps(key, bytes));
     if (entry?.retired === true) return undefined;
     const output = entry === undefined ? undefined : logOf(entry, blobs);
     const paths = new Set(entry === undefined ? [] : pathsOf(entry));
@@ -237,14 +237,14 @@ export class ActionCache {
     };
     const name = context.table.names.nameOf(task);
     const found = key === action ? {} : { action };
-    const entry = encodeEntry({ task: name, ...found, ...products, log, duration, origin });
+    const entry = encodeEntry(key, { task: name, ...found, ...products, log, duration, origin });
     this.actions.write('actions', key, entry);
     return undefined;
   }
 
   private holdsTheSame(key: Digest, { files, folders, links }: Products): boolean {
     const bytes = this.actions.read('actions', key);
-    const before = (bytes === undefined ? undefined : unseal(bytes)) as Partial<ActionEntry> | undefined;
+    const before = (bytes === undefined ? undefined : unseal(key, bytes)) as Partial<ActionEntry> | undefined;
     if (before === undefined) return true;
     const after = JSON.stringify([files, links, folders]);
     return JSON.stringify([before.files, before.links, before.folders]) === after;
@@ -258,14 +258,14 @@ export class ActionCache {
     const candidate = this.find(task, inputs);
     if (candidate === undefined) return;
     const { bytes, key } = candidate;
-    const entry = unseal(bytes);
+    const entry = unseal(key, bytes);
     if (entry === undefined) this.discard(key, bytes, this.blobs);
-    else this.actions.rewrite('actions', key, seal({ ...entry, retired: true }));
+    else this.actions.rewrite('actions', key, seal(key, { ...entry, retired: true }));
   }
 
   /** An entry that is of no use. @param counter counts it if it is damaged */
   private discard(key: Digest, bytes: Buffer, counter: BlobStore): void {
-    if (isSealed(bytes)) this.actions.remove('actions', key);
+    if (isSealed(key, bytes)) this.actions.remove('actions', key);
     else this.actions.quarantine('actions', key, counter);
   }
 
@@ -296,7 +296,7 @@ export class ActionCache {
     const { context } = this;
     const { checker } = this.options;
     const bytes = this.actions.read('inputs', action);
-    const sets = bytes === undefined ? [] : decodeSets(bytes);
+    const sets = bytes === undefined ? [] : decodeSets(action, bytes);
     if (bytes !== undefined && sets.length === 0) this.actions.quarantine('inputs', action);
     for (const paths of sets) {
       const discovered = checker.filesNamed(paths);
@@ -314,8 +314,8 @@ export class ActionCache {
     const { context } = this;
     const paths = Array.from(filesOf(discovered), (file) => context.artifacts.files.pathOf(file));
     const before = this.actions.read('inputs', action);
-    const sets = withSet(before === undefined ? [] : decodeSets(before), paths);
-    if (sets !== undefined) this.actions.write('inputs', action, encodeSets(sets));
+    const sets = withSet(before === undefined ? [] : decodeSets(action, before), paths);
+    if (sets !== undefined) this.actions.write('inputs', action, encodeSets(action, sets));
     return discoveredKey(context, action, discovered);
   }
 

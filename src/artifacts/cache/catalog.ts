@@ -79,7 +79,7 @@ export class Catalog {
     const file = this.readFile(path);
     if (file === undefined) return true;
     // Sealed, so this version of millrace or another one has written it; that it stays inside the root is for who restores it.
-    const entry = unseal(file.bytes) as Partial<ActionEntry> | undefined;
+    const entry = unseal(key, file.bytes) as Partial<ActionEntry> | undefined;
     if (!Array.isArray(entry?.files) || typeof entry.task !== 'string') return false;
     const start = this.count;
     for (const blob of entry.log ? [...entry.files, entry.log] : entry.files) {

@@ -35,14 +35,14 @@ const entrySchema = z.strictObject({
   }),
 });
 
-/** Undefined for anything but an entry that was written whole by this version, stays inside the root and can exist there. */
-export function decodeEntry(bytes: Buffer): ActionEntry | undefined {
-  return finish(decodeInSteps(bytes));
+/** Undefined for anything but an entry of this key that was written whole by this version, stays inside the root and can exist there. */
+export function decodeEntry(key: string, bytes: Buffer): ActionEntry | undefined {
+  return finish(decodeInSteps(key, bytes));
 }
 
 /** As `decodeEntry`. */
-export function* decodeInSteps(bytes: Buffer): Steps<ActionEntry | undefined> {
-  const entry = entrySchema.safeParse(unseal(bytes)).data;
+export function* decodeInSteps(key: string, bytes: Buffer): Steps<ActionEntry | undefined> {
+  const entry = entrySchema.safeParse(unseal(key, bytes)).data;
   if (entry === undefined) return undefined;
   const files: z.infer<typeof fileSchema>[] = [];
   for (const unchecked of entry.files) {

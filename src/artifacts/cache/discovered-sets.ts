@@ -9,13 +9,16 @@ const MAX_SETS = 8;
 /** Lists of the inputs that executions of one action have found by themselves, newest first. */
 export type DiscoveredSets = readonly (readonly string[])[];
 
-export function encodeSets(sets: DiscoveredSets): Buffer {
-  return seal({ version: VERSION, sets });
+export function encodeSets(key: string, sets: DiscoveredSets): Buffer {
+  return seal(key, { version: VERSION, sets });
 }
 
-/** None for anything but what `encodeSets` gave. */
-export function decodeSets(bytes: Buffer): DiscoveredSets {
-  const value = unseal(bytes) as { readonly version?: unknown; readonly sets?: unknown } | null | undefined;
+/** None for anything but what `encodeSets` gave for this key. */
+export function decodeSets(key: string, bytes: Buffer): DiscoveredSets {
+  const value = unseal(key, bytes) as
+    | { readonly version?: unknown; readonly sets?: unknown }
+    | null
+    | undefined;
   const sets = value?.version === VERSION ? value.sets : undefined;
   return Array.isArray(sets) && sets.every(isSet) ? sets : [];
 }

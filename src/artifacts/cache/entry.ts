@@ -56,8 +56,8 @@ export function pathsOf({
 }
 
 /** `decodeEntry` reads it. */
-export function encodeEntry(entry: Omit<ActionEntry, 'version'>): Buffer {
-  return seal({ version: ENTRY_VERSION, ...entry });
+export function encodeEntry(key: string, entry: Omit<ActionEntry, 'version'>): Buffer {
+  return seal(key, { version: ENTRY_VERSION, ...entry });
 }
 
 /** What systems allow. Bytes. */

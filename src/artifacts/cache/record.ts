@@ -66,7 +66,7 @@ export function* record(directory: string, recording: Recording): Steps<Digest> 
   const actions = new ActionFiles(directory, store);
   // A pinned one also keeps where it came from.
   if (!actions.isPinned(key) || actions.read('actions', key) === undefined) {
-    actions.write('actions', key, encodeEntry({ task, ...kept, log: stored, duration, origin }));
+    actions.write('actions', key, encodeEntry(key, { task, ...kept, log: stored, duration, origin }));
   }
   return key;
 }

@@ -68,8 +68,8 @@ export function* verify(directory: string): Steps<VerifyReport> {
       const bytes = ifThere(() => readFileSync(path));
       if (bytes === undefined) continue;
       if (kind === 'actions') report.entries++;
-      const entry = kind === 'actions' ? decodeEntry(bytes) : undefined;
-      if (kind === 'actions' ? entry === undefined : decodeSets(bytes).length === 0) {
+      const entry = kind === 'actions' ? decodeEntry(key, bytes) : undefined;
+      if (kind === 'actions' ? entry === undefined : decodeSets(key, bytes).length === 0) {
         moveAside(directory, path, `${kind}-${key}`);
         report.damagedEntries++;
         if (kind === 'actions') lose(key, undefined);
