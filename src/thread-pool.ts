@@ -12,14 +12,10 @@ export interface ThreadPoolOptions {
 
 export type ThreadPool = Piscina;
 
-/** The system has no threads for this process, or no memory for them. */
+/** The system has no threads for this process, or no memory for them; or each thread ends before it is ready. */
 export class ThreadsRefused extends MillraceError {
-  constructor(cause: Error) {
-    super(
-      'THREADS_REFUSED',
-      `No further thread can be started (${cause.message}); allow this process more threads (ulimit -u, or the limit of its container), or run fewer jobs.`,
-      { cause },
-    );
+  constructor(message: string, cause: unknown) {
+    super('THREADS_REFUSED', message, { cause });
   }
 }
 
@@ -55,8 +51,26 @@ export function starting<T>(body: () => T): T {
     return body();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ERR_WORKER_INIT_FAILED') throw error;
-    throw new ThreadsRefused(error as Error);
+    throw new ThreadsRefused(
+      `No further thread can be started (${(error as Error).message}); allow this process more threads (ulimit -u, or the limit of its container), or run fewer jobs.`,
+      error,
+    );
   }
+}
+
+/**
+ * Calls back when a thread has ended and none is left: what waits for one would then wait for ever, as piscina replaces none that has ended before it
+ * was ready.
+ * @param onLost gets what a thread has thrown that had nothing to do, the last of it, if any has
+ */
+export function whenNoneIsLeft(pool: ThreadPool, onLost: (thrown: unknown) => void): void {
+  let thrown: unknown;
+  // Nobody else hears of it.
+  pool.on('error', (error: unknown) => {
+    thrown = error;
+  });
+  // Once piscina has replaced those that it does replace.
+  pool.on('workerDestroy', () => setImmediate(() => pool.threads.length === 0 && onLost(thrown)));
 }
 
 /** Ends the threads, whatever they do. */

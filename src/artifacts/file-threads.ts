@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { endPool, startPool, type ThreadPool, ThreadsRefused } from '../thread-pool.js';
+import { endPool, startPool, type ThreadPool, ThreadsRefused, whenNoneIsLeft } from '../thread-pool.js';
 
 const MAX_HELPERS = 7;
 const FILENAME = new URL('../../bundle/workers/files.cjs', import.meta.url).href;
@@ -34,10 +34,7 @@ export class FileThreads {
     if (this.count === 0 || this.isRefused || this.started) return;
     try {
       const pool = startPool(FILENAME, { minThreads: this.count, maxThreads: this.count });
-      // Of one that had no work: nobody else hears of it.
-      pool.on('error', () => {});
-      // Once piscina has replaced it, which it does unless one has ended before it was ready.
-      pool.on('workerDestroy', () => setImmediate(() => this.lost(pool)));
+      whenNoneIsLeft(pool, () => this.lost(pool));
       this.pool = pool;
     } catch (error) {
       if (!(error instanceof ThreadsRefused)) throw error;
@@ -45,9 +42,8 @@ export class FileThreads {
     }
   }
 
-  /** A thread has ended. When none is left, nobody would ever take what waits for one. */
   private lost(pool: ThreadPool): void {
-    if (pool.threads.length > 0 || this.pool !== pool) return;
+    if (this.pool !== pool) return;
     this.isRefused = true;
     this.pool = undefined;
     void endPool(pool);

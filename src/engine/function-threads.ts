@@ -1,11 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { sub, wordsOf } from '../memory/atomic.js';
-import { endPool, starting, startPool, type ThreadPool } from '../thread-pool.js';
+import {
+  endPool,
+  starting,
+  startPool,
+  type ThreadPool,
+  ThreadsRefused,
+  whenNoneIsLeft,
+} from '../thread-pool.js';
 import type { CallJob, CallMessage, CallStop, ServeJob } from './function/messages.js';
 
 /** Milliseconds to wait for a sign that a thread is gone. */
 const GONE_MS = 100;
+const FILENAME = new URL('../../bundle/workers/functions.cjs', import.meta.url).href;
 
 export interface FunctionThreadsOptions {
   /** How many there are at most. */
@@ -35,6 +43,10 @@ type Work =
 export class FunctionThreads {
   readonly #options: FunctionThreadsOptions;
   #pool: ThreadPool | undefined;
+  /** Work that has not settled. */
+  #open = 0;
+  /** Threads end before they are ready. */
+  #refusal: ThreadsRefused | undefined;
 
   constructor(options: FunctionThreadsOptions) {
     this.#options = options;
@@ -42,7 +54,7 @@ export class FunctionThreads {
 
   /** Begins to start threads, which happens beside whatever the caller does next. @throws ThreadsRefused */
   prepare(count: number): void {
-    this.#pool ??= start(this.#options, count);
+    this.#pool ??= this.#startPool(count);
   }
 
   /** @param onMessage gets every message, in order; all have come when `done` settles @throws ThreadsRefused */
@@ -51,7 +63,8 @@ export class FunctionThreads {
     const controller = new AbortController();
     const backlog = new Backlog();
     const end = new PortEnd(port1);
-    this.#pool ??= start(this.#options, 0);
+    if (this.#refusal !== undefined) throw this.#refusal;
+    this.#pool ??= this.#startPool(0);
     const pool = this.#pool;
     const receive = (message: CallMessage): void => {
       if (message.type === 'progress') backlog.received();
@@ -61,20 +74,48 @@ export class FunctionThreads {
     const options = { name, signal: controller.signal, transferList: [port2] };
     const message = { ...job, port: port2, backlog: backlog.buffer };
     const run = starting(() => pool.run(message, options)) as Promise<void>;
-    const done = run.then(
-      () => end.drain(receive),
-      async (error: unknown) => {
-        await end.closed();
-        end.drain(receive);
-        throw new Error(whyGone(error, this.#options.memory), { cause: error });
-      },
-    );
+    this.#open++;
+    const done = run
+      .finally(() => this.#open--)
+      .then(
+        () => end.drain(receive),
+        async (error: unknown) => {
+          await end.closed();
+          end.drain(receive);
+          throw new Error(this.#whyGone(error), { cause: error });
+        },
+      );
     return {
       done,
       abort: (why) => port1.postMessage(why),
       terminate: () => controller.abort(),
       receive: () => end.receive(receive),
     };
+  }
+
+  #startPool(minThreads: number): ThreadPool {
+    const { memory, size } = this.#options;
+    const pool = startPool(FILENAME, { minThreads, maxThreads: size, memory });
+    // What a thread throws that has nothing to do any more is nobody's.
+    whenNoneIsLeft(pool, (thrown) => this.#lost(pool, thrown));
+    return pool;
+  }
+
+  /** What had been taken by a thread that has ended has settled; what is open was taken by none. */
+  #lost(pool: ThreadPool, thrown: unknown): void {
+    if (this.#pool !== pool || this.#open === 0) return;
+    this.#refusal = new ThreadsRefused(
+      `No thread for functions can begin: each ends before it is ready${thrown === undefined ? '' : ` (${shown(thrown)})`}. See what Node.js loads into each thread (NODE_OPTIONS, --require, --import).`,
+      thrown,
+    );
+    this.#pool = undefined;
+    void endPool(pool);
+  }
+
+  /** Why a thread did not do what it was to do. */
+  #whyGone(error: unknown): string {
+    if (this.#refusal !== undefined) return 'its thread has ended before it was ready';
+    return whyGone(error, this.#options.memory);
   }
 
   /** Ends the threads, whatever they do. */
@@ -140,14 +181,6 @@ class Backlog {
   }
 }
 
-function start({ memory, size }: FunctionThreadsOptions, minThreads: number): ThreadPool {
-  const filename = new URL('../../bundle/workers/functions.cjs', import.meta.url).href;
-  const pool = startPool(filename, { minThreads, maxThreads: size, memory });
-  // What a thread throws that has nothing to do any more is nobody's.
-  pool.on('error', () => {});
-  return pool;
-}
-
 /** Why a thread did not do what it had taken. */
 function whyGone(error: unknown, memory: number | undefined): string {
   const { code, message } = error as NodeJS.ErrnoException;
@@ -156,5 +189,9 @@ function whyGone(error: unknown, memory: number | undefined): string {
   }
   const exit = /^worker exited with code: (\d+)$/.exec(message)?.[1];
   if (exit !== undefined) return `it ended its thread, with exit code ${exit}`;
-  return `it threw outside of its call: ${error instanceof Error ? `${error.name}: ${message.split('\n')[0]}` : String(error)}`;
+  return `it threw outside of its call: ${shown(error)}`;
 }
+
+/** On one line. */
+const shown = (thrown: unknown): string =>
+  thrown instanceof Error ? `${thrown.name}: ${thrown.message.split('\n')[0]}` : String(thrown);

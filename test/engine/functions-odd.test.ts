@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { Worker } from 'node:worker_threads';
+import { Worker, type WorkerOptions } from 'node:worker_threads';
 import { BuildEngine, type BuildEvent, openState, type RunOptions } from 'millrace';
 import { TaskTable } from '../../src/memory/table.js';
 import { openFiles, RefusedWorker, replaceWorker, temporaryFolder, until } from './lane-support.js';
@@ -85,6 +85,37 @@ test('a run for which no thread can be started says so, and the next one goes on
   putBack();
   assert.equal((await run()).summary.executed, 2);
 });
+
+for (const [how, ending, told] of [
+  ['throws', `throw new Error('not\\nhere')`, String.raw` \(Error: not\)`],
+  ['exits', 'process.exit()', ''],
+] as const) {
+  test(`a run whose threads end before they are ready says so, and the next one goes on: ${how}`, async (t) => {
+    const { run, state } = await setUp(t);
+    state.tasks.define([
+      { id: 'command', command: 'true' },
+      call('a', 'quick'),
+      call('b', 'quick', { inputs: ['m.mjs'] }),
+    ]);
+    const putBack = replaceWorker(
+      t,
+      class extends Worker {
+        constructor(_: string, options: WorkerOptions) {
+          super(ending, { ...options, eval: true });
+        }
+      },
+    );
+    const message = new RegExp(
+      `^No thread for functions can begin: each ends before it is ready${told}\\. See what Node\\.js loads `,
+    );
+    await assert.rejects(run({ targets: ['a'] }), { code: 'THREADS_REFUSED', message });
+    const { events, summary } = await run({ targets: ['b'] });
+    assert.equal(summary.result, 'failed');
+    assert.match(JSON.stringify(events), /It did not end well: its thread has ended before it was ready\./);
+    putBack();
+    assert.equal((await run()).summary.result, 'succeeded');
+  });
+}
 
 test('a run whose task was made to wait for what is not of it does not say that all went well', async (t) => {
   const { run, state } = await setUp(t);
