@@ -94,4 +94,4 @@ export type { TaskEvent, TaskGap, TaskUpdate } from './tasks/subscription.js';
 export type { SyncSummary } from './tasks/sync.js';
 export type { TaskManager } from './tasks/task-manager.js';
 export type { ChangeOf, TaskAction, TaskChange } from './tasks/update.js';
-export { ThreadsRefused } from './thread-pool.js';
+export { ThreadsRefused } from './thread.js';

@@ -20,7 +20,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'sha256',
     'sync-folder',
     'task',
-    'thread-pool',
+    'thread',
     'values',
     'memory',
     'tasks',
@@ -61,7 +61,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'store',
     'manifest',
     'state',
-    'thread-pool',
+    'thread',
   ],
   export: [
     'paths',
@@ -92,7 +92,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   sha256: [],
   'sync-folder': [],
   task: [],
-  'thread-pool': ['errors'],
+  thread: ['errors'],
   values: ['errors', 'hint'],
 };
 
@@ -101,7 +101,7 @@ const HOME: Readonly<Record<string, string | readonly string[]>> = {
   lmdb: 'store',
   msgpackr: 'store',
   zod: ['manifest', 'artifacts', 'export'],
-  piscina: 'thread-pool',
+  piscina: 'thread',
   comlink: 'remote',
   'smol-toml': 'export',
   tinyglobby: 'artifacts',

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { endPool, startPool, type ThreadPool, ThreadsRefused, whenNoneIsLeft } from '../thread-pool.js';
+import { Thread, ThreadsRefused } from '../thread.js';
 
 const MAX_HELPERS = 7;
 const FILENAME = new URL('../../bundle/workers/files.cjs', import.meta.url).href;
@@ -16,9 +16,9 @@ export type FileWork = 'scan' | 'store' | 'extract' | 'move';
 export class FileThreads {
   /** How many there are when they run. */
   readonly count: number;
-  private pool: ThreadPool | undefined;
-  /** The system has no threads for this process, or no memory for them. */
-  private isRefused = false;
+  private threads: Thread[] = [];
+  /** No more start: the system has none for this process, or no memory for them, or one has ended by itself. */
+  private isOver = false;
 
   /** @param count default: one less than may run at once, the caller's thread being the other; at most 7 */
   constructor(count = Math.min(availableParallelism() - 1, MAX_HELPERS)) {
@@ -26,41 +26,37 @@ export class FileThreads {
   }
 
   get started(): boolean {
-    return this.pool !== undefined;
+    return this.alive().length > 0;
   }
 
   /** Begins to start the threads, which happens beside whatever the caller does next. If the system refuses them, he does all by himself. */
   start(): void {
-    if (this.count === 0 || this.isRefused || this.started) return;
+    if (this.isOver || this.threads.length > 0) return;
     try {
-      const pool = startPool(FILENAME, { minThreads: this.count, maxThreads: this.count });
-      whenNoneIsLeft(pool, () => this.lost(pool));
-      this.pool = pool;
+      while (this.threads.length < this.count) this.threads.push(Thread.start(FILENAME));
     } catch (error) {
       if (!(error instanceof ThreadsRefused)) throw error;
-      this.isRefused = true;
+      this.isOver = true;
     }
-  }
-
-  private lost(pool: ThreadPool): void {
-    if (this.pool !== pool) return;
-    this.isRefused = true;
-    this.pool = undefined;
-    void endPool(pool);
   }
 
   /** All threads work for the job. Resolves when none does any more, also if one breaks down: what it leaves is the caller's. */
   async help(name: FileWork, job: object): Promise<void> {
     this.start();
-    const { pool } = this;
-    if (pool === undefined) return;
-    await Promise.allSettled(Array.from({ length: this.count }, async () => pool.run(job, { name })));
+    await Promise.allSettled(this.alive().map((thread) => thread.run({ name, job })));
   }
 
   /** Ends the threads; none may be at work. The next job starts them anew. */
   async close(): Promise<void> {
-    const { pool } = this;
-    this.pool = undefined;
-    if (pool !== undefined) await endPool(pool);
+    const { threads } = this;
+    this.threads = [];
+    await Promise.all(threads.map((thread) => thread.end()));
+  }
+
+  private alive(): Thread[] {
+    const { threads } = this;
+    this.threads = threads.filter(({ isAlive }) => isAlive);
+    if (this.threads.length < threads.length) this.isOver = true;
+    return this.threads;
   }
 }

@@ -1,29 +1,22 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { inspect } from 'node:util';
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
-import { sub, wordsOf } from '../memory/atomic.js';
+import { load, sub, wordsOf } from '../memory/atomic.js';
+import { Thread, ThreadsRefused } from '../thread.js';
 import {
-  endPool,
-  starting,
-  startPool,
-  type ThreadPool,
-  ThreadsRefused,
-  whenNoneIsLeft,
-} from '../thread-pool.js';
-import type { CallJob, CallMessage, CallStop, ServeJob } from './function/messages.js';
+  type CallJob,
+  type CallMessage,
+  type CallStop,
+  type ServeJob,
+  SharedWord,
+} from './function/messages.js';
 
 /** Milliseconds to wait for a sign that a thread is gone. */
 const GONE_MS = 100;
 const FILENAME = new URL('../../bundle/workers/functions.cjs', import.meta.url).href;
 
-export interface FunctionThreadsOptions {
-  /** How many there are at most. */
-  readonly size: number;
-  /** Mebibytes of JavaScript heap that each may use; undefined: what Node.js gives. */
-  readonly memory: number | undefined;
-}
-
 /** Work that a thread has taken. */
-export interface ThreadWork {
+export interface TakenWork {
   /** Settles when the thread has done it, or is gone: rejects with why, as a clause without a full stop. */
   readonly done: Promise<void>;
   /** Asks the function that is being called to end. */
@@ -36,55 +29,54 @@ export interface ThreadWork {
 
 /** What a thread does: the exports of `workers/functions.ts`. */
 type Work =
-  | { readonly name: 'call'; readonly job: Omit<CallJob, 'backlog' | 'port'> }
-  | { readonly name: 'serve'; readonly job: Omit<ServeJob, 'backlog' | 'port'> };
+  | { readonly name: 'call'; readonly job: Omit<CallJob, 'shared' | 'port'> }
+  | { readonly name: 'serve'; readonly job: Omit<ServeJob, 'shared' | 'port'> };
 
-/** The threads in which functions are called. They start when they are needed; one that is gone is replaced. */
+/** The threads in which functions are called. They start when they are needed; whoever needs one when some have ended starts another. */
 export class FunctionThreads {
-  readonly #options: FunctionThreadsOptions;
-  #pool: ThreadPool | undefined;
-  /** Work that has not settled. */
-  #open = 0;
+  readonly #memory: number | undefined;
+  /** Those that have nothing to do, as far as was heard. */
+  #idle: Thread[] = [];
   /** Threads end before they are ready. */
   #refusal: ThreadsRefused | undefined;
 
-  constructor(options: FunctionThreadsOptions) {
-    this.#options = options;
+  /** @param memory mebibytes of JavaScript heap that each may use; undefined: what Node.js gives */
+  constructor(memory: number | undefined) {
+    this.#memory = memory;
   }
 
   /** Begins to start threads, which happens beside whatever the caller does next. @throws ThreadsRefused */
   prepare(count: number): void {
-    this.#pool ??= this.#startPool(count);
+    while (this.#idle.length < count) this.#idle.push(this.#begin());
   }
 
   /** @param onMessage gets every message, in order; all have come when `done` settles @throws ThreadsRefused */
-  start({ name, job }: Work, onMessage: (message: CallMessage) => void): ThreadWork {
-    const { port1, port2 } = new MessageChannel();
+  start({ name, job }: Work, onMessage: (message: CallMessage) => void): TakenWork {
+    const thread = this.#takeIdle() ?? this.#begin();
+    const { port1, port2: port } = new MessageChannel();
     const controller = new AbortController();
-    const backlog = new Backlog();
+    const { signal } = controller;
+    const shared = new Shared();
     const end = new PortEnd(port1);
-    if (this.#refusal !== undefined) throw this.#refusal;
-    this.#pool ??= this.#startPool(0);
-    const pool = this.#pool;
     const receive = (message: CallMessage): void => {
-      if (message.type === 'progress') backlog.received();
+      if (message.type === 'progress') shared.received();
       onMessage(message);
     };
     port1.on('message', receive);
-    const options = { name, signal: controller.signal, transferList: [port2] };
-    const message = { ...job, port: port2, backlog: backlog.buffer };
-    const run = starting(() => pool.run(message, options)) as Promise<void>;
-    this.#open++;
-    const done = run
-      .finally(() => this.#open--)
-      .then(
-        () => end.drain(receive),
-        async (error: unknown) => {
-          await end.closed();
-          end.drain(receive);
-          throw new Error(this.#whyGone(error), { cause: error });
-        },
-      );
+    const work = { name, job: { ...job, port, shared: shared.buffer }, port, signal };
+    const done = thread.run(work).then(
+      () => {
+        end.drain(receive);
+        this.#idle.push(thread);
+      },
+      async (error: unknown) => {
+        await end.closed();
+        end.drain(receive);
+        void thread.end();
+        if (!shared.hasBegun && !signal.aborted) this.#refuse(error);
+        throw new Error(whyGone(error, shared.hasBegun, this.#memory), { cause: error });
+      },
+    );
     return {
       done,
       abort: (why) => port1.postMessage(why),
@@ -93,36 +85,30 @@ export class FunctionThreads {
     };
   }
 
-  #startPool(minThreads: number): ThreadPool {
-    const { memory, size } = this.#options;
-    const pool = startPool(FILENAME, { minThreads, maxThreads: size, memory });
-    // What a thread throws that has nothing to do any more is nobody's.
-    whenNoneIsLeft(pool, (thrown) => this.#lost(pool, thrown));
-    return pool;
+  /** Ends the threads. None may be at work. */
+  async close(): Promise<void> {
+    const idle = this.#idle;
+    this.#idle = [];
+    await Promise.all(idle.map((thread) => thread.end()));
   }
 
-  /** What had been taken by a thread that has ended has settled; what is open was taken by none. */
-  #lost(pool: ThreadPool, thrown: unknown): void {
-    if (this.#pool !== pool || this.#open === 0) return;
+  #begin(): Thread {
+    if (this.#refusal !== undefined) throw this.#refusal;
+    return Thread.start(FILENAME, this.#memory);
+  }
+
+  /** The one that has worked last: it has loaded most. */
+  #takeIdle(): Thread | undefined {
+    this.#idle = this.#idle.filter(({ isAlive }) => isAlive);
+    return this.#idle.pop();
+  }
+
+  /** The next one would end in the same way. */
+  #refuse(thrown: unknown): void {
     this.#refusal = new ThreadsRefused(
-      `No thread for functions can begin: each ends before it is ready${thrown === undefined ? '' : ` (${shown(thrown)})`}. See what Node.js loads into each thread (NODE_OPTIONS, --require, --import).`,
+      `No thread for functions can begin: it ends before it is ready (${shown(thrown)}). See what Node.js loads into each thread (NODE_OPTIONS, --require, --import), and how much memory it may use (functionMemory).`,
       thrown,
     );
-    this.#pool = undefined;
-    void endPool(pool);
-  }
-
-  /** Why a thread did not do what it was to do. */
-  #whyGone(error: unknown): string {
-    if (this.#refusal !== undefined) return 'its thread has ended before it was ready';
-    return whyGone(error, this.#options.memory);
-  }
-
-  /** Ends the threads, whatever they do. */
-  async close(): Promise<void> {
-    const pool = this.#pool;
-    this.#pool = undefined;
-    if (pool !== undefined) await endPool(pool);
   }
 }
 
@@ -166,32 +152,36 @@ class PortEnd {
   }
 }
 
-/** How many messages of progress are on their way, or were received in this turn of the event loop: the thread adds, this side takes off when all else had its turn. */
-class Backlog {
-  readonly buffer = new SharedArrayBuffer(4);
+/** The words that a thread shares with this side: see `SharedWord`. */
+class Shared {
+  readonly buffer = new SharedArrayBuffer(SharedWord.Bytes);
   readonly #words = wordsOf(this.buffer);
   #received = 0;
+
+  get hasBegun(): boolean {
+    return load(this.#words, SharedWord.Begun) === 1;
+  }
 
   received(): void {
     if (this.#received++ > 0) return;
     setImmediate(() => {
-      sub(this.#words, 0, this.#received);
+      sub(this.#words, SharedWord.Backlog, this.#received);
       this.#received = 0;
     });
   }
 }
 
-/** Why a thread did not do what it had taken. */
-function whyGone(error: unknown, memory: number | undefined): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'ERR_WORKER_OUT_OF_MEMORY') {
+/** Why a thread did not do what it had taken. @param error anything that can be thrown */
+function whyGone(error: unknown, hasBegun: boolean, memory: number | undefined): string {
+  if ((error as NodeJS.ErrnoException | null | undefined)?.code === 'ERR_WORKER_OUT_OF_MEMORY') {
     return `its thread ran out of memory${memory === undefined ? '' : `, of which it has ${memory} MiB`}`;
   }
-  const exit = /^worker exited with code: (\d+)$/.exec(message)?.[1];
-  if (exit !== undefined) return `it ended its thread, with exit code ${exit}`;
+  if (!hasBegun) return `its thread has ended before it was ready: ${shown(error)}`;
+  const exit = error instanceof Error && /^worker exited with code: (\d+)$/.exec(error.message)?.[1];
+  if (exit) return `it ended its thread, with exit code ${exit}`;
   return `it threw outside of its call: ${shown(error)}`;
 }
 
-/** On one line. */
+/** On one line. What was thrown in another thread is a copy, and no object with code of its own. */
 const shown = (thrown: unknown): string =>
-  thrown instanceof Error ? `${thrown.name}: ${thrown.message.split('\n')[0]}` : String(thrown);
+  thrown instanceof Error ? `${thrown.name}: ${thrown.message.split('\n')[0]}` : inspect(thrown);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { inspect } from 'node:util';
 import { Worker, type WorkerOptions } from 'node:worker_threads';
 import { BuildEngine, type BuildEvent, openState, type RunOptions } from 'millrace';
 import { TaskTable } from '../../src/memory/table.js';
@@ -13,6 +14,7 @@ export const exits = () => process.exit(3);
 export const late = (_, { progress }) => { setTimeout(() => progress('late'), 2); };
 export const later = () => new Promise((resolve) => setTimeout(resolve, 20));
 export function floods(_, { progress }) { const end = performance.now() + 30_000; while (performance.now() < end) progress(end); }
+export const throwsLater = (thrown) => new Promise(() => setTimeout(() => { throw thrown; }));
 export const throwsProxy = () => { throw new Proxy({}, { get() { throw new Error('no'); }, getPrototypeOf() { throw new Error('no'); } }); };
 export const badStack = () => { const error = new Error('said'); error.stack = null; throw error; };
 export function caused() { throw Object.assign(new AggregateError([new TypeError('one')], 'all', { cause: new Error('deep') }), { code: 'E_ODD' }); }
@@ -36,9 +38,9 @@ async function setUp(t: TestContext) {
   return { state, run };
 }
 
-const call = (id: string, name: string, more: object = {}) => ({
+const call = (id: string, name: string, more: object = {}, input?: unknown) => ({
   id,
-  function: { module: 'm.mjs', export: name },
+  function: { module: 'm.mjs', export: name, ...(input === undefined ? {} : { input }) },
   ...more,
 });
 
@@ -87,8 +89,9 @@ test('a run for which no thread can be started says so, and the next one goes on
 });
 
 for (const [how, ending, told] of [
-  ['throws', `throw new Error('not\\nhere')`, String.raw` \(Error: not\)`],
-  ['exits', 'process.exit()', ''],
+  ['throws', `throw new Error('not\\nhere')`, 'Error: not'],
+  ['throws nothing', 'throw null', 'null'],
+  ['exits', 'process.exit()', 'Error: worker exited with code: 0'],
 ] as const) {
   test(`a run whose threads end before they are ready says so, and the next one goes on: ${how}`, async (t) => {
     const { run, state } = await setUp(t);
@@ -106,14 +109,48 @@ for (const [how, ending, told] of [
       },
     );
     const message = new RegExp(
-      `^No thread for functions can begin: each ends before it is ready${told}\\. See what Node\\.js loads `,
+      `^No thread for functions can begin: it ends before it is ready \\(${told}\\)\\. See what Node\\.js loads `,
     );
     await assert.rejects(run({ targets: ['a'] }), { code: 'THREADS_REFUSED', message });
     const { events, summary } = await run({ targets: ['b'] });
     assert.equal(summary.result, 'failed');
-    assert.match(JSON.stringify(events), /It did not end well: its thread has ended before it was ready\./);
+    assert.match(JSON.stringify(events), /It did not end well: its thread has ended before it was ready: /);
     putBack();
     assert.equal((await run()).summary.result, 'succeeded');
+  });
+}
+
+test('a run for which only one thread can be started says so, and the next one goes on', async (t) => {
+  const { run, state } = await setUp(t);
+  state.tasks.define(Array.from({ length: 3 }, (_, at) => call(`${at}`, 'later', { inputs: ['m.mjs'] })));
+  let count = 0;
+  const putBack = replaceWorker(
+    t,
+    class extends Worker {
+      constructor(...given: ConstructorParameters<typeof Worker>) {
+        if (count++ > 0) new RefusedWorker();
+        super(...given);
+      }
+    },
+  );
+  await assert.rejects(run({ jobs: 3 }), { code: 'THREADS_REFUSED' });
+  putBack();
+  assert.equal((await run({ jobs: 3 })).summary.result, 'succeeded');
+});
+
+for (const thrown of [null, '', 0]) {
+  test(`what a function throws outside of its call fails the task: ${inspect(thrown)}`, async (t) => {
+    const { run, state } = await setUp(t);
+    state.tasks.define([
+      call('alone', 'throwsLater', { inputs: ['m.mjs'] }, thrown),
+      call('served', 'throwsLater', {}, thrown),
+    ]);
+    const { events, summary } = await run();
+    assert.equal(summary.failed, 2);
+    const said = events.flatMap((event) => (event.type === 'task-finished' ? [event.message] : []));
+    const message = `It did not end well: it threw outside of its call: ${inspect(thrown)}.`;
+    assert.deepEqual(said, [message, message]);
+    assert.equal((await run()).summary.failed, 2);
   });
 }
 

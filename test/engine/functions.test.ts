@@ -132,7 +132,8 @@ for (const [way, define] of Object.entries(WAYS)) {
 }
 
 test('a function that goes on after its timeout loses its thread, and the run goes on with another', async (t) => {
-  const { root, run, state } = await setUp(t, []);
+  // The one that listens must come to its end in this time, also if its thread has yet to load it.
+  const { root, run, state } = await setUp(t, [], { graceMs: 3000 });
   const path = join(root, 'off.txt');
   state.tasks.define([
     limited('spins', 'spins', undefined, 50),

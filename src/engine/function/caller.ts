@@ -4,11 +4,11 @@ import { pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
 import type { MessagePort } from 'node:worker_threads';
 import { quote } from '../../errors.js';
-import { add, load, wordsOf } from '../../memory/atomic.js';
+import { add, load, store, wordsOf } from '../../memory/atomic.js';
 import type { FunctionCall, TaskId } from '../../task.js';
 import { CappedOutput } from '../lane/output.js';
 import { CallContext, type Surroundings } from './context.js';
-import type { CallEnd, CallMessage, CallSettings, CallStop } from './messages.js';
+import { type CallEnd, type CallMessage, type CallSettings, type CallStop, SharedWord } from './messages.js';
 
 /** More messages of progress are left out: whoever tells without end would keep the run from all else. */
 const MAX_BACKLOG = 1000;
@@ -48,10 +48,11 @@ export class Caller {
     this.#settings = settings;
     this.#port = port;
     output.limit = settings.outputLimit;
-    const backlog = wordsOf(settings.backlog);
+    const words = wordsOf(settings.shared);
+    store(words, SharedWord.Begun, 1);
     const tell = (row: number, progress: unknown): void => {
-      if (load(backlog, 0) >= MAX_BACKLOG) return;
-      add(backlog, 0, 1);
+      if (load(words, SharedWord.Backlog) >= MAX_BACKLOG) return;
+      add(words, SharedWord.Backlog, 1);
       this.tell({ type: 'progress', row, progress });
     };
     this.#surroundings = { root: settings.root, nameOf, tell };

@@ -3,10 +3,20 @@ import type { TableHandle } from '../../memory/handle.js';
 import type { FunctionCall } from '../../task.js';
 import type { BoardHandle } from './board.js';
 
+/** The words that a thread and the run share while the thread has work. Nothing else is ordered by them. */
+export const SharedWord = {
+  /** How many messages of progress have been sent and not been told. The thread adds one before it sends; the run takes off those that it has told, when all else had its turn. */
+  Backlog: 0,
+  /** 1 once the thread has begun with the work: it writes it first of all, the run reads it when the thread has ended. */
+  Begun: 1,
+  /** How many bytes they are. */
+  Bytes: 8,
+} as const;
+
 /** What holds for all calls of a run. */
 export interface CallSettings {
-  /** One word: how many messages of progress have been sent and not been told. */
-  readonly backlog: SharedArrayBuffer;
+  /** See `SharedWord`. */
+  readonly shared: SharedArrayBuffer;
   /** Absolute folder to which the paths of modules relate. */
   readonly root: string;
   /** Bytes of output of a call that are kept. */

@@ -1,6 +1,6 @@
 import type { FunctionCall } from '../../task.js';
 import type { CallEnd, CallMessage } from '../function/messages.js';
-import type { FunctionThreads, ThreadWork } from '../function-threads.js';
+import type { FunctionThreads, TakenWork } from '../function-threads.js';
 import type { LaneOutcome, LaneResult } from '../lane/index.js';
 
 /** The longest that a timer of Node.js waits. Milliseconds. */
@@ -44,7 +44,7 @@ export async function callFunction(
 class SingleCall {
   readonly #work: FunctionWork;
   readonly #limits: CallLimits;
-  #thread: ThreadWork | undefined;
+  #thread: TakenWork | undefined;
   #timer: NodeJS.Timeout | undefined;
   #stopped: 'timed-out' | 'cancelled' | undefined;
   /** When it began, of the clock and since the epoch. */

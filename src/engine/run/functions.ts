@@ -35,7 +35,7 @@ export class Functions {
     this.#jobs = jobs;
     this.#owner = owner;
     this.#limits = { root, outputLimit, graceMs };
-    this.#threads = new FunctionThreads({ size: jobs, memory });
+    this.#threads = new FunctionThreads(memory);
   }
 
   /** How many threads claim tasks by themselves. */

@@ -5,7 +5,7 @@ import { OUTCOMES, type Row, TaskStatus } from '../../task.js';
 import { forgetIdleDead, takeUpFromDead } from '../../tasks/dead-threads.js';
 import { Board, Note } from '../function/board.js';
 import type { CallEnd, CallMessage } from '../function/messages.js';
-import type { FunctionThreads, ThreadWork } from '../function-threads.js';
+import type { FunctionThreads, TakenWork } from '../function-threads.js';
 import type { AttemptEnd } from './attempt.js';
 import { type CallLimits, resultOf } from './call.js';
 
@@ -57,7 +57,7 @@ export interface ServedOptions extends CallLimits {
 
 interface Seat {
   readonly number: number;
-  work: ThreadWork | undefined;
+  work: TakenWork | undefined;
   /** The row that was in hand at the last look, how many looks ago it was first seen, and when, in milliseconds. */
   row: number;
   looks: number;
