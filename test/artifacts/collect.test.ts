@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { ActionFiles } from '../../src/artifacts/cache/action-files.js';
@@ -176,6 +177,30 @@ test('what is damaged counts, and goes first when there is too much', async (t) 
   assert.deepEqual([tooMuch.removedEntries, tooMuch.removedBytes], [0, 'damaged'.length]);
   assert.deepEqual(readdirSync(join(content.directory, 'quarantine')), []);
   assert.ok(content.store.has(kept.blobs[0]!));
+});
+
+test('what was set aside goes whatever it is, and where a link leads stays', async (t) => {
+  const content = new Content(t);
+  const folder = join(content.directory, 'somewhere');
+  mkdirSync(folder);
+  const plant = {
+    pipe: (path: string) => void execFileSync('mkfifo', [path]),
+    'link to a folder': (path: string) => symlinkSync(folder, path),
+    'link to nowhere': (path: string) => symlinkSync('nowhere', path),
+  };
+  for (const [name, put] of Object.entries(plant)) {
+    const { digest } = content.store.putBytes(Buffer.from(name));
+    const path = content.store.pathOf(digest);
+    rmSync(path);
+    put(path);
+    content.store.quarantine(digest);
+  }
+  const aside = join(content.directory, 'quarantine');
+  assert.equal(readdirSync(aside).length, 3);
+  const report = await content.collect({ usedSince: Date.now() + HOUR_MS });
+  assert.deepEqual([report.blobs, report.removedBlobs], [3, 3]);
+  assert.deepEqual(readdirSync(aside), []);
+  assert.ok(existsSync(folder));
 });
 
 test('what is restored or written again while others are looked at stays', async (t) => {

@@ -1,11 +1,11 @@
-import { existsSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, rmdirSync, statSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { DIGEST_BYTES } from '../contents.js';
 import { Catalog, type CatalogEntry, isDigest } from './catalog.js';
 import { sweepDrafts } from './durable.js';
 import { GRACE_MS } from './grace.js';
 import type { Steps } from './steps.js';
-import { foldersOf, ifThere, listed, pinPath, storedFile, storedPath } from './stored-files.js';
+import { foldersOf, ifThere, listed, pinPath, setAside, storedFile, storedPath } from './stored-files.js';
 
 export interface CollectOptions {
   /** Entries that were of use for the last time before this are removed. Milliseconds since the epoch. */
@@ -57,7 +57,7 @@ const LOW_WATER = 0.9;
 export function* collect(directory: string, options: CollectOptions): Steps<CollectReport> {
   const { dryRun = false, maxBytes, usedSince } = options;
   const remove = (path: string) => {
-    if (!dryRun) rmSync(path, { force: true });
+    if (!dryRun) ifThere(() => unlinkSync(path));
   };
   const catalog = yield* Catalog.read(directory, remove);
   const pinned = new Set((yield* listed(directory, 'pins')).map(({ key }) => key));
@@ -76,7 +76,7 @@ export function* collect(directory: string, options: CollectOptions): Steps<Coll
   for (const entry of kept) needed.add(entry);
   const youngest = Date.now() - (options.graceMs ?? GRACE_MS);
   const report = yield* removeBlobs(directory, needed, youngest, remove);
-  const damaged = yield* listed(directory, 'quarantine');
+  const damaged = yield* setAside(directory);
   const damagedBytes = damaged.reduce((sum, { size }) => sum + size, 0);
   // What is damaged goes first.
   const isTooMuch = needed.bytes + damagedBytes > maxBytes;

@@ -1,4 +1,4 @@
-import { type Dirent, readdirSync, type Stats, statSync } from 'node:fs';
+import { type Dirent, lstatSync, readdirSync, type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Steps } from './steps.js';
 
@@ -81,6 +81,21 @@ export function* foldersOf(directory: string, kind: string): Generator<StoredFol
       names: kind === 'quarantine' ? below : below.filter((name) => NAME.test(name)),
     };
   }
+}
+
+/** What was set aside as damaged, whatever it is: what lay in the place of a file may be a pipe, or a link. O(files). */
+export function* setAside(directory: string): Steps<StoredFile[]> {
+  const found: StoredFile[] = [];
+  for (const { names, path: folder, prefix } of foldersOf(directory, 'quarantine')) {
+    for (const name of names) {
+      const path = `${folder}/${name}`;
+      const stat = ifThere((): Stats | undefined => lstatSync(path, { throwIfNoEntry: false }));
+      if (stat === undefined || stat.isDirectory()) continue;
+      found.push({ path, key: prefix + name, usedAt: stat.mtimeMs, size: stat.size });
+    }
+    yield;
+  }
+  return found;
 }
 
 /** What lies among the files of a kind and is none. A link to a file passes for one. O(files). */
