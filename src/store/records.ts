@@ -1,6 +1,6 @@
 import type { Database, Key, KeyPrefix, Writer } from './database.js';
 import { compareKeys, hasPrefix, nameOf } from './memory.js';
-import { pack, unpack } from './msgpack.js';
+import { pack, unpackAnyKeys } from './msgpack.js';
 
 /** Bytes of a packed value, for an estimate. */
 const ROUGH_BYTES = 4096;
@@ -36,7 +36,7 @@ export class Records {
     const change = this.waiting.get(name) ?? this.taken.get(name);
     if (change !== undefined) return change.value;
     const packed = this.database.get(key);
-    return packed && unpack(packed);
+    return packed && unpackAnyKeys(packed);
   }
 
   /** @param toStore asked when it is written for what to write of it; what `get` gives from then on */

@@ -145,6 +145,24 @@ test('millrace why names the variables that changed', async (t) => {
   assert.match(stdout.toString(), /\n {4}the environment changed: MODE\n/);
 });
 
+test('millrace why names variables as they are, also one that every object has', async (t) => {
+  const project = new Project(t);
+  const inheritEnv = ['MODE', '__proto__', '__proto_'];
+  project.writeTasks({ say: { command: 'touch out', outputs: ['out'], inheritEnv } });
+  await project.millrace(['run'], { env: { MODE: 'x' } });
+  const { stdout } = await project.millrace(['why', 'say'], { env: { MODE: 'y' } });
+  assert.match(stdout.toString(), /\n {4}the environment changed: MODE\n/);
+  const env = Object.fromEntries([['__proto__', 'z']]);
+  await project.millrace(['run'], { env: { ...env, MODE: 'x' } });
+  const diff = await project.json<{ differences: SeenDifference[] }>(['why', 'say', '--diff', '1', '2']);
+  assert.deepEqual(diff.differences, [{ kind: 'environment-changed', variables: ['__proto__'] }]);
+  const exported = await project.millrace(['export', '-']);
+  assert.match(
+    exported.stdout.toString(),
+    /"variables":{"MODE":"[0-9a-f]{16}","__proto__":"unset","__proto_":"unset"}/,
+  );
+});
+
 test('millrace why --diff names the maker of a file that only a pattern declares, behind a group', async (t) => {
   const project = new Project(t, { in: '1' });
   project.writeTasks({
