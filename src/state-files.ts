@@ -88,7 +88,7 @@ export async function restoreState(
 /**
  * Reads a whole state that is not open, its backups, and the exports in it; other processes may write it meanwhile. O(bytes).
  * @param options.repair true: damaged backups and exports, and what lies in the place of any, are moved aside, and a damaged store is recovered as `openState` does it
- * @throws StateLocked if the store is damaged and to be repaired, and a process writes it: one that is sound needs nobody's leave; StateTooNew; BackupFailed and DiskFull while it is repaired; InvalidArgument; StateUnavailable for a directory that is not fit, and what the system refuses
+ * @throws StateLocked if the store is damaged and to be repaired, and a process writes it: one that is sound needs nobody's leave; StateTooNew; BackupFailed and DiskFull while it is repaired; InvalidArgument; StateUnavailable for a directory that is not fit, and what the system refuses: with `repair`, also to write a store that is whole
  */
 export async function verifyState(
   directory: string,

@@ -16,6 +16,7 @@ import { LmdbDatabase } from './lmdb.js';
 import { Log } from './log.js';
 import { whyMissing } from './open-database.js';
 import { type StatePaths, statePaths } from './paths.js';
+import { prepareToWrite } from './readers.js';
 import { whyDamaged } from './restore.js';
 import { requireUsable } from './usable.js';
 
@@ -56,20 +57,22 @@ export type Examine = (path: string) => Promise<Error | undefined>;
 
 /**
  * Reads all that is committed, in a process of its own, and all backups and exports. O(bytes).
- * @param setAside moves damaged backups and exports aside, and what lies in the place of any; the store is for who opens it
- * @throws StateUnavailable for a directory that every other use refuses, too; what `node:fs` throws
+ * @param isRepair moves damaged backups and exports aside, and what lies in the place of any; the store is for who opens it
+ * @throws StateUnavailable for a directory that every other use refuses, too, and for a store that is whole but may not be written, if it is a repair; DiskFull; what `node:fs` throws
  */
 export async function examineState(
   directory: string,
   examineExport: Examine,
-  setAside: boolean,
+  isRepair: boolean,
   now = new Date(),
 ): Promise<StateHealth> {
   const paths = statePaths(directory);
   requireUsable(paths);
   const hasStore = (await awaitStore(paths)) !== undefined;
   const problem = await problemOf(paths, hasStore);
-  const aside = (path: string): string | undefined => (setAside ? moveAside(path, now) : undefined);
+  // Before anything is moved: there is nothing to mend in what may not be written, but the next run is refused. One that is damaged is not written.
+  if (isRepair && hasStore && problem === undefined) prepareToWrite(paths);
+  const aside = (path: string): string | undefined => (isRepair ? moveAside(path, now) : undefined);
   const backups = await examineAll(listBackups(paths.backups), whyUnreadable, aside);
   const exports = await examineAll(listExports(paths.exports), examineExport, aside);
   const misplaced = [...strangersAmongBackups(paths.backups), ...strangersAmongExports(paths.exports)].map(

@@ -38,7 +38,7 @@ function hasRoom({ readers }: StatePaths): boolean {
   return found !== undefined && found.size >= READERS_BYTES && found.blocks > 0;
 }
 
-/** The same for who writes, and so must be allowed to. @throws DiskFull; StateUnavailable for files that this user may not write */
+/** The same for who writes, and so must be allowed to. @throws DiskFull; StateUnavailable for what this user may not write */
 export function prepareToWrite(paths: StatePaths): void {
   prepareReaders(paths);
   requireAccess(paths);
@@ -79,7 +79,7 @@ function writePages(path: string): void {
 
 /** Of a reader, LMDB asks no more than that it may read the data, which `examineFile` has done. @throws StateUnavailable */
 function requireAccess({ directory, data, readers }: StatePaths): void {
-  for (const file of [data, readers]) {
+  for (const file of [directory, data, readers]) {
     try {
       accessSync(file, constants.R_OK | constants.W_OK);
     } catch (error) {

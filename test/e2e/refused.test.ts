@@ -91,6 +91,27 @@ test('a state directory in which nothing can be made is named, and no draft', {
   chmodSync(path, 0o700);
 });
 
+test('a repair says of what may not be written what a run would say, also if all is whole', {
+  skip: AS_ANY_USER === undefined && 'permissions hold for nobody here',
+}, async (t) => {
+  const project = await built(t);
+  const [program, ...args] = [...AS_ANY_USER!, ...project.commandLine(['verify'])];
+  for (const [name, mode] of [
+    ['.millrace', 0o500],
+    ['.millrace/store/data.mdb', 0o400],
+    ['.millrace/store/lock.mdb', 0],
+  ] as const) {
+    const path = project.path(name);
+    chmodSync(path, mode);
+    const said = await errorOf(project, 'run');
+    assert.ok(said.includes(` read or write ${path}; `), said);
+    assert.equal(await errorOf(project, 'verify --repair'), said);
+    const verified = await project.spawn([program!, ...args]).result;
+    assert.equal(verified.exitCode, 0, explain(verified));
+    chmodSync(path, 0o700);
+  }
+});
+
 test('a file in the place of the state directory is named, and what to do', async (t) => {
   const project = new Project(t, { '.millrace': '', in: '1' });
   project.writeTasks({ copy: COPY });
