@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { openProject, type Project, warningsOf } from '../engine/project.js';
-import { InvalidArgument, quote } from '../errors.js';
+import { InvalidArgument, quote, systemWords } from '../errors.js';
 import { findManifest } from '../manifest/index.js';
 import { type BuildState, openState } from '../state.js';
 import type { Isolation } from '../store/isolation.js';
@@ -10,6 +10,9 @@ import type { Output } from './context.js';
 import type { GlobalOptions } from './options.js';
 import { display } from './render/text.js';
 import { ofTask } from './render/wording.js';
+
+/** What systems say of a working folder whose path has no room where it should be written to. */
+const TOO_LONG = new Set(['ERANGE', 'ENAMETOOLONG']);
 
 export interface ProjectUse {
   readonly options: GlobalOptions;
@@ -66,11 +69,19 @@ function workingFolder({ directory }: GlobalOptions): string {
   if (directory !== undefined) enter(directory);
   try {
     return process.cwd();
-  } catch {
-    throw new InvalidArgument(
-      'The folder that this is started in has been deleted; change to another one (cd, also to one of the same name), or name it (-C DIR).',
-    );
+  } catch (error) {
+    throw new InvalidArgument(whyNowhere(error as NodeJS.ErrnoException));
   }
+}
+
+/** Why the system does not say where we are. */
+function whyNowhere(error: NodeJS.ErrnoException): string {
+  const { code = '' } = error;
+  if (code === 'ENOENT')
+    return 'The folder that this is started in has been deleted; change to another one (cd, also to one of the same name), or name it (-C DIR).';
+  if (TOO_LONG.has(code))
+    return 'The path of the folder to work in is longer than the system allows; move the folder to where it is shorter.';
+  return `The system does not say which folder this is started in (${systemWords(error)}); change to another one, or name it (-C DIR).`;
 }
 
 /** All that follows takes place in that folder, as if the command had been started there. */

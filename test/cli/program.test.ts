@@ -84,6 +84,23 @@ test('a working folder that was deleted is told', () => {
   }
 });
 
+test('a working folder whose path is too long is told, and not as deleted', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-cli-'));
+  // Node.js would name each file by a path that is too long.
+  t.after(() => spawnSync('rm', ['-rf', folder]));
+  const deeper = `const name = 'd'.repeat(200);
+    for (let at = 0; at < 25; at++) fs.mkdirSync(name), process.chdir(name);
+    const [program, ...args] = process.argv.slice(1);
+    process.exitCode = child_process.spawnSync(program, args, { stdio: 'inherit' }).status;`;
+  const command = [process.execPath, MAIN, 'status'];
+  const { status, stderr } = spawnSync(process.execPath, ['-e', deeper, ...command], {
+    cwd: folder,
+    encoding: 'utf8',
+  });
+  assert.equal(status, 2, stderr);
+  assert.match(stderr, /^millrace: error: The path of the folder to work in is longer than [^\n]*\n$/);
+});
+
 test('--help explains the commands, their options and shows examples', async () => {
   const program = await cli('--help');
   assert.equal(program.exitCode, 0);
