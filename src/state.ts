@@ -12,6 +12,7 @@ import { isInMemory, type OpenOptions, surplusOf } from './open-options.js';
 import type { BackupInfo } from './store/backup/folder.js';
 import type { Retention } from './store/backup/retention.js';
 import type { BuildHistory } from './store/history/history.js';
+import { unpackAnyKeys } from './store/msgpack.js';
 import { type Opened, openMemory, openReader, openWriter, type Recovery } from './store/open.js';
 import type { StatePaths } from './store/paths.js';
 import { refusedState } from './store/refusal.js';
@@ -70,6 +71,8 @@ export interface StateParts {
   readonly artifacts: ArtifactTables;
   /** A small value by name; undefined if there is none. */
   getRecord(name: string): unknown;
+  /** The same for an object whose keys are names from outside. */
+  getNamed(name: string): Readonly<Record<string, unknown>> | undefined;
   /** True once the disk was found to be full: what is left is for what has been done already. */
   isDiskFull(): boolean;
   /** The names of all that there are. */
@@ -337,6 +340,8 @@ export function partsOf(state: BuildState): StateParts {
     },
     artifacts,
     getRecord: (name) => store.records.get(['record', name]),
+    getNamed: (name) =>
+      store.records.get(['record', name], unpackAnyKeys) as Readonly<Record<string, unknown>>,
     recordNames: () => store.records.keys(['record']).map(([, name]) => name as string),
     putRecord: (name, value) => {
       state.requireWritable();

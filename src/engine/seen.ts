@@ -126,9 +126,9 @@ export class SeenByTask {
   }
 
   private environmentDifference(one: Fingerprint, other: Fingerprint): SeenDifference {
-    const { getRecord } = partsOf(this.state);
+    const { getNamed } = partsOf(this.state);
     const variables = ({ environment }: Fingerprint) =>
-      environment === Content.Unknown ? {} : getRecord(environmentRecord(environment));
+      environment === Content.Unknown ? {} : getNamed(environmentRecord(environment));
     const [before, after] = [one, other].map(variables) as (Digests | undefined)[];
     if (before === undefined || after === undefined) return { kind: 'environment-changed' };
     return { kind: 'environment-changed', variables: changedNames(before, after) };

@@ -238,9 +238,9 @@ class Explainer {
 
   /** The environment is another: names what of it, if the history knows. */
   private withVariables(row: Row): Difference {
-    const { artifacts, getRecord } = partsOf(this.state);
+    const { artifacts, getNamed } = partsOf(this.state);
     const key = artifacts.records.read(row)!.environmentKey;
-    const before = getRecord(environmentRecord(key)) as Digests | undefined;
+    const before = getNamed(environmentRecord(key)) as Digests | undefined;
     const variables = before && changedNames(before, environmentDigests(this.context, row) ?? {});
     return { kind: 'environment-changed', ...(variables === undefined ? {} : { variables }) };
   }

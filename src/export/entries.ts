@@ -60,11 +60,11 @@ class Exporter {
 
   /** In order of their keys. */
   environments(): EnvironmentEntry[] {
-    const { getRecord, recordNames } = this.#parts;
+    const { getNamed, recordNames } = this.#parts;
     const found = recordNames().flatMap((name) => {
       const key = environmentOf(name);
       if (key === undefined) return [];
-      return [{ key: this.#content(key as ContentId), variables: toWords(getRecord(name) as Digests) }];
+      return [{ key: this.#content(key as ContentId), variables: toWords(getNamed(name) as Digests) }];
     });
     return found.sort((one, other) => (one.key < other.key ? -1 : 1));
   }

@@ -1,6 +1,6 @@
 import type { Database, Key, KeyPrefix, Writer } from './database.js';
 import { compareKeys, hasPrefix, nameOf } from './memory.js';
-import { pack, unpackAnyKeys } from './msgpack.js';
+import { pack, unpack } from './msgpack.js';
 
 /** Bytes of a packed value, for an estimate. */
 const ROUGH_BYTES = 4096;
@@ -31,12 +31,13 @@ export class Records {
     return this.waiting.size * ROUGH_BYTES;
   }
 
-  get(key: Key): unknown {
+  /** @param read what a stored value is read by: see `unpackAnyKeys` */
+  get(key: Key, read: (packed: Buffer) => unknown = unpack): unknown {
     const name = nameOf(key);
     const change = this.waiting.get(name) ?? this.taken.get(name);
     if (change !== undefined) return change.value;
     const packed = this.database.get(key);
-    return packed && unpackAnyKeys(packed);
+    return packed && read(packed);
   }
 
   /** @param toStore asked when it is written for what to write of it; what `get` gives from then on */
