@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { StateLocked } from '../errors.js';
 import { readMark } from './kinds.js';
+import { identifyFile } from './paths.js';
 import { identityOf, isIdentity, mayBeRunning, type ProcessIdentity, placeOf } from './process.js';
 import { isOfAnother, type Whose, whoseIs } from './whose.js';
 
@@ -71,6 +72,8 @@ const UNREADABLE: Holder = {
 export class DirectoryLock {
   private readonly path: string;
   private readonly own: Holder;
+  /** The number of the file that says so. */
+  private file: string | undefined;
 
   private constructor(path: string, own: Holder) {
     this.path = path;
@@ -91,17 +94,22 @@ export class DirectoryLock {
         writeFileSync(draft, JSON.stringify(own), { mode: 0o600 });
         if (!takeLock(path, draft, directory, onLeft)) continue;
         const lock = new DirectoryLock(path, own);
-        lock.sweep();
+        lock.settle();
         return lock;
       }
+    } catch (error) {
+      // Nobody has this one: should the system have refused to remove a claim of it, this process at least does not wait for itself.
+      if (!(error instanceof StateLocked)) givenBack.add(own.id);
+      throw error;
     } finally {
-      rmSync(draft, { force: true });
+      discard(draft);
     }
   }
 
   /** Removes what processes have left that were killed while they took it. @throws what `node:fs` throws; then it is given back */
-  private sweep(): void {
+  private settle(): void {
     try {
+      this.file = identifyFile(this.path);
       sweep(this.path);
     } catch (error) {
       this.release();
@@ -137,7 +145,17 @@ export class DirectoryLock {
 
   release(): void {
     givenBack.add(this.own.id);
-    if (this.isHeld()) rmSync(this.path, { force: true });
+    if (this.isOurs()) rmSync(this.path, { force: true });
+  }
+
+  /** As `isHeld`; of a file that cannot be opened (no more may be) its number tells: if it stayed, it would keep others out for as long as we live. */
+  private isOurs(): boolean {
+    try {
+      return this.isHeld();
+    } catch (error) {
+      if (identifyFile(this.path) !== this.file) throw error;
+      return true;
+    }
   }
 }
 
@@ -166,30 +184,36 @@ function takeLock(path: string, draft: string, directory: string, onLeft: OnLeft
     if (mayHold(last, path, basename(draft)))
       throw new StateLocked(directory, last.pid, new Date(last.since), placeOf(last));
     const claim = successorPath(path, chain);
-    if (!tryLink(draft, claim)) continue;
-    // Only now, with the claim made: whoever succeeded this holder before has put another name into the lock.
-    if (sameHolders(chain, holders(path).slice(0, chain.length))) {
-      // Those after the first have only claimed the lock: they have written nothing, and need not have told of the first.
-      const [holder] = chain as [Holder, ...Holder[]];
-      succeed(path, claim, () => onLeft(mayBeRunning(holder) ? undefined : holder));
-      for (let count = 1; count <= chain.length; count++)
-        rmSync(successorPath(path, chain.slice(0, count)), { force: true });
-      return true;
-    }
-    rmSync(claim, { force: true });
+    if (tryLink(draft, claim) && succeed(path, claim, chain, onLeft)) return true;
   }
   return false;
 }
 
-/** The lock of who has ended says that it did so uncleanly, until something else does: that comes first. */
-function succeed(path: string, claim: string, before: () => void): void {
+/**
+ * With the claim made, which is gone then, however this ends: it names a living process, for which all others wait.
+ * @returns false if somebody has succeeded this holder before
+ */
+function succeed(path: string, claim: string, chain: readonly Holder[], onLeft: OnLeft): boolean {
   try {
-    before();
+    // Only now: whoever succeeded this holder before has put another name into the lock.
+    if (!sameHolders(chain, holders(path).slice(0, chain.length))) return false;
+    // Those after the first have only claimed the lock: they have written nothing, and need not have told of the first.
+    const [holder] = chain as [Holder, ...Holder[]];
+    // The lock of who has ended says that it did so uncleanly, until something else does: that comes first.
+    onLeft(mayBeRunning(holder) ? undefined : holder);
     renameSync(claim, path);
-  } catch (error) {
-    rmSync(claim, { force: true });
-    throw error;
+  } finally {
+    discard(claim);
   }
+  for (let count = 1; count < chain.length; count++) discard(successorPath(path, chain.slice(0, count)));
+  return true;
+}
+
+/** Removes a draft, or a claim. What the system refuses is no reason to fail: who sweeps next removes it. */
+function discard(file: string): void {
+  try {
+    rmSync(file, { force: true });
+  } catch {}
 }
 
 /** Removes drafts and claims of processes that were killed before they could do so. The caller holds the lock. */
@@ -202,7 +226,7 @@ function sweep(path: string): void {
     const holder = readHolder(file);
     // An unreadable draft may be one that a living process is writing: that one notices, and writes it again.
     const isDead = holder !== undefined && holder !== UNREADABLE && !mayHold(holder, path);
-    if (isDead || (holder === UNREADABLE && name.endsWith(DRAFT_END))) rmSync(file, { force: true });
+    if (isDead || (holder === UNREADABLE && name.endsWith(DRAFT_END))) discard(file);
   }
 }
 
