@@ -152,8 +152,11 @@ function checkDirectory(call: string, directory: unknown): void {
 async function repairStore(directory: string, { onWait, wait }: Waiting): Promise<Recovery> {
   const options = { onCorrupt: 'recover', verify: true, draftExport, onWait, wait } as const;
   const { lock, recovery, store } = await openWriter(directory, options);
-  await store.close();
-  lock?.release();
+  try {
+    await store.close();
+  } finally {
+    lock?.release();
+  }
   return recovery;
 }
 

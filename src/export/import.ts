@@ -2,7 +2,7 @@ import { CommitFailed, type DiskFull, MillraceError, NotImported, StateUnavailab
 import { firstError } from '../first-error.js';
 import { BuildState } from '../state.js';
 import { clearPlaces } from '../store/clear-places.js';
-import { draftFull, emptyDraft, removeDrafts } from '../store/draft.js';
+import { draftFull, dropDrafts, emptyDraft } from '../store/draft.js';
 import type { Waiting } from '../store/lock.js';
 import { Log } from '../store/log.js';
 import { openWriter } from '../store/open.js';
@@ -45,7 +45,7 @@ export async function importDocument(
     await new Log(paths).write('imported', { from: nameOf(source), before: before?.name, movedAside });
     return { ...done, ...counts };
   } finally {
-    removeDrafts(paths);
+    dropDrafts(paths);
     lock.release();
   }
 }
@@ -82,7 +82,7 @@ async function makeDraft(paths: StatePaths, source: DocumentSource, items: Async
   try {
     return { draft, ...(await fill(draft, readFrom(source, items))) };
   } catch (thrown) {
-    removeDrafts(paths);
+    dropDrafts(paths);
     const error = firstError(thrown);
     if (error instanceof NotImported || isOfTheState(error)) throw error;
     throw isVerdict(error) ? new NotImported(nameOf(source), error) : notWritten(paths, error);

@@ -38,7 +38,7 @@ export async function draftStore(
     await fill(draft, entries);
     return draft;
   } catch (error) {
-    removeDrafts(paths);
+    dropDrafts(paths);
     if (saysFull(error) || error instanceof DiskFull) throw draftFull(paths);
     throw refusalOf(error, paths.directory);
   }
@@ -75,6 +75,13 @@ export function placeDraft(draft: StatePaths, paths: StatePaths): void {
 /** Removes the draft that is there, if one is: for who holds the lock. */
 export function removeDrafts(paths: StatePaths): void {
   rmSync(draftFolder(paths), { recursive: true, force: true });
+}
+
+/** As `removeDrafts`, at the end of what is done or has failed: a draft that stays is the least of it, and the next one to open the state removes it. */
+export function dropDrafts(paths: StatePaths): void {
+  try {
+    removeDrafts(paths);
+  } catch {}
 }
 
 const draftFolder = ({ directory }: StatePaths): string => join(directory, 'draft');

@@ -7,7 +7,7 @@ import { awaitStore, isBeingWritten } from './await-store.js';
 import { type BackupInfo, moveAside, sweepFolder } from './backup/folder.js';
 import { clearPlaces } from './clear-places.js';
 import type { Database } from './database.js';
-import { removeDrafts } from './draft.js';
+import { dropDrafts, removeDrafts } from './draft.js';
 import { Guard } from './guard.js';
 import { BuildHistory } from './history/history.js';
 import type { Isolation } from './isolation.js';
@@ -185,13 +185,6 @@ async function openLocked(paths: StatePaths, options: WriterOptions): Promise<Op
     lock.release();
     throw error;
   }
-}
-
-/** Of what was to be told, that a draft stays is the least: the next one to open the state removes it. */
-function dropDrafts(paths: StatePaths): void {
-  try {
-    removeDrafts(paths);
-  } catch {}
 }
 
 function joined(...sentences: readonly (string | undefined)[]): string | undefined {

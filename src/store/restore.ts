@@ -5,7 +5,7 @@ import { BackupDamaged, readHead } from './backup/format.js';
 import { backUpDirectory } from './backup/keep.js';
 import { checkBackup } from './backup/make.js';
 import { clearPlaces } from './clear-places.js';
-import { draftStore, placeDraft, removeDrafts } from './draft.js';
+import { draftStore, dropDrafts, placeDraft } from './draft.js';
 import { SCHEMA_VERSION } from './envelope.js';
 import { examineFile } from './file-check.js';
 import type { SchemaBehind } from './lmdb.js';
@@ -65,7 +65,7 @@ export async function restoreBackup(
     await new Log(paths).write('restored', { name: backup.name, before: before?.name, movedAside });
     return { backup, before, movedAside };
   } finally {
-    removeDrafts(paths);
+    dropDrafts(paths);
     lock.release();
   }
 }

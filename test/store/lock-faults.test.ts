@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import fs, { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { openState } from 'millrace';
+import { exportState, importState, openState, restoreState } from 'millrace';
+import { verifyState } from '../../src/state-files.js';
 import { statePaths } from '../../src/store/paths.js';
 import { thisProcess } from '../../src/store/process.js';
+import { Store } from '../../src/store/store.js';
 import { refusal, replaceInFs, stateDirectory, withState } from './support.js';
 
 /** What the taking of a lock calls. */
@@ -122,5 +124,36 @@ test('a lock is given back also where no more files may be opened', async (t) =>
   });
   await state.close().catch(() => {});
   putBack();
+  assert.deepEqual(locksIn(directory), []);
+});
+
+test('a draft that cannot be removed, and a store that does not close, keep nobody out', async (t) => {
+  const directory = await stateDirectory(t);
+  const file = `${directory}.json`;
+  await withState(directory, (state) => state.backup());
+  await exportState(directory, { file });
+  const remove = fs.rmSync;
+  for (const work of [restoreState, (path: string) => importState(path, file)]) {
+    for (let at = 1, wasMet = true; wasMet; at++) {
+      let count = 0;
+      const putBack = replaceInFs(t, {
+        rmSync(...args: Parameters<typeof remove>) {
+          if (String(args[0]).endsWith('draft') && ++count === at) throw refusal('EIO', 'rm');
+          remove(...args);
+        },
+      });
+      await work(directory).catch(({ code }) => assert.equal(code, 'STATE_UNAVAILABLE'));
+      putBack();
+      assert.deepEqual(oursIn(directory), [], `${at}`);
+      wasMet = count >= at;
+    }
+  }
+  rmSync(statePaths(directory).data);
+  const { close } = Store.prototype;
+  t.mock.method(Store.prototype, 'close', async function (this: Store<unknown>) {
+    await close.call(this);
+    throw refusal('EIO', 'close');
+  });
+  await assert.rejects(verifyState(directory, { repair: true }), { code: 'STATE_UNAVAILABLE' });
   assert.deepEqual(locksIn(directory), []);
 });
