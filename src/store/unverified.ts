@@ -5,7 +5,10 @@ import { readMark } from './kinds.js';
 import type { StatePaths } from './paths.js';
 import { isIdentity, type ProcessIdentity } from './process.js';
 
-/** What they have left is looked for; each look takes longer the more there are. */
+/**
+ * Of the names, which may be many: the first. Whoever gets as far as to start something has removed the file before, so whoever is named after the first has
+ * ended while it opened the state. Not only one, as a lock that a crash has emptied names nobody.
+ */
 const MOST_ENDED = 8;
 
 /**
@@ -35,7 +38,7 @@ export function marksOfEnded({ unverified }: StatePaths): string[] {
   if (!existsSync(unverified)) return [];
   const marks = readMark(unverified).split('\n').flatMap(parseIdentity).map(markOf);
   // Who was killed before it took the lock has named the same as its successor.
-  return [...new Set(marks)].slice(-MOST_ENDED);
+  return [...new Set(marks)].slice(0, MOST_ENDED);
 }
 
 /** None if the line is not whole: the crash of a machine may cut it off. */

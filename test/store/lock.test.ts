@@ -239,6 +239,26 @@ test('a successor that dies half-way is succeeded, and what its predecessor has 
   assert.deepEqual(readdirSync(directory), ['store']);
 });
 
+test('what a process has started is told of, however many have ended since while they opened the state', async (t) => {
+  const directory = await closedState(t);
+  const first = { ...thisProcess(), pid: 2 ** 22 + 1 };
+  const escaped = spawn('sleep', ['300.5'], { env: { ...process.env, [MARK]: markOf(first) } });
+  t.after(() => escaped.kill());
+  const putBack = replaceInFs(t, {
+    renameSync() {
+      throw refusal('EIO', 'rename');
+    },
+  });
+  for (let number = 0; number < 12; number++) {
+    leaveLock(directory, { pid: first.pid + number, id: `ended-${number}` });
+    await assert.rejects(openState(directory), { code: 'STATE_UNAVAILABLE' });
+  }
+  putBack();
+  await withState(directory, ({ recovery }) => {
+    assert.deepEqual(recovery.escaped, [{ pid: escaped.pid, command: 'sleep 300.5' }]);
+  });
+});
+
 test('a lock and claims that a crash has emptied, or that name each other, are succeeded', async (t) => {
   const directory = await closedState(t);
   const { lock } = statePaths(directory);
