@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { standingOf } from './lock.js';
+import { isHeld } from './lock.js';
 import { dataAt, type StatePaths } from './paths.js';
 
 /** Milliseconds that a store may be away: two renames and their syncs, on a slow disk. */
@@ -8,7 +8,7 @@ const LOOK_MS = 10;
 
 /** True while a living process writes the state. */
 export function isBeingWritten({ lock }: StatePaths): boolean {
-  return standingOf(lock) === 'held';
+  return isHeld(lock);
 }
 
 /**

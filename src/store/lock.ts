@@ -159,14 +159,16 @@ export class DirectoryLock {
   }
 }
 
-/**
- * Of a state's lock: `free`, or `held` by a living process, or `left` by one that has ended without giving it back.
- * @throws StateUnavailable for what is no file; what `node:fs` throws
- */
-export function standingOf(path: string): 'free' | 'held' | 'left' {
+/** True while a living process holds a lock, or is about to. @throws StateUnavailable for what is no file; what `node:fs` throws */
+export function isHeld(path: string): boolean {
   const holder = lastOf(holders(path));
-  if (holder === undefined) return 'free';
-  return mayHold(holder, path) ? 'held' : 'left';
+  return holder !== undefined && mayHold(holder, path);
+}
+
+/** True while a lock names who has ended without giving it back, be it that another one is about to succeed that one. @throws as `isHeld` */
+export function isLeft(path: string): boolean {
+  const holder = readHolder(path);
+  return holder !== undefined && !mayHold(holder, path);
 }
 
 /** False if it has surely ended, or what it wrote this for is another directory. @param draft as of `isOfAnother` */

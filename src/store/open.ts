@@ -12,7 +12,7 @@ import { Guard } from './guard.js';
 import { BuildHistory } from './history/history.js';
 import type { Isolation } from './isolation.js';
 import { loadParts, type Parts, UNGUARDED } from './load.js';
-import { type DirectoryLock, standingOf, type Waiting } from './lock.js';
+import { type DirectoryLock, isLeft, type Waiting } from './lock.js';
 import { MemoryDatabase } from './memory.js';
 import { openToRead, openToWrite, requireNothing } from './open-database.js';
 import type { Sizes } from './pages.js';
@@ -255,8 +255,8 @@ async function closingOnError<T>(database: Database, body: () => T | Promise<T>)
   }
 }
 
-const isUnclean = ({ lock, unverified }: StatePaths): boolean =>
-  isThere(unverified) || standingOf(lock) === 'left';
+/** The lock first: who succeeds the one that has ended makes the mark before the lock names it. */
+const isUnclean = ({ lock, unverified }: StatePaths): boolean => isLeft(lock) || isThere(unverified);
 
 /** What was InProgress when its process ended becomes Pending. Returns how many. O(rows). */
 function interruptAll(table: TaskTable, complete: () => void): number {

@@ -239,6 +239,17 @@ test('a successor that dies half-way is succeeded, and what its predecessor has 
   assert.deepEqual(readdirSync(directory), ['store']);
 });
 
+test('who reads verifies also while the one that has ended is about to be succeeded', async (t) => {
+  const directory = await closedState(t);
+  leaveLock(directory, { pid: 2 ** 22 + 1, id: 'first' });
+  const claim = `${statePaths(directory).lock}.first`;
+  writeFileSync(claim, JSON.stringify({ ...thisProcess(), since: new Date().toISOString(), id: 'second' }));
+  const reader = await openState({ directory, readOnly: true });
+  assert.equal(reader.recovery.unclean, true);
+  await reader.close();
+  await assert.rejects(openState(directory), { code: 'STATE_LOCKED', pid: process.pid });
+});
+
 test('what a process has started is told of, however many have ended since while they opened the state', async (t) => {
   const directory = await closedState(t);
   const first = { ...thisProcess(), pid: 2 ** 22 + 1 };
