@@ -145,7 +145,13 @@ export class DirectoryLock {
 
   release(): void {
     givenBack.add(this.own.id);
-    if (this.isOurs()) rmSync(this.path, { force: true });
+    if (!this.isOurs()) return;
+    try {
+      rmSync(this.path, { force: true });
+    } catch {
+      // Once more, as it keeps all others out for as long as this process lives.
+      rmSync(this.path, { force: true });
+    }
   }
 
   /** As `isHeld`; of a file that cannot be opened (no more may be) its number tells: if it stayed, it would keep others out for as long as we live. */

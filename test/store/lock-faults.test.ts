@@ -111,6 +111,19 @@ test('a lock that may not be removed either does not keep out the process that i
   }
 });
 
+test('whichever call is refused while a state is closed, its lock is given back', async (t) => {
+  const directory = await stateDirectory(t);
+  for (let at = 1, wasMet = true; wasMet; at++) {
+    const state = await openState(directory);
+    state.tasks.define({ id: String(at) });
+    const { end, met } = refuse(t, directory, (count) => count === at);
+    await state.close().catch(() => {});
+    end();
+    assert.deepEqual(locksIn(directory), [], `${met} (${at})`);
+    wasMet = met.length > 0;
+  }
+});
+
 test('a lock is given back also where no more files may be opened', async (t) => {
   const directory = await stateDirectory(t);
   const state = await openState(directory);
