@@ -8,6 +8,7 @@ import { Log } from '../store/log.js';
 import { openWriter } from '../store/open.js';
 import { type StatePaths, statePaths } from '../store/paths.js';
 import { whyFailed } from '../store/refusal.js';
+import { removeRescueNote } from '../store/rescue-note.js';
 import { type Replaced, replaceStore } from '../store/restore.js';
 import { saysFull } from '../store/room.js';
 import { takeDirectory } from '../store/take.js';
@@ -43,6 +44,7 @@ export async function importDocument(
     const done = await replaceStore(paths, draft, now);
     const { before, movedAside } = done;
     await new Log(paths).write('imported', { from: nameOf(source), before: before?.name, movedAside });
+    removeRescueNote(paths);
     return { ...done, ...counts };
   } finally {
     dropDrafts(paths);

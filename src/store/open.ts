@@ -4,7 +4,7 @@ import { findMarked, type MarkedProcess } from '../marked-processes.js';
 import type { TaskTable } from '../memory/table.js';
 import { OUTCOMES, type Row, TaskStatus } from '../task.js';
 import { awaitStore, isBeingWritten } from './await-store.js';
-import { type BackupInfo, moveAside, sweepFolder } from './backup/folder.js';
+import { type BackupInfo, sweepFolder } from './backup/folder.js';
 import { clearPlaces } from './clear-places.js';
 import type { Database } from './database.js';
 import { dropDrafts, removeDrafts } from './draft.js';
@@ -17,8 +17,9 @@ import { MemoryDatabase } from './memory.js';
 import { openToRead, openToWrite, requireNothing } from './open-database.js';
 import type { Sizes } from './pages.js';
 import { isThere, type StatePaths, statePaths } from './paths.js';
-import { type DraftExport, rescue, settleRescue } from './recover.js';
+import { type DraftExport, leftRescue, rescue } from './recover.js';
 import { sweepReplaced } from './replaced.js';
+import { removeRescueNote } from './rescue-note.js';
 import { saysFull } from './room.js';
 import { awakenTable, restoreForReading, restoreTable } from './table.js';
 import { takeDirectory } from './take.js';
@@ -167,14 +168,15 @@ async function openLocked(paths: StatePaths, options: WriterOptions): Promise<Op
       const swept = await sweepLeftovers(paths);
       const complete = (): void => {};
       const interrupted = interruptAll(parts.table, complete);
-      const told = (await settleRescue(paths)) ?? rescued;
+      const told = rescued ?? (await leftRescue(paths)) ?? NOT_RESCUED;
       const message = joined(told.message, cleared, swept);
       const escaped = await findMarked(marksOfEnded(paths), END_MS);
-      // Last: who is killed before this leaves all of it to its successor, also whom to tell of.
-      rmSync(paths.unverified, { force: true });
       const recovery: Recovery = { unclean, interrupted, escaped, ...told, message };
-      if (options.autosave !== false) parts.store.autosave();
       const history = new BuildHistory(parts.store.records, { readOnly: false, isWriting: () => false });
+      // Last: who ends before this leaves all of it to its successor, also what and whom to tell of.
+      removeRescueNote(paths);
+      rmSync(paths.unverified, { force: true });
+      if (options.autosave !== false) parts.store.autosave();
       return {
         ...{ ...parts, directory: paths.directory, readOnly: false, history },
         ...{ recovery, lock, complete },
@@ -208,17 +210,15 @@ async function loadOrRescue(
   lock: DirectoryLock,
   unclean: boolean,
   { onCorrupt, draftExport, ...load }: WriterOptions,
-): Promise<{ parts: Parts; rescued: Rescued }> {
-  let rescued = NOT_RESCUED;
+): Promise<{ parts: Parts; rescued: Rescued | undefined }> {
+  let rescued: Rescued | undefined;
   for (;;) {
     try {
-      const isDoubtful = unclean && rescued.message === undefined;
+      const isDoubtful = unclean && rescued === undefined;
       return { parts: await loadWriter(paths, lock, isDoubtful, load), rescued };
     } catch (error) {
       if (!(error instanceof StateCorrupt) || onCorrupt === 'throw') throw error;
-      const unfit = rescued.backup ?? rescued.export;
-      if (unfit !== undefined) moveAside(unfit.path, new Date());
-      rescued = await rescue(paths, error.problem, draftExport);
+      rescued = await rescue(paths, error.problem, draftExport, rescued?.backup ?? rescued?.export);
     }
   }
 }

@@ -25,7 +25,7 @@ export interface StatePaths {
   readonly log: string;
   /** Exists while the store has not been verified since an unclean end. */
   readonly unverified: string;
-  /** Says what a recovery does, until that is logged (see rescue-note.ts). */
+  /** Says what a recovery does, until the state is open (see rescue-note.ts). */
   readonly recovery: string;
 }
 

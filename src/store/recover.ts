@@ -16,13 +16,7 @@ import { Log } from './log.js';
 import { canMigrate, readMigrated } from './migrate.js';
 import { move } from './move.js';
 import { dataAt, type StatePaths } from './paths.js';
-import {
-  type Begun,
-  type RescuePlan,
-  readRescueNote,
-  removeRescueNote,
-  writeRescueNote,
-} from './rescue-note.js';
+import { type Begun, type RescuePlan, readRescueNote, writeRescueNote } from './rescue-note.js';
 
 /**
  * A store with what an export holds, beside the one that it may take the place of: see `draftStore`.
@@ -45,41 +39,41 @@ export interface Rescue {
 /**
  * Puts the newest backup that is whole where a damaged store is, or the newest export if there is none, or an empty store. Nothing is
  * deleted: the damaged store, backups and exports that turn out to be damaged, and what lies in their place, are kept under other names. It may be killed at any moment: what
- * is left is a store that is damaged or missing, and the next one to open the state does the same again; or all is done, and the next one tells of it (`settleRescue`).
+ * is left is a store that is damaged or missing, and the next one to open the state does the same again; or all is done, and the next one tells of it (`leftRescue`).
+ * The note stays: for who has told of it, or is about to, to remove.
  * @param problem what is wrong with the store
+ * @param unfit a backup or an export that was restored before, and could not be loaded
  * @throws StateUnavailable if a backup or export cannot be read, and nothing was moved then; what `node:fs` throws
  */
 export async function rescue(
   paths: StatePaths,
   problem: string,
   draftExport: DraftExport | undefined,
+  unfit?: BackupInfo,
   now = new Date(),
 ): Promise<Rescue> {
-  const search: Search = { paths, problem, damaged: [] };
+  const search: Search = { paths, problem, damaged: unfit === undefined ? [] : [unfit.path] };
   const { draft, ...found } = (await draftBackup(search)) ??
     (await draftNewest(search, draftExport)) ?? { draft: emptyDraft(paths) };
   const begun = readRescueNote(paths);
   const aside = (from: string): string =>
     (from === paths.store ? restGoesTo(paths, begun) : undefined) ?? freeAside(from, now);
   const moves = [...search.damaged, ...storeOf(paths)].map((from) => ({ from, to: aside(from) }));
-  const plan = await planOf(search, begun, found, moves);
+  const plan = planOf(search, begun, found, moves);
   writeRescueNote(paths, draft, plan);
   for (const { from, to } of moves) move(from, to);
   placeDraft(draft, paths);
-  return told(paths, plan);
+  return logged(paths, plan);
 }
 
 /**
- * Tells of a recovery that was ended before it did: for who holds the lock, and has opened the store, or is about to replace it.
+ * A recovery that was ended before it was told of: for who holds the lock, and has opened the store, or is about to replace it, and then removes the note.
  * @returns undefined if there was none @throws StateUnavailable for a note that is no file; what `node:fs` throws
  */
-export async function settleRescue(paths: StatePaths): Promise<Rescue | undefined> {
+export async function leftRescue(paths: StatePaths): Promise<Rescue | undefined> {
   const begun = readRescueNote(paths);
-  if (begun === undefined) {
-    removeRescueNote(paths);
-    return undefined;
-  }
-  const done = await told(paths, begun);
+  if (begun === undefined) return undefined;
+  const done = await logged(paths, begun);
   // With neither, the store was not touched, and somebody has mended it since.
   return begun.isPlaced || begun.movedAside !== undefined ? done : undefined;
 }
@@ -94,24 +88,20 @@ interface Move {
   readonly to: string;
 }
 
-/** With what was done before by one that was ended in its midst: its store is gone, and who had that moved told nobody. */
-async function planOf(
+/** With what was done before, and told to nobody: the store that was damaged first is the user's, and one that had taken its place only what a backup or an export held. */
+function planOf(
   { paths, problem }: Search,
   begun: Begun | undefined,
   found: Omit<Found, 'draft'>,
   moves: readonly Move[],
-): Promise<RescuePlan> {
-  // It was ended after all was done, and what it had restored is damaged by now.
-  if (begun?.isPlaced) await told(paths, begun);
-  const before = begun?.isPlaced ? undefined : begun;
-  const movedAside = moves.find(({ from }) => from === paths.store)?.to;
+): RescuePlan {
+  const movedAside = begun?.movedAside ?? moves.find(({ from }) => from === paths.store)?.to;
   const unfit = moves.map(({ to }) => to).filter((to) => to !== movedAside);
-  const isFirst = before?.movedAside === undefined || (movedAside ?? before.movedAside) !== before.movedAside;
   return {
-    problem: isFirst ? problem : before.problem,
-    movedAside: movedAside ?? before?.movedAside,
+    problem: begun?.movedAside === undefined ? problem : begun.problem,
+    movedAside,
     ...{ backup: undefined, export: undefined, ...found },
-    unfit: [...(before?.unfit ?? []), ...unfit],
+    unfit: [...(begun?.unfit ?? []), ...unfit],
   };
 }
 
@@ -130,7 +120,7 @@ interface Search {
 async function draftBackup(search: Search): Promise<Found | undefined> {
   const { damaged, paths } = search;
   damaged.push(...pathsOf(strangersAmongBackups(paths.backups)));
-  for (const backup of listBackups(paths.backups)) {
+  for (const backup of listBackups(paths.backups).filter(isUndamaged(search))) {
     const unfit = await whyUnfit(search, backup);
     if (unfit === 'damaged') damaged.push(backup.path);
     if (unfit === undefined) return { backup, draft: await draftStore(paths, readMigrated(backup.path)) };
@@ -142,7 +132,7 @@ async function draftNewest(search: Search, draftExport: DraftExport | undefined)
   if (draftExport === undefined) return undefined;
   const { damaged, paths } = search;
   damaged.push(...pathsOf(strangersAmongExports(paths.exports)));
-  for (const one of listExports(paths.exports)) {
+  for (const one of listExports(paths.exports).filter(isUndamaged(search))) {
     try {
       return { export: one, draft: await draftExport(paths, one.path) };
     } catch (error) {
@@ -153,6 +143,11 @@ async function draftNewest(search: Search, draftExport: DraftExport | undefined)
   }
   return undefined;
 }
+
+const isUndamaged =
+  ({ damaged }: Search) =>
+  ({ path }: BackupInfo): boolean =>
+    !damaged.includes(path);
 
 /** `foreign`: of another version; `gone`: somebody has removed it since. @throws StateUnavailable if the system does not let us read it */
 async function whyUnfit(
@@ -186,8 +181,8 @@ const storeOf = ({ store }: StatePaths): string[] =>
 
 const pathsOf = (strangers: readonly Stranger[]): string[] => strangers.map(({ path }) => path);
 
-/** Logs what was done, after which nobody else needs to know. */
-async function told(paths: StatePaths, done: RescuePlan): Promise<Rescue> {
+/** Logs what was done. */
+async function logged(paths: StatePaths, done: RescuePlan): Promise<Rescue> {
   const { backup, export: exported, movedAside, problem, unfit } = done;
   const moved = movedAside === undefined ? '' : `; it was moved to ${movedAside}`;
   const message = `The state could not be used (${problem})${moved}; ${instead(backup, exported)}${besides(unfit)}.`;
@@ -198,7 +193,6 @@ async function told(paths: StatePaths, done: RescuePlan): Promise<Rescue> {
     export: exported?.path,
     ...(unfit.length === 0 ? {} : { unfit }),
   });
-  removeRescueNote(paths);
   return { movedAside, backup, export: exported, message };
 }
 

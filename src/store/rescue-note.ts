@@ -5,7 +5,7 @@ import { type BackupInfo, renameDurably } from './backup/folder.js';
 import { readMark } from './kinds.js';
 import { dataAt, isThere, type StatePaths } from './paths.js';
 
-/** What a recovery is about to do: written before the first rename, and there until what was done is logged. */
+/** What a recovery is about to do: written before the first rename, and there until the state is open, and whoever has opened it can tell what was done. */
 export interface RescuePlan {
   /** What is wrong with the store. */
   readonly problem: string;
@@ -15,7 +15,7 @@ export interface RescuePlan {
   readonly backup: BackupInfo | undefined;
   /** The same, if no backup was fit. */
   readonly export: BackupInfo | undefined;
-  /** Where backups and exports go that are not whole: absolute. */
+  /** Where backups and exports go that are not whole, and what had taken the place of the store and was not fit either: absolute. */
   readonly unfit: readonly string[];
 }
 
@@ -44,7 +44,7 @@ interface NotedFile {
 /** The name of a backup or an export. */
 const NAME = /^[\w.-]+$/;
 const STORE_ASIDE = /^store\.corrupt-[\w.-]+$/;
-const UNFIT = /^(backups|exports)(\/[\w.-]+)?\.corrupt-[\w.-]+$/;
+const UNFIT = /^(store|(backups|exports)(\/[\w.-]+)?)\.corrupt-[\w.-]+$/;
 
 /** Survives a power cut once this returns. @param draft what is to take the store's place, in whose folder the note comes into being @throws what `node:fs` throws */
 export function writeRescueNote(paths: StatePaths, draft: StatePaths, plan: RescuePlan): void {
@@ -60,7 +60,7 @@ export function writeRescueNote(paths: StatePaths, draft: StatePaths, plan: Resc
   renameDurably(draft.recovery, paths.recovery, paths.directory);
 }
 
-/** Once what was done is logged, or if there was nothing to do. @throws what `node:fs` throws */
+/** Once what was done is logged and the state is open, or another store is in its place. @throws what `node:fs` throws */
 export function removeRescueNote({ recovery }: StatePaths): void {
   rmSync(recovery, { force: true });
 }

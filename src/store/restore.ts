@@ -14,8 +14,9 @@ import { Log } from './log.js';
 import { canMigrate, readMigrated } from './migrate.js';
 import { move } from './move.js';
 import { dataAt, replacedStore, type StatePaths, statePaths } from './paths.js';
-import { settleRescue } from './recover.js';
+import { leftRescue } from './recover.js';
 import { sweepReplaced } from './replaced.js';
+import { removeRescueNote } from './rescue-note.js';
 import { takeDirectory } from './take.js';
 import { voidVerification } from './unverified.js';
 import { requireUsable } from './usable.js';
@@ -63,6 +64,7 @@ export async function restoreBackup(
     const draft = await draftStore(paths, readMigrated(backup.path));
     const { before, movedAside } = await replaceStore(paths, draft, now);
     await new Log(paths).write('restored', { name: backup.name, before: before?.name, movedAside });
+    removeRescueNote(paths);
     return { backup, before, movedAside };
   } finally {
     dropDrafts(paths);
@@ -75,7 +77,7 @@ export async function restoreBackup(
  * @throws BackupFailed; StateUnavailable if nobody can tell whether it is damaged; what `node:fs` throws
  */
 export async function replaceStore(paths: StatePaths, draft: StatePaths, now: Date): Promise<Replaced> {
-  const begun = await settleRescue(paths);
+  const begun = await leftRescue(paths);
   const isThere = dataAt(paths) !== undefined;
   const isSound = !isThere || (await whyDamaged(paths)) === undefined;
   const before = isThere && isSound ? await backUpDirectory(paths.directory, KEEP_ALL) : undefined;

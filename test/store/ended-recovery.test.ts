@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import {
+import fs, {
   cpSync,
   existsSync,
   mkdirSync,
@@ -13,8 +13,10 @@ import {
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { exportState, openState, restoreState } from 'millrace';
-import { statePaths } from '../../src/store/paths.js';
-import { runCode, stateDirectory, withState } from './support.js';
+import { StateCorrupt } from '../../src/errors.js';
+import { openWriter } from '../../src/store/open.js';
+import { replacedStore, statePaths } from '../../src/store/paths.js';
+import { refusal, replaceInFs, runCode, stateDirectory, withState } from './support.js';
 
 /** Recovers the state, and is killed before one of the calls that its steps are made of, or after it. */
 const killedAt = (call: number): string => `
@@ -154,6 +156,47 @@ test('a restore after a recovery that was killed says where the damaged store is
     assert.equal(existsSync(statePaths(directory).recovery), false);
     await withState(directory, ({ recovery }) => assert.equal(recovery.message, undefined, `${call}`));
   }
+});
+
+test('a recovery after which the open fails is told of by the next', async (t) => {
+  const directory = await sample(t);
+  DAMAGE.damaged!(directory);
+  const { lstatSync } = fs;
+  let isRefused = true;
+  replaceInFs(t, {
+    lstatSync(path: string, ...rest: never[]) {
+      // It is looked for when the store that was restored has been loaded.
+      if (isRefused && path === replacedStore(statePaths(directory))) throw refusal('EMFILE', 'lstat');
+      return lstatSync(path, ...rest);
+    },
+  });
+  await assert.rejects(openState(directory), { code: 'STATE_UNAVAILABLE' });
+  isRefused = false;
+  const [told] = recoveredIn(directory);
+  await withState(directory, ({ recovery, tasks }) => {
+    assert.ok(tasks.has('a'));
+    assert.ok(recovery.message?.startsWith('The state could not be used (store/data.mdb is cut off)'));
+    assert.deepEqual([recovery.movedAside], asideIn(directory));
+    assert.equal(told?.movedAside, recovery.movedAside);
+    assert.ok(recovery.backup);
+  });
+  await withState(directory, ({ recovery }) => assert.equal(recovery.message, undefined));
+});
+
+test('where the damaged store is is told also if a backup that took its place cannot be loaded', async (t) => {
+  const directory = await sample(t);
+  DAMAGE.damaged!(directory);
+  // Not called for the empty store in the end.
+  const beforeLoad = (): void => {
+    throw new StateCorrupt(directory, 'it cannot be loaded');
+  };
+  const { recovery, store, lock } = await openWriter(directory, { onCorrupt: 'recover', beforeLoad });
+  await store.close();
+  lock?.release();
+  assert.equal(statSync(join(recovery.movedAside!, 'data.mdb')).size, 100);
+  assert.match(recovery.message!, /store\/data\.mdb is cut off.*is not whole .* was moved aside \(2 of them/);
+  const { movedAside, unfit = [] } = recoveredIn(directory).at(-1)!;
+  assert.deepEqual([movedAside!, ...unfit].sort(), asideIn(directory));
 });
 
 test('what is said of a recovery that did not begin, or is no note, is believed by nobody', async (t) => {
