@@ -74,7 +74,7 @@ async function openProjectIn(
 }
 
 /** What whoever has opened a state should be told: how it was recovered, and what the run before has left behind. */
-export function warningsOf({ recovery: { escaped, message } }: BuildState): string[] {
+export function warningsOf({ recovery: { escaped, message } }: Pick<BuildState, 'recovery'>): string[] {
   return [message, describeEscaped(escaped)].filter((warning) => warning !== undefined);
 }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { truncateSync } from 'node:fs';
 import { constants } from 'node:os';
 import { describe, type TestContext, test } from 'node:test';
 import { until } from '../engine/lane-support.js';
@@ -282,6 +283,27 @@ describe('a process that has left the session of its command', { concurrency: 2 
       assert.deepEqual(project.processes(), [pid], explain(result));
       process.kill(pid, 'SIGKILL');
       assert.equal(project.exists('.millrace/unverified'), false);
+    });
+  }
+
+  for (const format of ['text', 'json']) {
+    test(`is told of by the repair of a state whose run was killed: ${format}`, async (t) => {
+      const project = new Project(t);
+      project.writeTasks({ a: { command: ESCAPE, outputs: ['up'] } });
+      const invocation = project.start(['run']);
+      await project.untilExists('up');
+      invocation.kill('SIGKILL');
+      await invocation.result;
+      truncateSync(project.path('.millrace/store/data.mdb'), 100);
+      const args = ['verify', '--repair', ...(format === 'json' ? ['--json'] : [])];
+      const result = await project.millrace(args);
+      const text = result.stdout.toString();
+      const pid =
+        format === 'json'
+          ? (JSON.parse(text) as { escaped: [{ pid: number }] }).escaped[0].pid
+          : escapedOf(text);
+      assert.deepEqual(project.processes(), [pid], explain(result));
+      process.kill(pid, 'SIGKILL');
     });
   }
 

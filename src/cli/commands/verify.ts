@@ -1,3 +1,4 @@
+import { warningsOf } from '../../engine/project.js';
 import { type BackupHealth, type VerifiedState, verifyState } from '../../state-files.js';
 import { type Context, writeJson } from '../context.js';
 import { ExitCode } from '../failure.js';
@@ -23,6 +24,7 @@ export async function verify(options: VerifyCommandOptions, context: Context): P
       repaired,
       ...(found.problem === undefined ? {} : { problem: found.problem }),
       ...(found.recovery === undefined ? {} : { recovery: found.recovery.message }),
+      ...(found.recovery?.escaped.length ? { escaped: found.recovery.escaped } : {}),
       backups: found.backups.map(inJson),
       ...(found.exports.length === 0 ? {} : { exports: found.exports.map(inJson) }),
       ...(found.misplaced.length === 0 ? {} : { misplaced: found.misplaced }),
@@ -46,7 +48,7 @@ function describe({ backups, exports, misplaced, problem, recovery }: VerifiedSt
     ...(backups.length === 0 ? ['there are no backups'] : tell(backups, 'backup')),
     ...(exports.length === 0 ? [] : tell(exports, 'export')),
     ...others,
-    ...(recovery?.message === undefined ? [] : [recovery.message.replace(/\.$/, '')]),
+    ...(recovery === undefined ? [] : warningsOf({ recovery }).map((text) => text.replace(/\.$/, ''))),
     ...adviceOn(problem !== undefined && recovery === undefined, misplaced),
   ];
 }
