@@ -41,7 +41,7 @@ export async function importDocument(
   try {
     await clearPlaces(paths);
     const { draft, ...counts } = await makeDraft(paths, source, document.items());
-    const done = await replaceStore(paths, draft, now);
+    const done = await replaceStore(paths, { draft, isImported: true }, now);
     const { before, movedAside } = done;
     await new Log(paths).write('imported', { from: nameOf(source), before: before?.name, movedAside });
     removeRescueNote(paths);

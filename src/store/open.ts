@@ -38,7 +38,7 @@ export interface Recovery {
   readonly movedAside: string | undefined;
   /** The backup that was restored in its place; undefined if none was fit. */
   readonly backup: BackupInfo | undefined;
-  /** The export that was imported, as no backup was fit; undefined if none was: the state is empty then. */
+  /** The export that was imported, as no backup was fit; undefined if none was: the state is empty then, or what an import that was killed has brought. */
   readonly export: BackupInfo | undefined;
   /** The same in a sentence or two for a person; undefined if there was nothing that a person would want to know. */
   readonly message: string | undefined;

@@ -16,7 +16,13 @@ import { Log } from './log.js';
 import { canMigrate, readMigrated } from './migrate.js';
 import { move } from './move.js';
 import { dataAt, type StatePaths } from './paths.js';
-import { type Begun, type RescuePlan, readRescueNote, writeRescueNote } from './rescue-note.js';
+import {
+  type Begun,
+  type RescuePlan,
+  readRescueNote,
+  removeRescueNote,
+  writeRescueNote,
+} from './rescue-note.js';
 
 /**
  * A store with what an export holds, beside the one that it may take the place of: see `draftStore`.
@@ -30,7 +36,7 @@ export interface Rescue {
   readonly movedAside: string | undefined;
   /** The backup that was restored; undefined if none was fit. */
   readonly backup: BackupInfo | undefined;
-  /** The export that was imported, as no backup was fit; undefined if none was: the state is empty then. */
+  /** The export that was imported, as no backup was fit; undefined if none was: the state is empty then, or what an import that was killed has brought. */
   readonly export: BackupInfo | undefined;
   /** One sentence for a person. */
   readonly message: string;
@@ -56,14 +62,37 @@ export async function rescue(
   const { draft, ...found } = (await draftBackup(search)) ??
     (await draftNewest(search, draftExport)) ?? { draft: emptyDraft(paths) };
   const begun = readRescueNote(paths);
-  const aside = (from: string): string =>
-    (from === paths.store ? restGoesTo(paths, begun) : undefined) ?? freeAside(from, now);
-  const moves = [...search.damaged, ...storeOf(paths)].map((from) => ({ from, to: aside(from) }));
-  const plan = planOf(search, begun, found, moves);
+  const unfitMoves = search.damaged.map((from) => ({ from, to: freeAside(from, now) }));
+  const moves = [...unfitMoves, ...storeMove(paths, begun, now)];
+  const plan = planOf(paths, problem, begun, found, moves);
   writeRescueNote(paths, draft, plan);
   for (const { from, to } of moves) move(from, to);
   placeDraft(draft, paths);
   return logged(paths, plan);
+}
+
+/**
+ * Notes what a restore or an import is about to put in the place of a store that is damaged, or of what a recovery has left of one: should it be ended before it tells of
+ * it, the next one to open the state goes on, or tells. The note stays, as that of `rescue`.
+ * @param problem what is wrong with the store; undefined if nothing is, or there is none
+ * @returns where the store is to be moved; undefined if there is none, or it need not be kept @throws what `node:fs` throws
+ */
+export function noteReplacement(
+  paths: StatePaths,
+  problem: string | undefined,
+  { draft, ...found }: Found,
+  now: Date,
+): string | undefined {
+  const begun = readRescueNote(paths);
+  const why = problem ?? begun?.problem;
+  if (why === undefined) {
+    removeRescueNote(paths);
+    return undefined;
+  }
+  const isKept = problem !== undefined || restGoesTo(paths, begun) !== undefined;
+  const moves = isKept ? storeMove(paths, begun, now) : [];
+  writeRescueNote(paths, draft, planOf(paths, why, begun, found, moves));
+  return moves[0]?.to;
 }
 
 /**
@@ -88,9 +117,17 @@ interface Move {
   readonly to: string;
 }
 
+/** What is in the place of the store, if anything is, and where it goes. */
+function storeMove(paths: StatePaths, begun: Begun | undefined, now: Date): Move[] {
+  const { store } = paths;
+  if (lstatSync(store, { throwIfNoEntry: false }) === undefined) return [];
+  return [{ from: store, to: restGoesTo(paths, begun) ?? freeAside(store, now) }];
+}
+
 /** With what was done before, and told to nobody: the store that was damaged first is the user's, and one that had taken its place only what a backup or an export held. */
 function planOf(
-  { paths, problem }: Search,
+  paths: StatePaths,
+  problem: string,
   begun: Begun | undefined,
   found: Omit<Found, 'draft'>,
   moves: readonly Move[],
@@ -100,12 +137,13 @@ function planOf(
   return {
     problem: begun?.movedAside === undefined ? problem : begun.problem,
     movedAside,
-    ...{ backup: undefined, export: undefined, ...found },
+    ...{ backup: undefined, export: undefined, isImported: false, ...found },
     unfit: [...(begun?.unfit ?? []), ...unfit],
   };
 }
 
-interface Found extends Partial<Pick<Rescue, 'backup' | 'export'>> {
+/** What is to take the place of a store. */
+export interface Found extends Partial<Pick<RescuePlan, 'backup' | 'export' | 'isImported'>> {
   readonly draft: StatePaths;
 }
 
@@ -175,17 +213,13 @@ function requireGone({ paths, problem }: Search, { path }: BackupInfo, error: No
   );
 }
 
-/** What is in its place, if anything is. */
-const storeOf = ({ store }: StatePaths): string[] =>
-  lstatSync(store, { throwIfNoEntry: false }) === undefined ? [] : [store];
-
 const pathsOf = (strangers: readonly Stranger[]): string[] => strangers.map(({ path }) => path);
 
 /** Logs what was done. */
 async function logged(paths: StatePaths, done: RescuePlan): Promise<Rescue> {
   const { backup, export: exported, movedAside, problem, unfit } = done;
   const moved = movedAside === undefined ? '' : `; it was moved to ${movedAside}`;
-  const message = `The state could not be used (${problem})${moved}; ${instead(backup, exported)}${besides(unfit)}.`;
+  const message = `The state could not be used (${problem})${moved}; ${instead(done)}${besides(unfit)}.`;
   await new Log(paths).write('recovered', {
     problem,
     movedAside,
@@ -203,7 +237,8 @@ function besides(unfit: readonly string[]): string {
   return `; what is not whole of backups and exports was moved aside (${which})`;
 }
 
-function instead(backup: BackupInfo | undefined, exported: BackupInfo | undefined): string {
+function instead({ backup, export: exported, isImported }: RescuePlan): string {
+  if (isImported) return 'what was imported has taken its place';
   const found = backup ?? exported;
   if (found === undefined)
     return 'no backup of it is fit, so all is built anew or found again in the cache, and its history is lost';

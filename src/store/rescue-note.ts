@@ -5,7 +5,7 @@ import { type BackupInfo, renameDurably } from './backup/folder.js';
 import { readMark } from './kinds.js';
 import { dataAt, isThere, type StatePaths } from './paths.js';
 
-/** What a recovery is about to do: written before the first rename, and there until the state is open, and whoever has opened it can tell what was done. */
+/** What a recovery, or a restore or an import in the place of a damaged store, is about to do: written before the first rename, and there until the state is open, and whoever has opened it can tell what was done. */
 export interface RescuePlan {
   /** What is wrong with the store. */
   readonly problem: string;
@@ -15,6 +15,8 @@ export interface RescuePlan {
   readonly backup: BackupInfo | undefined;
   /** The same, if no backup was fit. */
   readonly export: BackupInfo | undefined;
+  /** True if it is what somebody imports. */
+  readonly isImported: boolean;
   /** Where backups and exports go that are not whole, and what had taken the place of the store and was not fit either: absolute. */
   readonly unfit: readonly string[];
 }
@@ -31,6 +33,7 @@ interface Note {
   readonly movedAside?: string;
   readonly backup?: NotedFile;
   readonly export?: NotedFile;
+  readonly isImported?: boolean;
   readonly unfit: readonly string[];
 }
 
@@ -54,6 +57,7 @@ export function writeRescueNote(paths: StatePaths, draft: StatePaths, plan: Resc
     ...(plan.movedAside === undefined ? {} : { movedAside: inside(plan.movedAside) }),
     ...(plan.backup === undefined ? {} : { backup: noted(plan.backup) }),
     ...(plan.export === undefined ? {} : { export: noted(plan.export) }),
+    ...(plan.isImported ? { isImported: true } : {}),
     unfit: plan.unfit.map(inside),
   };
   writeFileSync(draft.recovery, JSON.stringify(note), { mode: 0o600, flag: 'wx', flush: true });
@@ -80,6 +84,7 @@ export function readRescueNote(paths: StatePaths): Begun | undefined {
     ...{ problem: note.problem, movedAside, unfit, isPlaced },
     backup: isPlaced ? fileOf(note.backup, paths.backups) : undefined,
     export: isPlaced ? fileOf(note.export, paths.exports) : undefined,
+    isImported: isPlaced && note.isImported === true,
   };
 }
 
@@ -105,10 +110,11 @@ function parse(text: string): Note | undefined {
 
 function isNote(said: unknown): said is Note {
   if (!isObject(said)) return false;
-  const { backup, export: exported, movedAside, problem, unfit } = said;
+  const { backup, export: exported, isImported, movedAside, problem, unfit } = said;
   return (
     typeof problem === 'string' &&
     (movedAside === undefined || matches(movedAside, STORE_ASIDE)) &&
+    (isImported === undefined || typeof isImported === 'boolean') &&
     [backup, exported].every((file) => file === undefined || isNotedFile(file)) &&
     Array.isArray(unfit) &&
     unfit.every((path) => matches(path, UNFIT))

@@ -1,6 +1,6 @@
 import { lstatSync } from 'node:fs';
 import { NoBackup, quote, StateCorrupt } from '../errors.js';
-import { type BackupInfo, listBackups, moveAside } from './backup/folder.js';
+import { type BackupInfo, listBackups } from './backup/folder.js';
 import { BackupDamaged, readHead } from './backup/format.js';
 import { backUpDirectory } from './backup/keep.js';
 import { checkBackup } from './backup/make.js';
@@ -14,7 +14,7 @@ import { Log } from './log.js';
 import { canMigrate, readMigrated } from './migrate.js';
 import { move } from './move.js';
 import { dataAt, replacedStore, type StatePaths, statePaths } from './paths.js';
-import { leftRescue } from './recover.js';
+import { type Found, leftRescue, noteReplacement } from './recover.js';
 import { sweepReplaced } from './replaced.js';
 import { removeRescueNote } from './rescue-note.js';
 import { takeDirectory } from './take.js';
@@ -62,7 +62,7 @@ export async function restoreBackup(
     const backup = findBackup(paths, name);
     await requireFit(backup);
     const draft = await draftStore(paths, readMigrated(backup.path));
-    const { before, movedAside } = await replaceStore(paths, draft, now);
+    const { before, movedAside } = await replaceStore(paths, { draft, backup }, now);
     await new Log(paths).write('restored', { name: backup.name, before: before?.name, movedAside });
     removeRescueNote(paths);
     return { backup, before, movedAside };
@@ -73,17 +73,21 @@ export async function restoreBackup(
 }
 
 /**
- * Makes a draft the store of a state, whose lock is held. What was there before is backed up first, or moved aside if it is damaged.
+ * Makes a draft the store of a state, whose lock is held. What was there before is backed up first, or moved aside if it is damaged. What says so stays, for who has
+ * logged it to remove (`removeRescueNote`).
  * @throws BackupFailed; StateUnavailable if nobody can tell whether it is damaged; what `node:fs` throws
  */
-export async function replaceStore(paths: StatePaths, draft: StatePaths, now: Date): Promise<Replaced> {
+export async function replaceStore(paths: StatePaths, found: Found, now: Date): Promise<Replaced> {
   const begun = await leftRescue(paths);
   const isThere = dataAt(paths) !== undefined;
-  const isSound = !isThere || (await whyDamaged(paths)) === undefined;
-  const before = isThere && isSound ? await backUpDirectory(paths.directory, KEEP_ALL) : undefined;
-  const movedAside = await exchange(paths, draft, isSound, now);
+  const problem = isThere ? await whyDamaged(paths) : undefined;
+  const before =
+    isThere && problem === undefined ? await backUpDirectory(paths.directory, KEEP_ALL) : undefined;
+  await sweepReplaced(paths, now);
+  const aside = noteReplacement(paths, problem, found, now);
+  const kept = await exchange(paths, found.draft, aside, now);
   voidVerification(paths);
-  return { before, movedAside: movedAside ?? begun?.movedAside };
+  return { before, movedAside: aside ?? kept ?? begun?.movedAside };
 }
 
 /** What is wrong with a store, looked at without LMDB and then, all of it, in a process of its own; undefined if nothing is. @throws as `verifyInChild` */
@@ -127,24 +131,21 @@ async function requireFit({ name, path }: BackupInfo): Promise<void> {
   );
 }
 
-/** Until the draft is in its place there is no store, and whoever opens the state then restores the newest backup. @returns what was moved aside */
+/**
+ * Until the draft is in its place there is no store, and whoever opens the state then restores the newest backup. For who has swept what was replaced before.
+ * @param aside where the store goes; undefined if it need not be kept
+ * @returns where else something went that is not the store's
+ */
 async function exchange(
   paths: StatePaths,
   draft: StatePaths,
-  isSound: boolean,
+  aside: string | undefined,
   now: Date,
 ): Promise<string | undefined> {
-  await sweepReplaced(paths, now);
-  const damaged = clearStore(paths, isSound, now);
+  const isThere = lstatSync(paths.store, { throwIfNoEntry: false }) !== undefined;
+  if (isThere) move(paths.store, aside ?? replacedStore(paths));
   placeDraft(draft, paths);
-  return damaged ?? (await sweepReplaced(paths, now))?.movedAside;
-}
-
-function clearStore(paths: StatePaths, isSound: boolean, now: Date): string | undefined {
-  if (lstatSync(paths.store, { throwIfNoEntry: false }) === undefined) return undefined;
-  if (!isSound) return moveAside(paths.store, now);
-  move(paths.store, replacedStore(paths));
-  return undefined;
+  return (await sweepReplaced(paths, now))?.movedAside;
 }
 
 /**
@@ -155,6 +156,7 @@ export async function migrateStore(paths: StatePaths, { message, schema }: Schem
   if (!canMigrate(schema)) throw new StateCorrupt(paths.directory, message);
   const backup = await backUpDirectory(paths.directory, KEEP_ALL);
   const draft = await draftStore(paths, readMigrated(backup!.path));
-  await exchange(paths, draft, true, new Date());
+  await sweepReplaced(paths);
+  await exchange(paths, draft, undefined, new Date());
   await new Log(paths).write('migrated', { from: schema, to: SCHEMA_VERSION, backup: backup!.name });
 }

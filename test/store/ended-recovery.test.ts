@@ -18,8 +18,16 @@ import { openWriter } from '../../src/store/open.js';
 import { replacedStore, statePaths } from '../../src/store/paths.js';
 import { refusal, replaceInFs, runCode, stateDirectory, withState } from './support.js';
 
-/** Recovers the state, and is killed before one of the calls that its steps are made of, or after it. */
-const killedAt = (call: number): string => `
+const RECOVERY = 'await (await openState(directory)).close();';
+
+/** What puts another store in the place of the one that is there. */
+const REPLACE = {
+  restore: "await (await import('millrace')).restoreState(directory);",
+  import: "await (await import('millrace')).importState(directory, directory + '-export.json');",
+};
+
+/** Recovers the state, say, and is killed before one of the calls that its steps are made of, or after it. */
+const killedAt = (call: number, body: string): string => `
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 let calls = 0;
@@ -32,7 +40,7 @@ for (const name of ['renameSync', 'fsyncSync', 'rmSync']) {
   };
 }
 syncBuiltinESMExports();
-await (await openState(directory)).close();`;
+${body}`;
 
 /** What is left beside a store that is damaged. */
 const KINDS: Readonly<Record<string, (directory: string) => void>> = {
@@ -71,12 +79,16 @@ async function sample(t: TestContext): Promise<string> {
   return directory;
 }
 
-/** Kills a recovery before its first call, its second and so on; each time in a state of its own. */
-async function* killedRecoveries(directory: string): AsyncGenerator<{ state: string; call: number }, void> {
+/** Kills a recovery, say, before its first call, its second and so on; each time in a state of its own. */
+async function* killedRecoveries(
+  directory: string,
+  body = RECOVERY,
+): AsyncGenerator<{ state: string; call: number }, void> {
   for (let call = 1; ; call++) {
     const state = `${directory}-${call}`;
     cpSync(directory, state, { recursive: true });
-    const { code, signal, stderr } = await runCode(state, killedAt(call));
+    if (existsSync(`${directory}-export.json`)) cpSync(`${directory}-export.json`, `${state}-export.json`);
+    const { code, signal, stderr } = await runCode(state, killedAt(call, body));
     if (signal === null) {
       assert.equal(code, 0, stderr);
       assert.ok(call > 4, `${call} calls`);
@@ -199,6 +211,33 @@ test('where the damaged store is is told also if a backup that took its place ca
   assert.deepEqual([movedAside!, ...unfit].sort(), asideIn(directory));
 });
 
+for (const [how, body] of Object.entries(REPLACE)) {
+  test(`where the damaged store is is told of after a ${how} that was killed`, async (t) => {
+    const sound = await sample(t);
+    await exportState(sound, { file: `${sound}-export.json` });
+    DAMAGE.damaged!(sound);
+    let told = 0;
+    for await (const { state: directory, call } of killedRecoveries(sound, body)) {
+      const isMoved = asideIn(directory).length > 0;
+      const isImported = isMoved && how === 'import' && existsSync(statePaths(directory).data);
+      if (isMoved) told++;
+      await withState(directory, ({ recovery, tasks }) => {
+        assert.ok(tasks.has('a'), `${call}`);
+        assert.deepEqual([recovery.movedAside], asideIn(directory), `${call}`);
+        assert.equal(statSync(join(recovery.movedAside!, 'data.mdb')).size, 100);
+        assert.equal(recovery.message!.includes('what was imported has taken its place'), isImported);
+        assert.equal(recovery.backup === undefined, isImported, `${call}`);
+      });
+      assert.deepEqual(
+        recoveredIn(directory).map(({ movedAside }) => movedAside),
+        asideIn(directory),
+      );
+      await withState(directory, ({ recovery }) => assert.equal(recovery.message, undefined, `${call}`));
+    }
+    assert.ok(told > 2, `${told}`);
+  });
+}
+
 test('what is said of a recovery that did not begin, or is no note, is believed by nobody', async (t) => {
   const directory = await sample(t);
   const { recovery: path } = statePaths(directory);
@@ -209,6 +248,7 @@ test('what is said of a recovery that did not begin, or is no note, is believed 
     'null',
     JSON.stringify({ ...note, movedAside: '../other' }),
     JSON.stringify({ ...note, movedAside: 'store.corrupt-2026' }),
+    JSON.stringify({ ...note, isImported: 'yes' }),
     JSON.stringify({ ...note, unfit: ['../backups.corrupt-1'] }),
     JSON.stringify({ ...note, backup: { name: '../x', created: 'now', bytes: 1 } }),
   ];

@@ -111,3 +111,20 @@ test('a restore that was ended in the midst of a move is done by the next one', 
   assert.deepEqual(asideIn(directory), []);
   await withState(directory, (state) => assert.equal(state.tasks.counts().total, 2));
 });
+
+test('a restore over a damaged store that was ended in the midst of a move leaves it in one place', async (t) => {
+  for (const next of ['open', 'restore'] as const) {
+    const { directory } = await sample(t);
+    truncateSync(statePaths(directory).data, 5000);
+    let isEnded = false;
+    layer(t, directory, (from) => !isEnded && from.endsWith('/lock.mdb'));
+    await assert.rejects(restoreState(directory));
+    isEnded = true;
+    const { movedAside } =
+      next === 'restore'
+        ? await restoreState(directory)
+        : await withState(directory, ({ recovery }) => recovery);
+    assert.deepEqual(readdirSync(movedAside!).sort(), ['data.mdb', 'lock.mdb']);
+    assert.equal(asideIn(directory).length, 1);
+  }
+});
