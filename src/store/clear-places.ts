@@ -2,7 +2,7 @@ import { lstatSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { isSystemError } from '../errors.js';
 import { isInTheWay } from '../make-folder.js';
-import { moveAside } from './backup/folder.js';
+import { moveAside } from './aside.js';
 import { Log, type Moved } from './log.js';
 import { readersAt, type StatePaths } from './paths.js';
 
@@ -11,9 +11,8 @@ import { readersAt, type StatePaths } from './paths.js';
  * @returns one sentence for a person, for each; undefined if there was nothing @throws what `node:fs` throws
  */
 export async function clearPlaces(paths: StatePaths): Promise<string | undefined> {
-  const log = new Log(paths);
-  const needless = [...clearReaders(paths), ...clearLog(log)];
-  for (const one of needless) await log.write('moved-aside', { ...one });
+  // The log first: what else is moved has its line before.
+  const needless = [...(await clearLog(paths)), ...(await clearReaders(paths))];
   const folders = await clearFolders(paths);
   const told = [
     ...needless.map((one) => `${describe(one)}, and nothing of the state is lost.`),
@@ -24,24 +23,26 @@ export async function clearPlaces(paths: StatePaths): Promise<string | undefined
 
 /** Moves aside what lies in the place of the folder of backups, or of exports, and is none, and logs it. @throws what `node:fs` throws */
 export async function clearFolders(paths: StatePaths, now = new Date()): Promise<Moved[]> {
-  const strangers = [paths.backups, paths.exports].filter(isInTheWay);
-  const moved = strangers.map((path) => ({ path, movedAside: moveAside(path, now) }));
-  for (const one of moved) await new Log(paths).write('moved-aside', { ...one });
+  const moved: Moved[] = [];
+  for (const path of [paths.backups, paths.exports].filter(isInTheWay))
+    moved.push(await moveAside(paths, path, now));
   return moved;
 }
 
 /** Out of the folder of the store, which may be replaced, and is no place for what is kept. */
-function clearReaders(paths: StatePaths): Moved[] {
+async function clearReaders(paths: StatePaths): Promise<Moved[]> {
   if (!areReadersMisplaced(paths)) return [];
   const { directory, readers } = paths;
-  const movedAside = moveAside(readers, new Date(), join(directory, basename(readers)));
-  return [{ path: readers, movedAside }];
+  return [await moveAside(paths, readers, new Date(), join(directory, basename(readers)))];
 }
 
 /** A log that cannot be written is no reason to stop. */
-function clearLog(log: Log): Moved[] {
+async function clearLog(paths: StatePaths): Promise<Moved[]> {
+  const log = new Log(paths);
   try {
-    return log.clear();
+    const moved = log.clear();
+    for (const one of moved) await log.write('moved-aside', { ...one });
+    return moved;
   } catch (error) {
     if (!isSystemError(error)) throw error;
     return [];

@@ -1,11 +1,11 @@
 import { basename } from 'node:path';
 import { isSystemError, systemWords } from '../errors.js';
+import { moveAside } from './aside.js';
 import { awaitStore } from './await-store.js';
 import {
   type BackupInfo,
   listBackups,
   listExports,
-  moveAside,
   type Stranger,
   strangersAmongBackups,
   strangersAmongExports,
@@ -72,12 +72,13 @@ export async function examineState(
   const problem = await problemOf(paths, hasStore);
   // Before anything is moved: there is nothing to mend in what may not be written, but the next run is refused. One that is damaged is not written.
   if (isRepair && hasStore && problem === undefined) prepareToWrite(paths);
-  const aside = (path: string): string | undefined => (isRepair ? moveAside(path, now) : undefined);
+  const aside = async (path: string): Promise<string | undefined> =>
+    isRepair ? (await moveAside(paths, path, now)).movedAside : undefined;
   const backups = await examineAll(listBackups(paths.backups), whyUnreadable, aside);
   const exports = await examineAll(listExports(paths.exports), examineExport, aside);
-  const misplaced = [...strangersAmongBackups(paths.backups), ...strangersAmongExports(paths.exports)].map(
-    (one) => ({ ...one, movedAside: aside(one.path) }),
-  );
+  const misplaced: Misplaced[] = [];
+  for (const one of [...strangersAmongBackups(paths.backups), ...strangersAmongExports(paths.exports)])
+    misplaced.push({ ...one, movedAside: await aside(one.path) });
   const unfit = [...backups, ...exports].filter((one) => one.problem !== undefined);
   const damaged = [...unfit.filter((one) => !one.unreadable), ...misplaced].map(({ path }) => basename(path));
   if (problem !== undefined || damaged.length > 0)
@@ -91,7 +92,7 @@ export async function examineState(
 async function examineAll(
   files: readonly BackupInfo[],
   examine: Examine,
-  aside: (path: string) => string | undefined,
+  aside: (path: string) => Promise<string | undefined>,
 ): Promise<BackupHealth[]> {
   const found: BackupHealth[] = [];
   for (const file of files) {
@@ -99,7 +100,7 @@ async function examineAll(
     const unreadable = isSystemError(error);
     const problem = unreadable ? `it cannot be read (${systemWords(error)})` : error?.message;
     // What the system refuses to read may be whole.
-    const movedAside = error === undefined || unreadable ? undefined : aside(file.path);
+    const movedAside = error === undefined || unreadable ? undefined : await aside(file.path);
     found.push({ ...file, problem, unreadable, movedAside });
   }
   return found;

@@ -2,7 +2,8 @@ import { existsSync, lstatSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type * as RotatingFileStream from 'rotating-file-stream';
 import { isInTheWay, makeFolder, PRIVATE } from '../make-folder.js';
-import { moveAside } from './backup/folder.js';
+import { freeAside } from './backup/folder.js';
+import { move } from './move.js';
 import type { StatePaths } from './paths.js';
 
 /** What is worth a line: seldom, and for those who ask later what has happened. */
@@ -52,11 +53,14 @@ export class Log {
 
   /**
    * Moves aside what lies in the place of the log and cannot be one: a pipe would never end, and behind a link is a file of somebody else's. A link to
-   * a folder is one. @throws what `node:fs` throws
+   * a folder is one. For who logs it then. @throws what `node:fs` throws
    */
   clear(now = new Date()): Moved[] {
-    const strangers = this.strangers();
-    return strangers.map((path) => ({ path, movedAside: moveAside(path, now) }));
+    return this.strangers().map((path) => {
+      const movedAside = freeAside(path, now);
+      move(path, movedAside);
+      return { path, movedAside };
+    });
   }
 
   private strangers(): string[] {

@@ -1,7 +1,7 @@
 import { lstatSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { moveAside } from './backup/folder.js';
-import { Log, type Moved } from './log.js';
+import { moveAside } from './aside.js';
+import type { Moved } from './log.js';
 import { replacedStore, type StatePaths } from './paths.js';
 
 /**
@@ -10,12 +10,6 @@ import { replacedStore, type StatePaths } from './paths.js';
  * @returns what was kept @throws what `node:fs` throws
  */
 export async function sweepReplaced(paths: StatePaths, now = new Date()): Promise<Moved | undefined> {
-  const kept = removeStore(paths, now);
-  if (kept !== undefined) await new Log(paths).write('moved-aside', { ...kept });
-  return kept;
-}
-
-function removeStore(paths: StatePaths, now: Date): Moved | undefined {
   const path = replacedStore(paths);
   const stat = lstatSync(path, { throwIfNoEntry: false });
   if (stat === undefined) return undefined;
@@ -26,7 +20,7 @@ function removeStore(paths: StatePaths, now: Date): Moved | undefined {
       return undefined;
     }
   }
-  return { path, movedAside: moveAside(path, now, paths.store) };
+  return await moveAside(paths, path, now, paths.store);
 }
 
 function removeFile(path: string): void {

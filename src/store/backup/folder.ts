@@ -3,7 +3,6 @@ import { basename, join } from 'node:path';
 import { sweepDraftsIn } from '../../artifacts/cache/durable.js';
 import { isInTheWay, makeFolder, PRIVATE } from '../../make-folder.js';
 import { syncFolder } from '../../sync-folder.js';
-import { move } from '../move.js';
 
 /** A backup or an export of a state, as it lies in the folder of those. */
 export interface BackupInfo {
@@ -99,13 +98,6 @@ export function freePath(folder: string, created: Date, suffix = BACKUP): string
     const path = join(folder, nameOf(new Date(time)) + suffix);
     if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return path;
   }
-}
-
-/** Keeps evidence under another name, beside it. @param as what it is named after, if it moves elsewhere @returns its new path @throws what `node:fs` throws */
-export function moveAside(path: string, now: Date, as = path): string {
-  const aside = freeAside(as, now);
-  move(path, aside);
-  return aside;
 }
 
 /** Where what lies at a path is moved aside: a millisecond later for each time at which that was done already. @throws what `node:fs` throws */
