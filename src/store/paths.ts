@@ -1,4 +1,4 @@
-import { lstatSync, statSync } from 'node:fs';
+import { lstatSync, readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 /** Where things lie in a state directory. */
@@ -52,6 +52,12 @@ export function statePaths(directory: string): StatePaths {
 /** Whether there is something at the path. What cannot be looked at is an error, where `existsSync` would say no. */
 export function isThere(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+/** False for what is behind a link. */
+export function isEmptyFolder(path: string): boolean {
+  const isFolder = lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  return isFolder && readdirSync(path).length === 0;
 }
 
 /** Tells a file from every other one that ever has this name; '' if there is none. */

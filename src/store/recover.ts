@@ -15,7 +15,7 @@ import { draftStore, emptyDraft, placeDraft } from './draft.js';
 import { Log } from './log.js';
 import { canMigrate, readMigrated } from './migrate.js';
 import { move } from './move.js';
-import { dataAt, type StatePaths } from './paths.js';
+import { dataAt, isEmptyFolder, type StatePaths } from './paths.js';
 import {
   type Begun,
   type RescuePlan,
@@ -117,10 +117,10 @@ interface Move {
   readonly to: string;
 }
 
-/** What is in the place of the store, if anything is, and where it goes. */
+/** What is in the place of the store, if anything is, and where it goes. An empty folder is nothing: what takes its place replaces it. */
 function storeMove(paths: StatePaths, begun: Begun | undefined, now: Date): Move[] {
   const { store } = paths;
-  if (lstatSync(store, { throwIfNoEntry: false }) === undefined) return [];
+  if (lstatSync(store, { throwIfNoEntry: false }) === undefined || isEmptyFolder(store)) return [];
   return [{ from: store, to: restGoesTo(paths, begun) ?? freeAside(store, now) }];
 }
 

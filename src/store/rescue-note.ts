@@ -1,9 +1,9 @@
-import { lstatSync, rmSync, writeFileSync } from 'node:fs';
+import { lstatSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { isObject } from '../values.js';
 import { type BackupInfo, renameDurably } from './backup/folder.js';
 import { readMark } from './kinds.js';
-import { dataAt, isThere, type StatePaths } from './paths.js';
+import { dataAt, isEmptyFolder, isThere, type StatePaths } from './paths.js';
 
 /** What a recovery, or a restore or an import in the place of a damaged store, is about to do: written before the first rename, and there until the state is open, and whoever has opened it can tell what was done. */
 export interface RescuePlan {
@@ -69,7 +69,10 @@ export function removeRescueNote({ recovery }: StatePaths): void {
   rmSync(recovery, { force: true });
 }
 
-/** What was done of a recovery that was ended in its midst, and told by nobody; undefined if nothing was. @throws StateUnavailable for what is no file; what `node:fs` throws */
+/**
+ * What was done of a recovery that was ended in its midst, and told by nobody; undefined if nothing was. For who holds the lock: a folder that was made for the store, and
+ * into which nothing was moved, is removed. @throws StateUnavailable for what is no file; what `node:fs` throws
+ */
 export function readRescueNote(paths: StatePaths): Begun | undefined {
   if (!isThere(paths.recovery)) return undefined;
   const note = parse(readMark(paths.recovery));
@@ -77,7 +80,7 @@ export function readRescueNote(paths: StatePaths): Begun | undefined {
   const isDone = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined;
   const unfit = note.unfit.map((path) => join(paths.directory, path)).filter(isDone);
   const aside = note.movedAside && join(paths.directory, note.movedAside);
-  const movedAside = aside !== undefined && isDone(aside) ? aside : undefined;
+  const movedAside = aside !== undefined && isFilled(aside) ? aside : undefined;
   const isPlaced = movedAside === aside && dataAt(paths) !== undefined;
   if (!isPlaced && movedAside === undefined && unfit.length === 0) return undefined;
   return {
@@ -86,6 +89,12 @@ export function readRescueNote(paths: StatePaths): Begun | undefined {
     export: isPlaced ? fileOf(note.export, paths.exports) : undefined,
     isImported: isPlaced && note.isImported === true,
   };
+}
+
+/** False for a folder that a move file by file was killed before: it goes. */
+function isFilled(path: string): boolean {
+  if (isEmptyFolder(path)) rmdirSync(path);
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
 const noted = ({ bytes, created, name }: BackupInfo): NotedFile => ({

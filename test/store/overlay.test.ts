@@ -101,6 +101,38 @@ test('a move that was ended in its midst goes on, and is told of as one', async 
   assert.equal(asideIn(directory).length, 1);
 });
 
+test('a move that was ended before its first file is not told of as done', async (t) => {
+  const { directory } = await sample(t);
+  const { data } = statePaths(directory);
+  truncateSync(data, 5000);
+  let isEnded = false;
+  layer(t, directory, (from) => !isEnded && from === data);
+  await assert.rejects(openState({ directory, onCorrupt: 'recover' }), { code: 'STATE_UNAVAILABLE' });
+  assert.deepEqual(
+    asideIn(directory).map((name) => readdirSync(join(directory, name)).length),
+    [0],
+  );
+  isEnded = true;
+  await withState(directory, ({ recovery: { movedAside } }) => {
+    assert.deepEqual(readdirSync(movedAside!).sort(), ['data.mdb', 'lock.mdb']);
+    assert.equal(asideIn(directory).length, 1);
+  });
+  const log = readFileSync(join(directory, 'log/millrace.log'), 'utf8');
+  assert.equal(log.match(/"recovered"/g)?.length, 1);
+});
+
+test('an empty folder in the place of the store is replaced, and nothing is moved aside', async (t) => {
+  const { directory } = await sample(t);
+  const { store } = statePaths(directory);
+  fs.rmSync(store, { recursive: true });
+  fs.mkdirSync(store, { mode: 0o700 });
+  await withState(directory, ({ recovery, tasks }) => {
+    assert.deepEqual([recovery.movedAside, tasks.counts().total], [undefined, 1]);
+    assert.match(recovery.message!, /store\/data\.mdb is missing\); what a backup of/);
+  });
+  assert.deepEqual(asideIn(directory), []);
+});
+
 test('a restore that was ended in the midst of a move is done by the next one', async (t) => {
   const { directory } = await sample(t);
   let isEnded = false;
