@@ -27,7 +27,7 @@ export interface ThreadWork {
 /**
  * A thread that runs what a file exports, one thing at a time.
  *
- * It is a piscina pool of one, which neither queues nor replaces: one of more threads (5.3.2) starts some of them while it handles an event, where
+ * It is a piscina pool of one, which is not replaced when it ends: a pool of more threads (5.3.2) starts some of them while it handles an event, where
  * a refusal of the system ends the process; gives nobody the promise of what it could not start a thread for, which rejects at the end; and lets
  * what waits for a thread that ends before it is ready wait for ever.
  *
@@ -36,6 +36,7 @@ export interface ThreadWork {
  */
 export class Thread {
   readonly #pool: Piscina;
+  #hasWorked = false;
 
   private constructor(pool: Piscina) {
     this.#pool = pool;
@@ -67,6 +68,8 @@ export class Thread {
     pool.options.minThreads = 0;
     // What it throws that has nothing to do is nobody's.
     pool.on('error', () => {});
+    // What waits for it when it ends is rejected by this.
+    pool.once('workerDestroy', () => setImmediate(() => void pool.destroy()));
     return new Thread(pool);
   }
 
@@ -75,11 +78,17 @@ export class Thread {
     return this.#pool.threads.length > 0;
   }
 
-  /** Resolves when it is done. Rejects with what the thread has thrown, also outside of it, or an error if the thread ended otherwise. One at a time. */
+  /** True once it has done something. */
+  get hasWorked(): boolean {
+    return this.#hasWorked;
+  }
+
+  /** Resolves when it is done; what is begun meanwhile waits. Rejects with what the thread has thrown, also outside of it, or an error if the thread ended otherwise. */
   async run({ job, name, port, signal }: ThreadWork): Promise<void> {
     const options = { name, ...(signal && { signal }), ...(port && { transferList: [port] }) };
     const result: unknown = await this.#pool.run(job, options);
     if (result !== DONE) throw null;
+    this.#hasWorked = true;
   }
 
   /** Ends it, whatever it does. */

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import type { Context } from './context.js';
+import { ExitCode } from './failure.js';
 import { main } from './program.js';
 
 const context: Context = {
@@ -15,6 +16,8 @@ console.error = (problem: unknown): void => {
   process.stderr.write(`${problem instanceof Error ? problem.message : problem}\n`);
 };
 
+// What waits for something that never comes ends when Node.js has nothing left to do: that is no success.
+process.exitCode = ExitCode.Internal;
 // No top-level await: the bundle is CommonJS, which has none.
 main(process.argv.slice(2), context).then((exitCode) => {
   process.exitCode = exitCode;

@@ -21,7 +21,7 @@ export interface TakenWork {
   readonly done: Promise<void>;
   /** Asks the function that is being called to end. */
   abort(why: CallStop): void;
-  /** Ends the thread in the middle of what it does; another one takes its place. */
+  /** Ends the thread in the middle of what it does. */
   terminate(): void;
   /** Passes on all messages that have come by now. */
   receive(): void;
@@ -35,6 +35,7 @@ type Work =
 /** The threads in which functions are called. They start when they are needed; whoever needs one when some have ended starts another. */
 export class FunctionThreads {
   readonly #memory: number | undefined;
+  readonly #all = new Set<Thread>();
   /** Those that have nothing to do, as far as was heard. */
   #idle: Thread[] = [];
   /** Threads end before they are ready. */
@@ -51,11 +52,44 @@ export class FunctionThreads {
   }
 
   /** @param onMessage gets every message, in order; all have come when `done` settles @throws ThreadsRefused */
-  start({ name, job }: Work, onMessage: (message: CallMessage) => void): TakenWork {
-    const thread = this.#takeIdle() ?? this.#begin();
-    const { port1, port2: port } = new MessageChannel();
+  start(work: Work, onMessage: (message: CallMessage) => void): TakenWork {
     const controller = new AbortController();
     const { signal } = controller;
+    let handed = this.#hand(work, onMessage, signal);
+    let stop: CallStop | undefined;
+    const finish = async (): Promise<void> => {
+      for (;;) {
+        try {
+          return await handed.done;
+        } catch (error) {
+          if (signal.aborted || !handed.isUnheard()) throw this.#whyGone(error, handed, signal);
+          handed = this.#hand(work, onMessage, signal);
+          if (stop !== undefined) handed.abort(stop);
+        }
+      }
+    };
+    return {
+      done: finish(),
+      abort(why) {
+        stop = why;
+        handed.abort(why);
+      },
+      terminate: () => controller.abort(),
+      receive: () => handed.receive(),
+    };
+  }
+
+  /** Ends the threads, whatever they do. */
+  async close(): Promise<void> {
+    const all = [...this.#all];
+    this.#all.clear();
+    this.#idle = [];
+    await Promise.all(all.map((thread) => thread.end()));
+  }
+
+  #hand({ job, name }: Work, onMessage: (message: CallMessage) => void, signal: AbortSignal): Handed {
+    const thread = this.#takeIdle() ?? this.#begin();
+    const { port1, port2: port } = new MessageChannel();
     const shared = new Shared();
     const end = new PortEnd(port1);
     const receive = (message: CallMessage): void => {
@@ -63,8 +97,8 @@ export class FunctionThreads {
       onMessage(message);
     };
     port1.on('message', receive);
-    const work = { name, job: { ...job, port, shared: shared.buffer }, port, signal };
-    const done = thread.run(work).then(
+    const { hasWorked } = thread;
+    const done = thread.run({ name, job: { ...job, port, shared: shared.buffer }, port, signal }).then(
       () => {
         end.drain(receive);
         this.#idle.push(thread);
@@ -72,44 +106,57 @@ export class FunctionThreads {
       async (error: unknown) => {
         await end.closed();
         end.drain(receive);
-        void thread.end();
-        if (!shared.hasBegun && !signal.aborted) this.#refuse(error);
-        throw new Error(whyGone(error, shared.hasBegun, this.#memory), { cause: error });
+        this.#forget(thread);
+        throw error;
       },
     );
     return {
       done,
+      hasBegun: () => shared.hasBegun,
+      isUnheard: () => hasWorked && !shared.hasBegun,
       abort: (why) => port1.postMessage(why),
-      terminate: () => controller.abort(),
       receive: () => end.receive(receive),
     };
   }
 
-  /** Ends the threads. None may be at work. */
-  async close(): Promise<void> {
-    const idle = this.#idle;
-    this.#idle = [];
-    await Promise.all(idle.map((thread) => thread.end()));
-  }
-
   #begin(): Thread {
     if (this.#refusal !== undefined) throw this.#refusal;
-    return Thread.start(FILENAME, this.#memory);
+    const thread = Thread.start(FILENAME, this.#memory);
+    this.#all.add(thread);
+    return thread;
   }
 
   /** The one that has worked last: it has loaded most. */
   #takeIdle(): Thread | undefined {
+    for (const thread of this.#idle) if (!thread.isAlive) this.#forget(thread);
     this.#idle = this.#idle.filter(({ isAlive }) => isAlive);
     return this.#idle.pop();
   }
 
-  /** The next one would end in the same way. */
-  #refuse(thrown: unknown): void {
-    this.#refusal = new ThreadsRefused(
-      `No thread for functions can begin: it ends before it is ready (${shown(thrown)}). See what Node.js loads into each thread (NODE_OPTIONS, --require, --import), and how much memory it may use (functionMemory).`,
-      thrown,
-    );
+  #forget(thread: Thread): void {
+    this.#all.delete(thread);
+    void thread.end();
   }
+
+  /** Why a thread did not do what it had taken. If it ended before it was ready, the next one would, too. */
+  #whyGone(error: unknown, handed: Handed, signal: AbortSignal): Error {
+    if (!handed.hasBegun() && !signal.aborted) {
+      this.#refusal ??= new ThreadsRefused(
+        `No thread for functions can begin: it ends before it is ready (${shown(error)}). See what Node.js loads into each thread (NODE_OPTIONS, --require, --import), and how much memory it may use (functionMemory).`,
+        error,
+      );
+    }
+    return new Error(whyGone(error, handed.hasBegun(), this.#memory), { cause: error });
+  }
+}
+
+/** Work on its way to one thread, or there. */
+interface Handed extends Pick<TakenWork, 'abort' | 'receive'> {
+  /** Rejects with what the thread has thrown, or an error of its end. */
+  readonly done: Promise<void>;
+  hasBegun(): boolean;
+  /** Once it was rejected: true if the thread had ended before it got the work, after it had done other work. Then another thread can do it. */
+  isUnheard(): boolean;
 }
 
 /** Our end of the channel to a thread. Node.js crashes if a port is read that has closed. */

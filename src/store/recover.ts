@@ -84,6 +84,8 @@ export function noteReplacement(
   now: Date,
 ): string | undefined {
   const begun = readRescueNote(paths);
+  // Of a recovery that nobody has told of yet: its note is true until the next store is in its place.
+  if (problem === undefined && begun?.isPlaced) return undefined;
   const why = problem ?? begun?.problem;
   if (why === undefined) {
     removeRescueNote(paths);

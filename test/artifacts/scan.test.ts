@@ -247,6 +247,19 @@ describe('FileScanner', () => {
     });
   }
 
+  test('goes on if its threads end while several scans wait for them', async (t) => {
+    const project = new Project(t);
+    project.write('in', 'text');
+    const row = project.artifacts.files.intern('in');
+    replaceWorker(t, Ending);
+    const threads = new FileThreads(2);
+    t.after(() => threads.close());
+    const scanner = project.scanner();
+    const rows = new Int32Array(500).fill(row);
+    await Promise.all(Array.from({ length: 3 }, () => scanner.scanTogether(rows, threads)));
+    assert.ok(scanner.contentOf(row) > Content.Special);
+  });
+
   test('meets an error of another thread itself', async (t) => {
     const project = new Project(t);
     symlinkSync('loop', project.path('loop'));

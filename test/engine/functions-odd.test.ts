@@ -15,6 +15,9 @@ export const late = (_, { progress }) => { setTimeout(() => progress('late'), 2)
 export const later = () => new Promise((resolve) => setTimeout(resolve, 20));
 export function floods(_, { progress }) { const end = performance.now() + 30_000; while (performance.now() < end) progress(end); }
 export const throwsLater = (thrown) => new Promise(() => setTimeout(() => { throw thrown; }));
+export const floats = () => { Promise.reject(new Error('floating')); };
+export const exitsLater = () => { setTimeout(() => process.exit(3)); };
+export const takes = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 export const throwsProxy = () => { throw new Proxy({}, { get() { throw new Error('no'); }, getPrototypeOf() { throw new Error('no'); } }); };
 export const badStack = () => { const error = new Error('said'); error.stack = null; throw error; };
 export function caused() { throw Object.assign(new AggregateError([new TypeError('one')], 'all', { cause: new Error('deep') }), { code: 'E_ODD' }); }
@@ -137,6 +140,50 @@ test('a run for which only one thread can be started says so, and the next one g
   putBack();
   assert.equal((await run({ jobs: 3 })).summary.result, 'succeeded');
 });
+
+test('a run that can start no further thread ends when what is under way has ended', async (t) => {
+  const { run, state } = await setUp(t);
+  state.tasks.define([
+    call('under way', 'takes', {}, 300),
+    ...Array.from({ length: 3 }, (_, at) => call(`${at}`, 'quick', { dependencies: ['command'] })),
+    { id: 'command', command: 'true' },
+  ]);
+  let count = 0;
+  replaceWorker(
+    t,
+    class extends Worker {
+      constructor(...given: ConstructorParameters<typeof Worker>) {
+        if (count++ >= 2) new RefusedWorker();
+        super(...given);
+      }
+    },
+  );
+  let told: BuildEvent[] = [];
+  const onEvent = (event: BuildEvent): void => void told.push(event);
+  await run({ jobs: 4, onEvent }).catch((error: Error) => assert.match(error.message, /^No further thread /));
+  assert.equal(state.tasks.counts().inProgress, 0);
+  assert.ok(told.some(({ type }) => type === 'task-finished'));
+  told = [];
+  await state.close();
+  assert.deepEqual(told, []);
+});
+
+for (const name of ['floats', 'exitsLater']) {
+  test(`a function that ends its thread after it has returned keeps no other from being called: ${name}`, async (t) => {
+    const { run, state } = await setUp(t);
+    const others = Array.from({ length: 20 }, (_, at) => call(`${at}`, 'quick', { inputs: ['m.mjs'] }));
+    state.tasks.define([call('first', name, { inputs: ['m.mjs'] }), ...others]);
+    const { events, summary } = await run();
+    const failed = events.filter((event) => event.type === 'task-finished' && event.outcome === 'failed');
+    assert.deepEqual(
+      failed
+        .map((event) => (event.type === 'task-finished' ? event.message : ''))
+        .filter((message) => /ready/.test(message!)),
+      [],
+    );
+    assert.ok(summary.executed >= 19, JSON.stringify(summary));
+  });
+}
 
 for (const thrown of [null, '', 0]) {
   test(`what a function throws outside of its call fails the task: ${inspect(thrown)}`, async (t) => {

@@ -78,7 +78,7 @@ export class Catalog {
   private add(path: string, key: string): boolean {
     const file = this.readFile(path);
     if (file === undefined) return true;
-    // Sealed, so this version of millrace or another one has written it; that it stays inside the root is for who restores it.
+    // Sealed, so this version of millrace or a later one has written it; that it stays inside the root is for who restores it.
     const entry = unseal(key, file.bytes) as Partial<ActionEntry> | undefined;
     if (!Array.isArray(entry?.files) || typeof entry.task !== 'string') return false;
     const start = this.count;

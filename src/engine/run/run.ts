@@ -231,7 +231,7 @@ export class Run {
   #shareOut(isDrained: boolean): void {
     if (this.#stopped) return;
     if (isDrained || this.#table.ready.isEmpty)
-      this.#functions.offer(this.#jobs - this.#running - this.#functions.serving);
+      this.#guarded(() => this.#functions.offer(this.#jobs - this.#running - this.#functions.serving));
     else this.#functions.makeRoom();
   }
 
