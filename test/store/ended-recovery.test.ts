@@ -289,3 +289,26 @@ test('what is put in the place of the store meanwhile takes the place of nothing
     assert.deepEqual(texts.sort(), ['the first', 'the second']);
   });
 });
+
+test('a restore that fails tells nothing of itself in the place of a recovery that nobody has told of', async (t) => {
+  const directory = await sample(t);
+  await withState(directory, (state) => state.tasks.define({ id: 'b' }));
+  const { recovery, store } = statePaths(directory);
+  const aside = 'store.corrupt-2026-01-01T00-00-00.000Z';
+  cpSync(store, join(directory, aside), { recursive: true });
+  writeFileSync(recovery, JSON.stringify({ problem: 'a page is damaged', movedAside: aside, unfit: [] }));
+  const { renameSync } = fs;
+  const putBack = replaceInFs(t, {
+    renameSync(...args: Parameters<typeof renameSync>) {
+      if (args[1] === replacedStore(statePaths(directory))) throw refusal('EIO', 'rename');
+      renameSync(...args);
+    },
+  });
+  await assert.rejects(restoreState(directory), { code: 'STATE_UNAVAILABLE' });
+  putBack();
+  await withState(directory, (state) => {
+    assert.match(state.recovery.message!, /a page is damaged.*; no backup of it is fit/);
+    assert.ok(state.tasks.has('b'));
+  });
+  assert.equal(existsSync(recovery), false);
+});
