@@ -223,6 +223,15 @@ describe('a process that has left the session of its command', { concurrency: 2 
   const WARNING = /A process that a command has started still runs: (\d+) \("sleep 300\.25"\)/;
   const escapedOf = (text: string): number => Number(WARNING.exec(text)?.[1] ?? Number.NaN);
 
+  /** A run is killed when the process has left the session. */
+  async function killEscaping(project: Project): Promise<void> {
+    project.writeTasks({ a: { command: ESCAPE, outputs: ['up'] } });
+    const invocation = project.start(['run']);
+    await project.untilExists('up');
+    invocation.kill('SIGKILL');
+    await invocation.result;
+  }
+
   for (const how of ['timeout', 'SIGINT'] as const) {
     test(`is told of when the command is stopped: ${how}`, async (t) => {
       const project = new Project(t);
@@ -241,11 +250,7 @@ describe('a process that has left the session of its command', { concurrency: 2 
 
   test('is told of by the run after one that was killed', async (t) => {
     const project = new Project(t);
-    project.writeTasks({ a: { command: ESCAPE, outputs: ['up'] } });
-    const invocation = project.start(['run']);
-    await project.untilExists('up');
-    invocation.kill('SIGKILL');
-    await invocation.result;
+    await killEscaping(project);
     project.writeTasks({ a: { command: 'touch up', outputs: ['up'] } });
     // One that ends while it looks for such processes tells nobody, and its successor does.
     const unlucky = project.start(['run']);
@@ -270,11 +275,7 @@ describe('a process that has left the session of its command', { concurrency: 2 
       project.writeTasks({ a: { command: 'touch up', outputs: ['up'] } });
       for (const first of [['run'], ['backup'], ['export', 'all.json']]) await project.millrace(first);
       project.delete('up');
-      project.writeTasks({ a: { command: ESCAPE, outputs: ['up'] } });
-      const invocation = project.start(['run']);
-      await project.untilExists('up');
-      invocation.kill('SIGKILL');
-      await invocation.result;
+      await killEscaping(project);
       const replaced = await project.millrace(args);
       assert.equal(replaced.exitCode, 0, explain(replaced));
       project.writeTasks({ a: { command: 'touch up', outputs: ['up'] } });
@@ -289,11 +290,7 @@ describe('a process that has left the session of its command', { concurrency: 2 
   for (const format of ['text', 'json']) {
     test(`is told of by the repair of a state whose run was killed: ${format}`, async (t) => {
       const project = new Project(t);
-      project.writeTasks({ a: { command: ESCAPE, outputs: ['up'] } });
-      const invocation = project.start(['run']);
-      await project.untilExists('up');
-      invocation.kill('SIGKILL');
-      await invocation.result;
+      await killEscaping(project);
       truncateSync(project.path('.millrace/store/data.mdb'), 100);
       const args = ['verify', '--repair', ...(format === 'json' ? ['--json'] : [])];
       const result = await project.millrace(args);

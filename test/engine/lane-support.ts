@@ -120,3 +120,18 @@ export function replaceWorker(t: TestContext, replacement: new (...args: never[]
   t.after(putBack);
   return putBack;
 }
+
+/** The system has so many more threads for this process, until the end of the test. @returns what ends that before */
+export function allowThreads(t: TestContext, count: number): () => void {
+  const { Worker } = workers;
+  let left = count;
+  return replaceWorker(
+    t,
+    class extends Worker {
+      constructor(...given: ConstructorParameters<typeof Worker>) {
+        if (left-- <= 0) new RefusedWorker();
+        super(...given);
+      }
+    },
+  );
+}
