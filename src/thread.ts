@@ -43,27 +43,22 @@ export class Thread {
   }
 
   /**
-   * Starts it, which happens beside whatever the caller does next. Piscina is loaded here, because most runs never need it; by `require`, which takes
-   * half as long.
+   * Starts it, which happens beside whatever the caller does next.
    * @param filename URL of the file @param memory mebibytes of JavaScript heap; undefined: what Node.js gives
    * @throws ThreadsRefused
    */
   static start(filename: string, memory?: number): Thread {
-    const { Piscina } = createRequire(import.meta.url)('piscina') as typeof import('piscina');
     const resourceLimits = memory === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: memory } };
-    const pool = starting(
-      () =>
-        new Piscina({
-          filename,
-          minThreads: 1,
-          maxThreads: 1,
-          // With atomics, an idle thread would serve neither messages nor promises.
-          atomics: 'disabled',
-          idleTimeout: Number.POSITIVE_INFINITY,
-          recordTiming: false,
-          ...resourceLimits,
-        }),
-    );
+    const pool = startPool({
+      filename,
+      minThreads: 1,
+      maxThreads: 1,
+      // With atomics, an idle thread would serve neither messages nor promises.
+      atomics: 'disabled',
+      idleTimeout: Number.POSITIVE_INFINITY,
+      recordTiming: false,
+      ...resourceLimits,
+    });
     // It is not replaced.
     pool.options.minThreads = 0;
     // What it throws that has nothing to do is nobody's.
@@ -97,10 +92,11 @@ export class Thread {
   }
 }
 
-/** What may start a thread. @throws ThreadsRefused; what `body` throws else */
-function starting<T>(body: () => T): T {
+/** Piscina is loaded here, because most runs never need it; by `require`, which takes half as long. @throws ThreadsRefused */
+function startPool(options: ConstructorParameters<typeof Piscina>[0]): Piscina {
+  const { Piscina } = createRequire(import.meta.url)('piscina') as typeof import('piscina');
   try {
-    return body();
+    return new Piscina(options);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ERR_WORKER_INIT_FAILED') throw error;
     throw new ThreadsRefused(
